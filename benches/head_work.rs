@@ -1,0 +1,124 @@
+//! The work of a head: pool, identities and embeddings of a training run in its steady state.
+
+use burn::tensor::{Device, Distribution, Tensor};
+use ffc_core::margin::CosFace;
+use ffc_core::{
+    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Storage, UpdateRule,
+};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// Dimension of the embeddings.
+pub const DIM: usize = 512;
+/// Pool sizes Q.
+pub const CAPACITIES: [usize; 4] = [1_000, 10_000, 30_000, 100_000];
+/// Batch sizes B of the id loader. A half of a dual batch has 1.5 B rows.
+pub const BATCHES: [usize; 2] = [64, 256];
+/// Seed of everything random.
+pub const SEED: u64 = 0;
+
+/// How many identities there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identities {
+    /// As many as slots: every row has a centre. The most work.
+    AsSlots,
+    /// Ten times as many: most rows of the instance loader are fresh, as in large training sets.
+    TenfoldSlots,
+}
+
+impl Identities {
+    /// Both cases.
+    pub const ALL: [Self; 2] = [Self::AsSlots, Self::TenfoldSlots];
+
+    /// For the id of a bench.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsSlots => "N=Q",
+            Self::TenfoldSlots => "N=10Q",
+        }
+    }
+}
+
+/// Device names by the variable `FFC_BENCH_DEVICE`.
+pub fn device() -> Device {
+    Device::flex()
+}
+
+/// Settings of the pools.
+pub fn pool_config(capacity: usize) -> ClassPoolConfig {
+    ClassPoolConfig {
+        capacity,
+        dim: DIM,
+        update: UpdateRule::TwoLayer,
+        storage: Storage::F32,
+    }
+}
+
+/// A head with a full pool, and the batches that train it.
+pub struct HeadWork {
+    /// The head.
+    pub head: FfcHead,
+    batch: usize,
+    identities: u64,
+    rng: StdRng,
+    device: Device,
+}
+
+impl HeadWork {
+    /// `batch` is B of the id loader.
+    pub fn new(
+        capacity: usize,
+        batch: usize,
+        identities: Identities,
+        config: FfcConfig,
+        device: &Device,
+    ) -> ffc_core::Result<Self> {
+        let mut pool = ClassPool::new(pool_config(capacity), device)?;
+        let features = Tensor::random([capacity, DIM], Distribution::Normal(0.0, 1.0), device);
+        let all: Vec<u64> = (0..capacity as u64).collect();
+        pool.prefill(features, &all)?;
+        Ok(Self {
+            head: FfcHead::new(pool, CosFace::new(0.4)?, config)?,
+            batch,
+            identities: match identities {
+                Identities::AsSlots => capacity as u64,
+                Identities::TenfoldSlots => 10 * capacity as u64,
+            },
+            rng: StdRng::seed_from_u64(SEED),
+            device: device.clone().autodiff(),
+        })
+    }
+
+    /// Rows of one half.
+    pub fn rows(&self) -> usize {
+        self.batch + self.batch / 2
+    }
+
+    /// A dual batch, embedded. The probe embeddings are leaves of the autodiff graph.
+    pub fn batch(&mut self) -> DualEmbeddings {
+        let shared = self.draw(self.batch);
+        let [x, y] = [(); 2].map(|()| {
+            let mut identities = shared.clone();
+            identities.extend(self.draw(self.batch / 2));
+            Half {
+                probe: self.embeddings().autodiff().require_grad(),
+                gallery: self.embeddings(),
+                identities,
+            }
+        });
+        DualEmbeddings { x, y }
+    }
+
+    fn draw(&mut self, count: usize) -> Vec<u64> {
+        let identities = self.identities;
+        let rng = &mut self.rng;
+        (0..count)
+            .map(|_| rng.random_range(0..identities))
+            .collect()
+    }
+
+    fn embeddings(&self) -> Tensor<2> {
+        let device = self.device.clone().inner();
+        Tensor::random([self.rows(), DIM], Distribution::Normal(0.0, 1.0), &device)
+    }
+}

@@ -1,0 +1,166 @@
+use std::path::PathBuf;
+
+use burn::tensor::DType;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Which of the four embedding matrices of a step an error speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Embeddings {
+    /// The probe network's embeddings of half x.
+    ProbeX,
+    /// The gallery network's embeddings of half x.
+    GalleryX,
+    /// The probe network's embeddings of half y.
+    ProbeY,
+    /// The gallery network's embeddings of half y.
+    GalleryY,
+    /// Features given to [`ClassPool::prefill`](crate::ClassPool::prefill).
+    Prefill,
+}
+
+impl std::fmt::Display for Embeddings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ProbeX => "probe embeddings of half x",
+            Self::GalleryX => "gallery embeddings of half x",
+            Self::ProbeY => "probe embeddings of half y",
+            Self::GalleryY => "gallery embeddings of half y",
+            Self::Prefill => "prefill features",
+        })
+    }
+}
+
+/// Everything that can go wrong in this crate. After an error the state is as it was before the call.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is outside its range.
+    #[error("{setting} is {value}, but must be {expected}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The values that are allowed.
+        expected: &'static str,
+    },
+
+    /// The pool has fewer slots than one batch needs.
+    #[error(
+        "the pool has {capacity} slots, but a batch of {rows} rows needs at least {rows}: every identity of a batch must find room beside the others"
+    )]
+    CapacityTooSmall {
+        /// Slots of the pool.
+        capacity: usize,
+        /// Rows of the batch, each of which can bring an identity of its own.
+        rows: usize,
+    },
+
+    /// A matrix has the wrong number of columns.
+    #[error("{what} have {found} dimensions, but the pool's centres have {expected}")]
+    Dimension {
+        /// The matrix.
+        what: Embeddings,
+        /// Columns of the pool's centres.
+        expected: usize,
+        /// Columns of the matrix.
+        found: usize,
+    },
+
+    /// A matrix and its identities differ in length.
+    #[error("{what} have {rows} rows, but {identities} identities were given")]
+    RowCount {
+        /// The matrix.
+        what: Embeddings,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Number of identities.
+        identities: usize,
+    },
+
+    /// A half of the batch has no rows.
+    #[error("{what} have no rows")]
+    EmptyBatch {
+        /// The matrix.
+        what: Embeddings,
+    },
+
+    /// An embedding holds NaN or an infinity, or is so large that its length overflows.
+    #[error(
+        "row {row} of the {what} (identity {identity}) is not finite: the network has diverged or its input is damaged"
+    )]
+    NotFinite {
+        /// The matrix.
+        what: Embeddings,
+        /// The first such row.
+        row: usize,
+        /// The identity of that row.
+        identity: u64,
+    },
+
+    /// An embedding is zero and so has no direction.
+    #[error("row {row} of the {what} (identity {identity}) is all zeros and cannot be normalised")]
+    ZeroLength {
+        /// The matrix.
+        what: Embeddings,
+        /// The first such row.
+        row: usize,
+        /// The identity of that row.
+        identity: u64,
+    },
+
+    /// Reading values back from the device failed.
+    #[error("reading from the device failed: {0}")]
+    Device(String),
+
+    /// The device cannot hold tensors of the storage type.
+    #[error("the device does not support {dtype:?}, which the pool's storage needs")]
+    UnsupportedStorage {
+        /// The type.
+        dtype: DType,
+    },
+
+    /// A plan was applied to a slot map that has changed since the plan was made.
+    #[error("the plan was made for another state of the slot map")]
+    StalePlan,
+
+    /// A saved state contradicts itself.
+    #[error("the saved state is damaged: {0}")]
+    DamagedState(String),
+
+    /// A saved pool differs from the configured one.
+    #[error("the saved pool has {what} {found}, but {expected} is configured")]
+    PoolMismatch {
+        /// The property that differs.
+        what: &'static str,
+        /// The configured value.
+        expected: String,
+        /// The saved value.
+        found: String,
+    },
+
+    /// A record file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: Box<Error>,
+    },
+
+    /// The record's container is not valid, or its file could not be read or written.
+    #[error("{0}")]
+    Record(#[from] burn_pack::Error),
+
+    /// Probe and gallery networks differ in structure.
+    #[error("probe and gallery networks differ at `{path}`: {what}")]
+    ModuleMismatch {
+        /// The path of the tensor inside the module.
+        path: String,
+        /// The difference.
+        what: String,
+    },
+}

@@ -1,0 +1,85 @@
+use burn::tensor::{IndexingUpdateOp, Tensor};
+
+use super::pass::{Pass, with_rows};
+use super::pool_scan::PoolScan;
+use super::top_k::TopK;
+use super::{FfcHead, RowLoss};
+
+impl FfcHead {
+    /// Mean over the fresh rows, and over their k largest cosines with centres, of max(cosine, 0).
+    ///
+    /// # Shapes
+    ///
+    /// - `probe`: `[rows, dim]`, unit rows, those of the first pass first
+    pub(super) fn hard_negatives(
+        &self,
+        probe: Tensor<2>,
+        scan: &PoolScan,
+        passes: &[Pass; 2],
+    ) -> RowLoss {
+        let device = scan.pool().device();
+        let k = self.config.hard_negatives(scan.pool().config().capacity);
+
+        let mut unchanged: Option<TopK> = None;
+        for chunk in scan.chunks() {
+            let cosine = probe.clone().matmul(chunk.centres.transpose()) + chunk.hidden;
+            let found = TopK::new(cosine, k).shifted(chunk.start);
+            unchanged = Some(match unchanged {
+                Some(best) => best.merge(found, k),
+                None => found,
+            });
+        }
+
+        let mut loss = Tensor::zeros([1], device);
+        let mut gradients = Vec::new();
+        for (pass, rows) in with_rows(passes, |pass| pass.fresh.len()) {
+            let k = k.min(pass.visible);
+            let probe = probe.clone().slice_dim(0, rows.clone());
+            let unchanged = unchanged.as_ref().map(|best| best.rows(rows.clone()));
+            let known = unchanged.as_ref().map_or(0, TopK::width);
+            let rows = rows.len();
+
+            let mut unchanged_share = Tensor::zeros([rows, known.max(1)], device);
+            let mut gradient = probe.zeros_like();
+            for view in &pass.views {
+                let changed = probe.clone().matmul(view.clone().transpose());
+                let columns = changed.dims()[1];
+                let candidates = match &unchanged {
+                    Some(best) => Tensor::cat(vec![best.values.clone(), changed], 1),
+                    None => changed,
+                };
+                let width = known + columns;
+                let hardest = TopK::new(candidates, k);
+                // What each cosine counts in the mean, which is also its derivative.
+                let share = hardest.values.clone().greater_scalar(0.0).float() / (rows * k) as f32;
+                loss = loss + (hardest.values * share.clone()).sum();
+                let share = Tensor::zeros([rows, width], device).scatter(
+                    1,
+                    hardest.columns,
+                    share,
+                    IndexingUpdateOp::Add,
+                );
+                gradient = gradient
+                    + share
+                        .clone()
+                        .slice([0..rows, known..width])
+                        .matmul(view.clone());
+                if known > 0 {
+                    unchanged_share = unchanged_share + share.slice([0..rows, 0..known]);
+                }
+            }
+            if let Some(best) = unchanged {
+                let dim = probe.dims()[1];
+                let slots = best.columns.reshape([rows * known]);
+                let centres = scan.pool().gather(0, slots).reshape([rows, known, dim]);
+                let share = unchanged_share.reshape([rows, 1, known]);
+                gradient = gradient + share.matmul(centres).reshape([rows, dim]);
+            }
+            gradients.push(gradient);
+        }
+        RowLoss {
+            value: loss,
+            gradient: Tensor::cat(gradients, 0),
+        }
+    }
+}

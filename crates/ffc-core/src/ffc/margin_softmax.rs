@@ -1,0 +1,215 @@
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Int, Tensor};
+
+use super::pass::{Pass, with_rows};
+use super::pool_scan::{HIDDEN, PoolScan};
+use super::{FfcHead, RowLoss};
+use crate::margin::Reshaped;
+use crate::upload::{column, indices};
+
+/// The softmax of each row over a set of centres, without its target: log-sum-exp of the logits, and
+/// mean of the centres weighted by the softmax. Two disjoint sets merge exactly.
+#[derive(Clone)]
+struct Others {
+    /// `[rows, 1]`.
+    log_sum_exp: Tensor<2>,
+    /// `[rows, dim]`. Where a margin reshapes the others' cosines, each centre counts times its slope.
+    mean: Tensor<2>,
+}
+
+impl Others {
+    /// # Shapes
+    ///
+    /// - `logits.value`, `logits.slope`: `[rows, columns]`
+    /// - `centres`: `[columns, dim]`
+    fn new(logits: Logits, centres: Tensor<2>) -> Self {
+        let max = logits.value.clone().max_dim(1);
+        let share = softmax(logits.value, 1);
+        // The largest logit's share is 1 / sum(exp(logit - max)).
+        let log_sum_exp = max - share.clone().max_dim(1).log();
+        let weight = match logits.slope {
+            Some(slope) => share * slope,
+            None => share,
+        };
+        Self {
+            log_sum_exp,
+            mean: weight.matmul(centres),
+        }
+    }
+
+    fn merge(self, other: Self) -> Self {
+        let max = self.log_sum_exp.clone().max_pair(other.log_sum_exp.clone());
+        let a = (self.log_sum_exp - max.clone()).exp();
+        let b = (other.log_sum_exp - max.clone()).exp();
+        let sum = a.clone() + b.clone();
+        Self {
+            log_sum_exp: max + sum.clone().log(),
+            mean: self.mean * (a / sum.clone()) + other.mean * (b / sum),
+        }
+    }
+
+    /// Below each other.
+    fn stack(parts: Vec<Self>) -> Self {
+        let (log_sum_exp, mean) = parts
+            .into_iter()
+            .map(|part| (part.log_sum_exp, part.mean))
+            .unzip();
+        Self {
+            log_sum_exp: Tensor::cat(log_sum_exp, 0),
+            mean: Tensor::cat(mean, 0),
+        }
+    }
+}
+
+/// Scaled cosines with centres of other identities, after the margin's rule for them if it has one.
+struct Logits {
+    value: Tensor<2>,
+    slope: Option<Tensor<2>>,
+}
+
+/// The centres of the rows' own identities.
+struct Targets {
+    /// `[rows, dim]`.
+    centres: Tensor<2>,
+    /// `[rows, 1]`.
+    cosines: Tensor<2>,
+}
+
+impl FfcHead {
+    /// Margin cross-entropy of the rows whose identity has a centre, and the mean cosine with it.
+    ///
+    /// With target logit z and log-sum-exp r of all others a row's loss is softplus(r - z), and its
+    /// gradient s sigmoid(r - z) (mean of the others - slope * target centre).
+    ///
+    /// # Shapes
+    ///
+    /// - `probe`: `[rows, dim]`, unit rows, those of the first pass first
+    pub(super) fn margin_softmax(
+        &self,
+        probe: Tensor<2>,
+        scan: &PoolScan,
+        passes: &[Pass; 2],
+    ) -> (RowLoss, Tensor<1>) {
+        let device = scan.pool().device();
+        let parts = with_rows(passes, |pass| pass.existing.len());
+        let weights: Vec<f32> = parts
+            .iter()
+            .flat_map(|(_, rows)| vec![1.0 / rows.len() as f32; rows.len()])
+            .collect();
+        let weight = column(weights, device);
+
+        let targets: Vec<Targets> = (0..passes[0].views.len())
+            .map(|term| {
+                let centres = parts.iter().map(|(pass, _)| {
+                    let columns = indices(&pass.target_columns(), device);
+                    pass.views[term].clone().select(0, columns)
+                });
+                let centres = Tensor::cat(centres.collect(), 0);
+                let cosines = (probe.clone() * centres.clone()).sum_dim(1);
+                Targets { centres, cosines }
+            })
+            .collect();
+        let mean_cosine = targets[0].cosines.clone().mean();
+        let unchanged = self.unchanged_others(&probe, scan, &targets);
+
+        let mut loss = Tensor::zeros([1], device);
+        let mut gradient = probe.zeros_like();
+        for (term, target) in targets.into_iter().enumerate() {
+            let changed = parts.iter().map(|(pass, rows)| {
+                let probe = probe.clone().slice_dim(0, rows.clone());
+                let cosines = target.cosines.clone().slice_dim(0, rows.clone());
+                self.changed_others(probe, pass, term, cosines)
+            });
+            let mut others = Others::stack(changed.collect());
+            // One for each term, or one for all.
+            if let Some(unchanged) = unchanged.get(term).or(unchanged.first()) {
+                others = others.merge(unchanged.clone());
+            }
+            let Reshaped { value, slope } = self.margin.target(target.cosines);
+            let excess = others.log_sum_exp - value * self.config.scale;
+            loss = loss + (softplus(excess.clone()) * weight.clone()).sum();
+            let pull = sigmoid(excess) * weight.clone() * self.config.scale;
+            gradient = gradient + (others.mean - target.centres * slope) * pull;
+        }
+        (
+            RowLoss {
+                value: loss,
+                gradient,
+            },
+            mean_cosine,
+        )
+    }
+
+    /// The softmax over the centres that the step does not change: one for all terms of the loss, or one
+    /// for each where the margin's rule for the others depends on the target. Empty where there are none.
+    fn unchanged_others(
+        &self,
+        probe: &Tensor<2>,
+        scan: &PoolScan,
+        targets: &[Targets],
+    ) -> Vec<Others> {
+        let targets = match self.margin.negatives() {
+            Some(_) => targets,
+            None => &targets[..1],
+        };
+        let mut sums: Vec<Others> = Vec::new();
+        for chunk in scan.chunks() {
+            let cosine = probe.clone().matmul(chunk.centres.clone().transpose());
+            for (term, target) in targets.iter().enumerate() {
+                let mut logits = self.logits(cosine.clone(), target.cosines.clone());
+                logits.value = logits.value + chunk.hidden.clone();
+                let others = Others::new(logits, chunk.centres.clone());
+                match sums.get_mut(term) {
+                    Some(sum) => *sum = sum.clone().merge(others),
+                    None => sums.push(others),
+                }
+            }
+        }
+        sums
+    }
+
+    /// The softmax over the changed centres of one pass and term, without each row's target.
+    fn changed_others(
+        &self,
+        probe: Tensor<2>,
+        pass: &Pass,
+        term: usize,
+        target: Tensor<2>,
+    ) -> Others {
+        let device = probe.device();
+        let centres = pass.views[term].clone();
+        let cosine = probe.matmul(centres.clone().transpose());
+        let [rows, columns] = cosine.dims();
+        let mut logits = self.logits(cosine, target);
+
+        let own = indices(&pass.target_columns(), &device);
+        let own = own.reshape([rows, 1]).expand([rows, columns]);
+        let every = Tensor::<1, Int>::arange(0..columns as i64, &device);
+        let every = every
+            .cast(own.dtype())
+            .reshape([1, columns])
+            .expand([rows, columns]);
+        logits.value = logits.value.mask_fill(every.equal(own), HIDDEN);
+        Others::new(logits, centres)
+    }
+
+    fn logits(&self, cosine: Tensor<2>, target: Tensor<2>) -> Logits {
+        let (value, slope) = match self.margin.negatives() {
+            Some(rule) => {
+                let Reshaped { value, slope } = rule.reshape(cosine, target);
+                (value, Some(slope))
+            }
+            None => (cosine, None),
+        };
+        Logits {
+            value: value * self.config.scale,
+            slope,
+        }
+    }
+}
+
+/// log(1 + exp(x)) without overflow.
+fn softplus(x: Tensor<2>) -> Tensor<2> {
+    let tail = x.clone().abs().neg().exp().log1p();
+    x.clamp_min(0.0) + tail
+}

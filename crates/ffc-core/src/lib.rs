@@ -1,0 +1,75 @@
+//! The core of [FFC](https://arxiv.org/abs/2105.10375) (Fast Face Classification; F2C, CVPR 2022): train
+//! a classifier over any number of identities without a classification layer.
+//!
+//! In place of N x D weights, FFC keeps a [`ClassPool`]: Q recent class centres, made by a gallery network
+//! that follows the trained probe network as a [`MovingAverage`]. The [`FfcHead`] scores probe embeddings
+//! against the pool. Memory and time of the head depend on Q, never on the number of identities.
+//!
+//! | what | where |
+//! |---|---|
+//! | loss and pool edit of one training step | [`FfcHead`], behind the trait [`Head`] |
+//! | group memory | [`ClassPool`] |
+//! | identity -> slot, least recently used out first | [`SlotMap`], [`BatchPlan`] |
+//! | margins: CosFace, ArcFace, SV, your own | [`margin`] |
+//! | gallery network | [`MovingAverage`] |
+//!
+//! The crate works with embeddings, whatever made them, on any burn device. A training step:
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::nn::{Linear, LinearConfig};
+//! use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use ffc_core::margin::CosFace;
+//! use ffc_core::*;
+//!
+//! let device = Device::flex().autodiff();
+//! let average = MovingAverage::new(0.99, RunningStatistics::Average)?;
+//! let mut probe: Linear = LinearConfig::new(16, 8).init(&device);
+//! let mut gallery = MovingAverage::gallery(&probe);
+//! let mut optimizer = SgdConfig::new().init();
+//!
+//! let pool = ClassPool::new(ClassPoolConfig { capacity: 100, dim: 8, ..Default::default() }, &device)?;
+//! let mut head = FfcHead::new(pool, CosFace::new(0.4)?, FfcConfig::default())?;
+//!
+//! average.update(&mut gallery, &probe)?;
+//! // One half of a dual batch: images, here mere vectors, and their identities.
+//! let half = |identities: Vec<u64>| {
+//!     let images = Tensor::<2>::random([identities.len(), 16], Distribution::Default, &device);
+//!     Half {
+//!         probe: probe.forward(images.clone()),
+//!         gallery: gallery.forward(images.inner()),
+//!         identities,
+//!     }
+//! };
+//! let (x, y) = (half(vec![1, 2, 3]), half(vec![1, 2, 9]));
+//! let output = head.step(DualEmbeddings { x, y })?;
+//! let gradients = GradientsParams::from_grads(output.loss.backward(), &probe);
+//! probe = optimizer.step(0.1, probe, gradients);
+//! # Ok::<(), ffc_core::Error>(())
+//! ```
+//!
+//! # Synchronisation
+//!
+//! No call of a training step waits for the device, with one exception that can be switched off
+//! ([`FfcConfig::check_embeddings`]). [`ClassPool::prefill`], [`ClassPool::save`] and
+//! [`ClassPool::to_bytes`] read back from the device.
+
+mod embeddings;
+mod error;
+mod ffc;
+mod head;
+pub mod margin;
+mod moving_average;
+mod plan;
+mod pool;
+mod slot_map;
+mod upload;
+
+pub use error::{Embeddings, Error, Result};
+pub use ffc::{FfcConfig, FfcHead};
+pub use head::{DualEmbeddings, Half, Head, HeadOutput, HeadStats};
+pub use moving_average::{MovingAverage, RunningStatistics};
+pub use plan::{BatchPlan, RowWrite, SlotEdit};
+pub use pool::{ClassPool, ClassPoolConfig, Storage, UpdateRule};
+pub use slot_map::{SlotMap, SlotMapState};

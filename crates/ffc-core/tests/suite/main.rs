@@ -1,0 +1,14 @@
+//! Tests of the crate from outside, each against an oracle.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_input;
+mod fast_equals_oracle;
+mod finite_differences;
+mod golden;
+mod margins;
+mod moving_average;
+mod oracle;
+mod record;
+mod slot_map;
+mod support;
+mod update_rules;
