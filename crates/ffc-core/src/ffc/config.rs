@@ -12,7 +12,7 @@ pub struct FfcConfig {
     /// of 10,000 slots, but at least 3 and at most 10.
     pub hard_negatives: Option<usize>,
     /// How many centres are scored at once. The step's memory grows with rows * chunk; GPUs want
-    /// larger chunks than CPUs. Default: 4096.
+    /// larger chunks than CPUs. Default: 2048.
     pub chunk: usize,
     /// Whether to refuse embeddings that are not finite or have no length before they enter the pool.
     /// Reads their lengths back from the device once a step. Default: true.
@@ -24,7 +24,7 @@ impl Default for FfcConfig {
         Self {
             scale: 32.0,
             hard_negatives: None,
-            chunk: 4096,
+            chunk: 2048,
             check_embeddings: true,
         }
     }

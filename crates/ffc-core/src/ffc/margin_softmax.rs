@@ -1,5 +1,5 @@
 use burn::tensor::activation::{sigmoid, softmax};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use super::pass::{Pass, with_rows};
 use super::pool_scan::{HIDDEN, PoolScan};
@@ -7,13 +7,13 @@ use super::{FfcHead, RowLoss};
 use crate::margin::Reshaped;
 use crate::upload::{column, indices};
 
-/// The softmax of each row over a set of centres, without its target: log-sum-exp of the logits, and
-/// mean of the centres weighted by the softmax. Two disjoint sets merge exactly.
+/// The softmax of each row over a set of centres, without its target. Two disjoint sets merge exactly.
 #[derive(Clone)]
 struct Others {
-    /// `[rows, 1]`.
+    /// Logarithm of the sum of exp(logit), `[rows, 1]`.
     log_sum_exp: Tensor<2>,
-    /// `[rows, dim]`. Where a margin reshapes the others' cosines, each centre counts times its slope.
+    /// Mean of the centres, weighted by the softmax, `[rows, dim]`. Where a margin reshapes the others'
+    /// cosines, each centre counts times its slope.
     mean: Tensor<2>,
 }
 
@@ -152,20 +152,23 @@ impl FfcHead {
             Some(_) => targets,
             None => &targets[..1],
         };
-        let mut sums: Vec<Others> = Vec::new();
+        let mut sums: Vec<Option<Others>> = vec![None; targets.len()];
+        let queries = self.queries(probe.clone());
         for chunk in scan.chunks() {
-            let cosine = probe.clone().matmul(chunk.centres.clone().transpose());
-            for (term, target) in targets.iter().enumerate() {
-                let mut logits = self.logits(cosine.clone(), target.cosines.clone());
+            let product = queries.clone().matmul(chunk.centres.clone().transpose());
+            // The last term takes the matrix itself, so that it can be worked on in place.
+            let products = vec![product; targets.len()];
+            for ((sum, target), product) in sums.iter_mut().zip(targets).zip(products) {
+                let mut logits = self.logits(product, target.cosines.clone());
                 logits.value = logits.value + chunk.hidden.clone();
                 let others = Others::new(logits, chunk.centres.clone());
-                match sums.get_mut(term) {
-                    Some(sum) => *sum = sum.clone().merge(others),
-                    None => sums.push(others),
-                }
+                *sum = Some(match sum.take() {
+                    Some(sum) => sum.merge(others),
+                    None => others,
+                });
             }
         }
-        sums
+        sums.into_iter().flatten().collect()
     }
 
     /// The softmax over the changed centres of one pass and term, without each row's target.
@@ -178,32 +181,38 @@ impl FfcHead {
     ) -> Others {
         let device = probe.device();
         let centres = pass.views[term].clone();
-        let cosine = probe.matmul(centres.clone().transpose());
-        let [rows, columns] = cosine.dims();
-        let mut logits = self.logits(cosine, target);
+        let product = self.queries(probe).matmul(centres.clone().transpose());
+        let rows = product.dims()[0];
+        let mut logits = self.logits(product, target);
 
-        let own = indices(&pass.target_columns(), &device);
-        let own = own.reshape([rows, 1]).expand([rows, columns]);
-        let every = Tensor::<1, Int>::arange(0..columns as i64, &device);
-        let every = every
-            .cast(own.dtype())
-            .reshape([1, columns])
-            .expand([rows, columns]);
-        logits.value = logits.value.mask_fill(every.equal(own), HIDDEN);
+        let own = indices(&pass.target_columns(), &device).reshape([rows, 1]);
+        let hidden = Tensor::full([rows, 1], HIDDEN, &device);
+        logits.value = (logits.value).scatter(1, own, hidden, IndexingUpdateOp::Add);
         Others::new(logits, centres)
     }
 
-    fn logits(&self, cosine: Tensor<2>, target: Tensor<2>) -> Logits {
-        let (value, slope) = match self.margin.negatives() {
+    /// Rows whose products with centres [`logits`](Self::logits) takes: scaled at once where no rule
+    /// asks for plain cosines, since there are fewer rows than products.
+    fn queries(&self, probe: Tensor<2>) -> Tensor<2> {
+        match self.margin.negatives() {
+            Some(_) => probe,
+            None => probe * self.config.scale,
+        }
+    }
+
+    fn logits(&self, product: Tensor<2>, target: Tensor<2>) -> Logits {
+        match self.margin.negatives() {
             Some(rule) => {
-                let Reshaped { value, slope } = rule.reshape(cosine, target);
-                (value, Some(slope))
+                let Reshaped { value, slope } = rule.reshape(product, target);
+                Logits {
+                    value: value * self.config.scale,
+                    slope: Some(slope),
+                }
             }
-            None => (cosine, None),
-        };
-        Logits {
-            value: value * self.config.scale,
-            slope,
+            None => Logits {
+                value: product,
+                slope: None,
+            },
         }
     }
 }

@@ -150,6 +150,10 @@ impl ClassPool {
                     data.shape()
                 )));
             }
+            if !data.iter::<f32>().all(f32::is_finite) {
+                let name = layer_name(layer);
+                return Err(Error::DamagedState(format!("{name} is not finite")));
+            }
             *centres = Tensor::from_data(data, (&pool.device, dtype));
         }
         Ok(pool)

@@ -10,5 +10,5 @@ mod moving_average;
 mod oracle;
 mod record;
 mod slot_map;
+mod stats;
 mod support;
-mod update_rules;

@@ -57,7 +57,7 @@ impl Oracle {
     }
 
     /// Writes gallery features row by row. Returns which slots are double.
-    fn edit(&mut self, gallery: &Tensor<2>, identities: &[u64]) -> Vec<bool> {
+    pub fn edit(&mut self, gallery: &Tensor<2>, identities: &[u64]) -> Vec<bool> {
         let mut double = vec![false; self.capacity];
         let features = host(normalized(gallery.clone()));
         for (feature, &identity) in features.chunks(self.dim).zip(identities) {
