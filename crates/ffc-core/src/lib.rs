@@ -18,7 +18,7 @@
 //! ```
 //! use burn::module::Module;
 //! use burn::nn::{Linear, LinearConfig};
-//! use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+//! use burn::optim::{GradientsParams, SgdConfig};
 //! use burn::tensor::{Device, Distribution, Tensor};
 //! use ffc_core::margin::CosFace;
 //! use ffc_core::*;
