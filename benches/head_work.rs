@@ -39,7 +39,7 @@ impl Identities {
     }
 }
 
-/// Device names by the variable `FFC_BENCH_DEVICE`.
+/// The device of the benches: the CPU.
 pub fn device() -> Device {
     Device::flex()
 }

@@ -1,6 +1,6 @@
 //! Generated clusters of points, for examples that need data and no files.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, TensorReadError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -55,15 +55,22 @@ impl Clusters {
 }
 
 /// Share of `queries` whose nearest centre by cosine is the one of the same row.
-pub fn nearest_centre_accuracy(centres: Tensor<2>, queries: Tensor<2>) -> f32 {
+///
+/// # Errors
+///
+/// Reading from the device failed.
+pub fn nearest_centre_accuracy(
+    centres: Tensor<2>,
+    queries: Tensor<2>,
+) -> Result<f32, TensorReadError> {
     let unit = |rows: Tensor<2>| rows.clone() / rows.square().sum_dim(1).sqrt();
     let [rows, _] = queries.dims();
     let nearest = unit(queries).matmul(unit(centres).transpose()).argmax(1);
-    let nearest = nearest.try_into_vec_as::<i64>().unwrap_or_default();
+    let nearest = nearest.try_into_vec_as::<i64>()?;
     let right = nearest
         .iter()
         .zip(0..)
         .filter(|(found, own)| *found == own)
         .count();
-    right as f32 / rows as f32
+    Ok(right as f32 / rows as f32)
 }

@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if step % 100 == 0 {
             let all: Vec<u64> = (0..IDENTITIES as u64).collect();
             let [a, b] = [(); 2].map(|()| probe.forward(data.images(&all, &device)).inner());
-            let accuracy = 100.0 * nearest_centre_accuracy(a, b);
+            let accuracy = 100.0 * nearest_centre_accuracy(a, b)?;
             let loss: f32 = output.loss.clone().into_scalar();
             println!(
                 "step {step:4}  loss {loss:6.2}  nearest centre {accuracy:5.1} %  fresh {:3.0} %",
