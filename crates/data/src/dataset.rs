@@ -1,0 +1,138 @@
+use std::path::Path;
+
+use crate::index::{BuildConfig, BuildProgress, Index, IndexBuilder};
+use crate::source::{Content, ImageRef, Source, SourceConfig, Synthetic, SyntheticConfig};
+use crate::{Error, Result};
+
+/// A source with its index: images by identity, ready to be drawn and read.
+#[derive(Debug)]
+pub struct Dataset {
+    source: Box<dyn Source>,
+    index: Index,
+}
+
+impl Dataset {
+    /// Opens a source with the index at `index`.
+    ///
+    /// # Errors
+    /// If the index is missing, damaged or stale.
+    pub fn open(source: Box<dyn Source>, index: &Path) -> Result<Self> {
+        let index = Index::open(index, &*source)?;
+        Ok(Self { source, index })
+    }
+
+    /// Opens what `config` names, with the index [beside it](SourceConfig::index_path), which is built if it is missing.
+    /// A stale or damaged index is an error, not built again unasked.
+    ///
+    /// Of several processes that start together, let one do this first.
+    ///
+    /// # Errors
+    /// If the source cannot be opened or indexed.
+    pub fn open_or_build(
+        config: &SourceConfig,
+        build: &BuildConfig,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Self> {
+        if let SourceConfig::Synthetic(config) = config {
+            return Self::synthetic(config.clone());
+        }
+        let source = config.open()?;
+        let path = config.index_path().ok_or_else(|| {
+            Error::format(
+                source.path(),
+                "no index can lie beside it: its folder has no name",
+            )
+        })?;
+        Self::open_or_build_at(source, &path, build, progress)
+    }
+
+    /// The same with an index at any place, for sources that lie where nothing can be written.
+    ///
+    /// # Errors
+    /// As [`open_or_build`](Self::open_or_build).
+    pub fn open_or_build_at(
+        source: Box<dyn Source>,
+        index: &Path,
+        build: &BuildConfig,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Self> {
+        if !index.exists() {
+            tracing::info!("building the index {}", index.display());
+            IndexBuilder::build(&*source, index, build, progress)?;
+        }
+        let dataset = Self::open(source, index)?;
+        if dataset.index.gaps_closed() && !build.close_gaps {
+            let problem = "it was built with `close_gaps`, which is off now; build it again";
+            return Err(Error::format(index, problem));
+        }
+        Ok(dataset)
+    }
+
+    /// Opens the file or folder at `path`, whatever its [format](SourceConfig::detect), with default settings.
+    ///
+    /// # Errors
+    /// As [`open_or_build`](Self::open_or_build).
+    pub fn from_path(path: &Path) -> Result<Self> {
+        Self::open_or_build(
+            &SourceConfig::detect(path)?,
+            &BuildConfig::default(),
+            &mut |_| {},
+        )
+    }
+
+    /// Synthetic identities, with the index in memory.
+    ///
+    /// # Errors
+    /// If a setting is outside its range.
+    pub fn synthetic(config: SyntheticConfig) -> Result<Self> {
+        let source = Synthetic::new(config)?;
+        let index = Index::from_counts(source.counts())?;
+        Ok(Self {
+            source: Box::new(source),
+            index,
+        })
+    }
+
+    /// Puts a source and an index together without a check.
+    pub fn from_parts(source: Box<dyn Source>, index: Index) -> Self {
+        Self { source, index }
+    }
+
+    /// Which images belong to which identity.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Where the images come from.
+    pub fn source(&self) -> &dyn Source {
+        &*self.source
+    }
+
+    /// Reads an image as its source holds it.
+    ///
+    /// # Errors
+    /// If the image cannot be read or its record is damaged.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn read(&self, image: u64, buffer: &mut Vec<u8>) -> Result<Content> {
+        self.source.read(&self.image(image), buffer)
+    }
+
+    /// The file and record of an image, for messages.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn origin(&self, image: u64) -> String {
+        self.source.origin(&self.image(image))
+    }
+
+    fn image(&self, image: u64) -> ImageRef<'_> {
+        assert!(
+            image < self.index.images(),
+            "image {image} of {}",
+            self.index.images()
+        );
+        ImageRef::new(&self.index, image)
+    }
+}

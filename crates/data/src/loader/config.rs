@@ -1,0 +1,118 @@
+use serde::{Deserialize, Serialize};
+
+use crate::augment::AugmentConfig;
+use crate::order::InstanceOrderConfig;
+use crate::{Error, Result};
+
+/// Settings of the loaders.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoaderConfig {
+    /// Batch size B of one rank: identities of an id batch, images of an instance batch. Even for the dual loader.
+    /// Default: 64, as published.
+    pub batch: usize,
+    /// Height of the pictures in pixels. Default: 112. Others are resized.
+    pub height_px: usize,
+    /// Width of the pictures in pixels. Default: 112.
+    pub width_px: usize,
+    /// Colour or grey. Default: colour.
+    pub channels: Channels,
+    /// Seed of the orders and the augmentation. Default: 0.
+    pub seed: u64,
+    /// Threads that decode. Default: 2.
+    pub workers: usize,
+    /// Batches that are held ready, 1 to 64; more than 4 rarely help. Default: 2.
+    pub queue: usize,
+    /// This rank, below `ranks`. Default: 0.
+    pub rank: usize,
+    /// Processes that share each step. Their batches together are the batch of one process with B times as much.
+    /// Default: 1.
+    pub ranks: usize,
+    /// How images are drawn. Default: every image once an epoch.
+    pub order: InstanceOrderConfig,
+    /// What is done to the pictures. Default: flip only.
+    pub augment: AugmentConfig,
+    /// What is done about images that cannot be read. Default: an error.
+    pub damaged: Damaged,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            batch: 64,
+            height_px: 112,
+            width_px: 112,
+            channels: Channels::Rgb,
+            seed: 0,
+            workers: 2,
+            queue: 2,
+            rank: 0,
+            ranks: 1,
+            order: InstanceOrderConfig::default(),
+            augment: AugmentConfig::default(),
+            damaged: Damaged::Fail,
+        }
+    }
+}
+
+/// Channels of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channels {
+    /// Red, green, blue.
+    Rgb,
+    /// Luma.
+    Grey,
+}
+
+impl Channels {
+    /// Bytes of a pixel.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Rgb => 3,
+            Self::Grey => 1,
+        }
+    }
+}
+
+/// What is done about images that cannot be read or decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "policy")]
+pub enum Damaged {
+    /// The step fails, with path and record.
+    Fail,
+    /// Another image of the same identity takes its place; if there is none, the next identity. Each is warned of and
+    /// counted.
+    Skip {
+        /// Images that may be unreadable, each counted once; beyond, the step fails.
+        limit: u64,
+    },
+}
+
+impl LoaderConfig {
+    /// Bytes of one picture.
+    pub(crate) fn picture_bytes(&self) -> usize {
+        self.height_px * self.width_px * self.channels.count()
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let between = |setting, value: usize, low: usize, high: usize, expected| {
+            if (low..=high).contains(&value) {
+                return Ok(());
+            }
+            Err(Error::Setting {
+                setting,
+                value: value.to_string(),
+                expected,
+            })
+        };
+        between("batch", self.batch, 1, 1 << 20, "1 to 1,048,576")?;
+        between("height_px", self.height_px, 1, 4096, "1 to 4,096")?;
+        between("width_px", self.width_px, 1, 4096, "1 to 4,096")?;
+        between("workers", self.workers, 1, 1024, "1 to 1,024")?;
+        between("queue", self.queue, 1, 64, "1 to 64")?;
+        between("ranks", self.ranks, 1, 1 << 16, "1 to 65,536")?;
+        between("rank", self.rank, 0, self.ranks - 1, "below ranks")?;
+        self.augment.check()
+    }
+}

@@ -1,0 +1,236 @@
+use super::batch::{DualBatch, IdentityBatch, ImageBatch, InstanceBatch};
+use super::config::LoaderConfig;
+use crate::index::Index;
+use crate::order::{IdentityOrder, InstanceOrder};
+use crate::{Error, Result};
+
+/// A picture to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// The image.
+    pub image: u64,
+    /// Its identity.
+    pub identity: u64,
+    /// Epoch of the order that drew it.
+    pub epoch: u64,
+    /// Position in this epoch: with the epoch, what its augmentation depends on.
+    pub position: u64,
+    /// Number of the view: 0 instance, 1 and 2 the two images of an identity.
+    pub view: u64,
+}
+
+/// One row of a step: a picture for each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The picture of the first side.
+    pub x: View,
+    /// The picture of the second side, if there are two.
+    pub y: Option<View>,
+    /// Whether both show the same identity and must go on doing so if one cannot be read.
+    pub paired: bool,
+}
+
+/// What a step of a loader is made of.
+pub trait Plan: Send + 'static {
+    /// What the loader gives.
+    type Batch: Send + 'static;
+    /// Pictures a row: 1 or 2.
+    const SIDES: usize;
+
+    /// # Errors
+    /// If a setting is outside its range.
+    fn check(config: &LoaderConfig) -> Result<()>;
+
+    /// Items of an epoch.
+    fn epoch_items(index: &Index) -> u64;
+
+    /// Steps until every item of an epoch was drawn once, rounded up.
+    fn steps_per_epoch(index: &Index, config: &LoaderConfig) -> u64 {
+        Self::epoch_items(index).div_ceil(step_items(config))
+    }
+
+    /// Epoch of a step's first item over all ranks.
+    fn epoch(index: &Index, config: &LoaderConfig, step: u64) -> u64 {
+        step * step_items(config) / Self::epoch_items(index)
+    }
+
+    /// Appends the rows of a step.
+    ///
+    /// # Errors
+    /// If a setting is outside its range.
+    fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()>;
+
+    /// Makes the batch of the sides' pictures. None if a side is missing.
+    fn batch(step: u64, epoch: u64, x: ImageBatch, y: Option<ImageBatch>) -> Option<Self::Batch>;
+}
+
+/// Every image once an epoch.
+#[derive(Debug)]
+pub struct InstancePlan;
+
+/// Every identity once an epoch, two images each.
+#[derive(Debug)]
+pub struct IdentityPlan;
+
+/// Both, arranged as the two sides of a step.
+#[derive(Debug)]
+pub struct DualPlan;
+
+/// Positions of this rank's share of `of` items a step, of which all ranks together take consecutive ones: part `part`
+/// of `parts` equal parts, each cut into a piece for each rank.
+fn positions(config: &LoaderConfig, step: u64, part: usize, parts: usize) -> std::ops::Range<u64> {
+    let (ranks, rank) = (config.ranks as u64, config.rank as u64);
+    let piece = (config.batch / parts) as u64;
+    let start = (step * parts as u64 + part as u64) * ranks * piece + rank * piece;
+    start..start + piece
+}
+
+/// Images at some positions.
+fn instances(
+    index: &Index,
+    config: &LoaderConfig,
+    positions: std::ops::Range<u64>,
+) -> Result<Vec<View>> {
+    let order = InstanceOrder::new(index, config.seed, config.order)?;
+    let views = order.draws(positions).map(|draw| View {
+        image: draw.image,
+        identity: draw.identity,
+        epoch: draw.epoch,
+        position: draw.position,
+        view: 0,
+    });
+    Ok(views.collect())
+}
+
+/// Identities at some positions, a row each.
+fn identities(
+    index: &Index,
+    config: &LoaderConfig,
+    positions: std::ops::Range<u64>,
+    rows: &mut Vec<Row>,
+) {
+    let order = IdentityOrder::new(index, config.seed);
+    rows.extend(order.draws(positions).map(|draw| {
+        let view = |number: usize| View {
+            image: draw.images[number],
+            identity: draw.identity,
+            epoch: draw.epoch,
+            position: draw.position,
+            view: number as u64 + 1,
+        };
+        Row {
+            x: view(0),
+            y: Some(view(1)),
+            paired: true,
+        }
+    }));
+}
+
+/// Items that one step takes over all ranks.
+fn step_items(config: &LoaderConfig) -> u64 {
+    config.batch as u64 * config.ranks as u64
+}
+
+impl Plan for InstancePlan {
+    type Batch = InstanceBatch;
+    const SIDES: usize = 1;
+
+    fn check(_: &LoaderConfig) -> Result<()> {
+        Ok(())
+    }
+
+    fn epoch_items(index: &Index) -> u64 {
+        index.images()
+    }
+
+    fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
+        let views = instances(index, config, positions(config, step, 0, 1))?;
+        rows.extend(views.into_iter().map(|x| Row {
+            x,
+            y: None,
+            paired: false,
+        }));
+        Ok(())
+    }
+
+    fn batch(
+        step: u64,
+        epoch: u64,
+        images: ImageBatch,
+        _: Option<ImageBatch>,
+    ) -> Option<InstanceBatch> {
+        Some(InstanceBatch {
+            step,
+            epoch,
+            images,
+        })
+    }
+}
+
+impl Plan for IdentityPlan {
+    type Batch = IdentityBatch;
+    const SIDES: usize = 2;
+
+    fn check(_: &LoaderConfig) -> Result<()> {
+        Ok(())
+    }
+
+    fn epoch_items(index: &Index) -> u64 {
+        index.identities()
+    }
+
+    fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
+        identities(index, config, positions(config, step, 0, 1), rows);
+        Ok(())
+    }
+
+    fn batch(step: u64, epoch: u64, a: ImageBatch, b: Option<ImageBatch>) -> Option<IdentityBatch> {
+        Some(IdentityBatch {
+            step,
+            epoch,
+            a,
+            b: b?,
+        })
+    }
+}
+
+impl Plan for DualPlan {
+    type Batch = DualBatch;
+    const SIDES: usize = 2;
+
+    fn check(config: &LoaderConfig) -> Result<()> {
+        if config.batch.is_multiple_of(2) {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            setting: "batch",
+            value: config.batch.to_string(),
+            expected: "even, for the dual loader cuts the instance batch into halves",
+        })
+    }
+
+    fn epoch_items(index: &Index) -> u64 {
+        index.images()
+    }
+
+    fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
+        identities(index, config, positions(config, step, 0, 1), rows);
+        let first = instances(index, config, positions(config, step, 0, 2))?;
+        let second = instances(index, config, positions(config, step, 1, 2))?;
+        rows.extend(first.into_iter().zip(second).map(|(x, y)| Row {
+            x,
+            y: Some(y),
+            paired: false,
+        }));
+        Ok(())
+    }
+
+    fn batch(step: u64, epoch: u64, x: ImageBatch, y: Option<ImageBatch>) -> Option<DualBatch> {
+        Some(DualBatch {
+            step,
+            epoch,
+            x,
+            y: y?,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Folder, Lmdb, LmdbPart, RecordIo, Source, Synthetic, SyntheticConfig, WebDataset, Zip,
+};
+use crate::{Error, Result};
+
+/// A source as a configuration names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case", tag = "format")]
+pub enum SourceConfig {
+    /// A [`Folder`].
+    Folder {
+        /// Its root.
+        path: PathBuf,
+    },
+    /// A [`Zip`] archive.
+    Zip {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A [`RecordIo`] set.
+    RecordIo {
+        /// The `.rec` file.
+        path: PathBuf,
+    },
+    /// [`Lmdb`] databases.
+    Lmdb {
+        /// The databases, joined in this order.
+        parts: Vec<LmdbPart>,
+    },
+    /// A [`WebDataset`].
+    WebDataset {
+        /// A shard or a folder of shards.
+        path: PathBuf,
+    },
+    /// [`Synthetic`] identities.
+    Synthetic(SyntheticConfig),
+}
+
+impl SourceConfig {
+    /// Tells the format of a file or folder by its name and what lies in it. An LMDB database needs its list beside it:
+    /// `name.txt` for `name.lmdb`.
+    ///
+    /// # Errors
+    /// If there is nothing at `path`, or its format is not known.
+    pub fn detect(path: &Path) -> Result<Self> {
+        let owned = path.to_owned();
+        let metadata = std::fs::metadata(path).map_err(Error::io("look at", path))?;
+        if metadata.is_dir() {
+            if path.join("data.mdb").exists() {
+                return Ok(Self::lmdb(path));
+            }
+            let entries = std::fs::read_dir(path).map_err(Error::io("read folder", path))?;
+            let shard = |entry: std::io::Result<std::fs::DirEntry>| {
+                entry.is_ok_and(|entry| has_ending(&entry.path(), "tar"))
+            };
+            return Ok(match entries.into_iter().any(shard) {
+                true => Self::WebDataset { path: owned },
+                false => Self::Folder { path: owned },
+            });
+        }
+        let is = |ending| has_ending(path, ending);
+        match () {
+            () if is("zip") => Ok(Self::Zip { path: owned }),
+            () if is("rec") => Ok(Self::RecordIo { path: owned }),
+            () if is("tar") => Ok(Self::WebDataset { path: owned }),
+            () if is("mdb") || is("lmdb") => Ok(Self::lmdb(path)),
+            () => Err(Error::format(
+                path,
+                "unknown format; expected a folder, or a .zip, .rec, .tar or .lmdb file",
+            )),
+        }
+    }
+
+    fn lmdb(path: &Path) -> Self {
+        Self::Lmdb {
+            parts: vec![LmdbPart {
+                database: path.to_owned(),
+                list: path.with_extension("txt"),
+                label_offset: None,
+            }],
+        }
+    }
+
+    /// # Errors
+    /// If the source cannot be opened or a setting is wrong.
+    pub fn open(&self) -> Result<Box<dyn Source>> {
+        Ok(match self {
+            Self::Folder { path } => Box::new(Folder::open(path)?),
+            Self::Zip { path } => Box::new(Zip::open(path)?),
+            Self::RecordIo { path } => Box::new(RecordIo::open(path)?),
+            Self::Lmdb { parts } => Box::new(Lmdb::open(parts)?),
+            Self::WebDataset { path } => Box::new(WebDataset::open(path)?),
+            Self::Synthetic(config) => Box::new(Synthetic::new(config.clone())?),
+        })
+    }
+
+    /// Where the index belongs: beside the source, `<its name>.ffc-index`; beside the first of several databases, with
+    /// all their names. None for synthetic identities, which need no file.
+    pub fn index_path(&self) -> Option<PathBuf> {
+        let (path, others) = match self {
+            Self::Folder { path }
+            | Self::Zip { path }
+            | Self::RecordIo { path }
+            | Self::WebDataset { path } => (path, &[][..]),
+            Self::Lmdb { parts } => {
+                let (first, others) = parts.split_first()?;
+                (&first.database, others)
+            }
+            Self::Synthetic(_) => return None,
+        };
+        // `.` and `..` have no name to put an ending to.
+        let path = match path.file_name() {
+            Some(_) => path.clone(),
+            None => path.canonicalize().ok()?,
+        };
+        let mut name = path.file_name()?.to_owned();
+        for part in others {
+            name.push("+");
+            name.push(part.database.file_name()?);
+        }
+        name.push(".ffc-index");
+        Some(path.with_file_name(name))
+    }
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}

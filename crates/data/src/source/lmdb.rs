@@ -1,0 +1,346 @@
+use std::fs::File;
+use std::io::BufReader;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use heed::types::Bytes;
+use heed::{Database, Env, EnvFlags, EnvOpenOptions, WithoutTls};
+use serde::{Deserialize, Serialize};
+
+use super::fingerprint::FingerprintWriter;
+use super::record_io::read_line;
+use super::{Content, Fingerprint, ImageRef, Source, parse_label, slice};
+use crate::index::{IndexBuilder, Location};
+use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
+use crate::{Error, Result};
+
+/// One database of an [`Lmdb`] source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LmdbPart {
+    /// The environment: a folder with `data.mdb`, or that file.
+    pub database: PathBuf,
+    /// The list: `key label`, a line an image.
+    pub list: PathBuf,
+    /// Added to every label. Default: one more than the largest label of the databases before.
+    #[serde(default)]
+    pub label_offset: Option<u64>,
+}
+
+/// LMDB databases as FFC's tools write them: a key an image, its value a protobuf `Datum`, and a list of keys and
+/// labels.
+///
+/// The image is field 1 of one schema and field 4 of the other, whose field 1 is a number. LMDB trusts its files: a
+/// length that does not fit is refused, but damaged pages inside are not noticed and may end the process: check such
+/// files with `mdb_stat` or copy them with `mdb_copy`.
+#[derive(Debug)]
+pub struct Lmdb {
+    parts: Vec<OpenPart>,
+}
+
+#[derive(Debug)]
+struct OpenPart {
+    data: PathBuf,
+    env: Env<WithoutTls>,
+    database: Option<Database<Bytes, Bytes>>,
+    file_bytes: u64,
+    list: ReadAt,
+    label_offset: Option<u64>,
+}
+
+impl Lmdb {
+    /// Opens the databases, which must not be open in this process yet and not be written to meanwhile.
+    ///
+    /// # Errors
+    /// If there is none, or one cannot be opened.
+    pub fn open(parts: &[LmdbPart]) -> Result<Self> {
+        if parts.is_empty() {
+            return Err(Error::Setting {
+                setting: "databases",
+                value: "empty".into(),
+                expected: "at least one LMDB database",
+            });
+        }
+        let parts = parts.iter().map(OpenPart::open).collect::<Result<_>>()?;
+        Ok(Self { parts })
+    }
+
+    fn part(&self, file: u16) -> Result<&OpenPart> {
+        self.parts.get(usize::from(file)).ok_or_else(|| {
+            Error::format(
+                self.path(),
+                format!(
+                    "the index speaks of database {file}, but there are {}",
+                    self.parts.len()
+                ),
+            )
+        })
+    }
+}
+
+impl OpenPart {
+    #[allow(unsafe_code)]
+    fn open(part: &LmdbPart) -> Result<Self> {
+        let folder = part.database.is_dir();
+        let data = if folder {
+            part.database.join("data.mdb")
+        } else {
+            part.database.clone()
+        };
+        let error = |error: heed::Error| match error {
+            heed::Error::Io(error) => Error::io("open", &data)(error),
+            other => Error::format(&data, other.to_string()),
+        };
+        let file_bytes = ReadAt::open(&data)?.len();
+        let mut flags = EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_READ_AHEAD;
+        if !folder {
+            flags |= EnvFlags::NO_SUB_DIR;
+        }
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
+        // The map must hold the file, whose own notion of its size may be smaller.
+        options.map_size((file_bytes as usize).next_multiple_of(1 << 16).max(1 << 20));
+        // SAFETY: a database is written once by another tool and only read here: no writer meanwhile, as the
+        // documentation demands, so that neither locks nor changes under the map are a concern.
+        let env = unsafe { options.flags(flags).open(&part.database) }.map_err(error)?;
+        let transaction = env.read_txn().map_err(error)?;
+        // Opened here once: LMDB forbids it to several threads at a time.
+        let database = env
+            .open_database::<Bytes, Bytes>(&transaction, None)
+            .map_err(error)?;
+        let page_bytes = match &database {
+            Some(database) => u64::from(database.stat(&transaction).map_err(error)?.page_size),
+            None => 4096,
+        };
+        transaction.commit().map_err(error)?;
+        let expected = (env.info().last_page_number as u64 + 1) * page_bytes;
+        if file_bytes < expected {
+            return Err(Error::format(
+                &data,
+                format!("it has {file_bytes} bytes, but its pages take {expected}: it is cut off"),
+            ));
+        }
+        Ok(Self {
+            data,
+            env,
+            database,
+            file_bytes,
+            list: ReadAt::open(&part.list)?,
+            label_offset: part.label_offset,
+        })
+    }
+
+    /// Reads the value of `key`, puts it into `buffer` and gives the place of the image.
+    fn read(&self, key: &[u8], buffer: &mut Vec<u8>) -> Result<Range<usize>> {
+        let problem = |problem: String| {
+            Error::record(
+                &self.data,
+                format!("key `{}`", String::from_utf8_lossy(key)),
+                problem,
+            )
+        };
+        let error = |error: heed::Error| problem(error.to_string());
+        let transaction = self.env.read_txn().map_err(error)?;
+        let value = match &self.database {
+            Some(database) => database.get(&transaction, key).map_err(error)?,
+            None => None,
+        };
+        let value = value.ok_or_else(|| problem("there is no such key".into()))?;
+        if value.len() as u64 > self.file_bytes.min(MAX_RECORD_BYTES) {
+            return Err(problem(format!(
+                "its value cannot have {} bytes",
+                value.len()
+            )));
+        }
+        let image = datum_image(value).map_err(|text| problem(text.into()))?;
+        buffer.clear();
+        buffer.extend_from_slice(&value[image]);
+        Ok(0..buffer.len())
+    }
+}
+
+impl Source for Lmdb {
+    fn path(&self) -> &Path {
+        &self.parts[0].data
+    }
+
+    fn expects(&self) -> &'static str {
+        "expected lists of keys and labels"
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        let mut writer = FingerprintWriter::new("LMDB set");
+        for part in &self.parts {
+            writer.file(&part.data)?;
+            writer.file(part.list.path())?;
+            writer.setting(format!("{:?}", part.label_offset).as_bytes());
+        }
+        Ok(writer.finish())
+    }
+
+    fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        let mut next_label = 0;
+        for (number, part) in self.parts.iter().enumerate() {
+            let path = part.list.path();
+            let mut reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+            let offset = part.label_offset.unwrap_or(next_label);
+            builder.keys_of(path);
+            let (mut line, mut place) = (Vec::new(), 0);
+            for line_number in 0.. {
+                line.clear();
+                let read = read_line(&mut reader, &mut line, path, line_number)?;
+                if read == 0 {
+                    break;
+                }
+                let bad = |problem: &str| {
+                    Error::record(path, format!("line {}", line_number + 1), problem)
+                };
+                let text = std::str::from_utf8(&line).map_err(|_| bad("it is not valid UTF-8"))?;
+                if !text.trim().is_empty() {
+                    let (key, label) = text
+                        .trim()
+                        .rsplit_once(char::is_whitespace)
+                        .and_then(|(key, label)| Some((key.trim_end(), parse_label(label)?)))
+                        .ok_or_else(|| bad("it is not a key and a label"))?;
+                    let label = label
+                        .checked_add(offset)
+                        .ok_or_else(|| bad("the label is too large"))?;
+                    let indent = (text.len() - text.trim_start().len()) as u64;
+                    builder.key(format!("{number} {key}").as_bytes())?;
+                    builder.image(
+                        label,
+                        Location::new(number, place + indent, key.len() as u64)?,
+                    )?;
+                    next_label = next_label.max(label + 1);
+                }
+                place += read as u64;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
+        let Location {
+            file,
+            offset,
+            length,
+        } = image.location()?;
+        let part = self.part(file)?;
+        let mut key = vec![0; length as usize];
+        part.list.read(offset, &mut key)?;
+        part.read(&key, buffer).map(Content::Encoded)
+    }
+
+    fn origin(&self, image: &ImageRef<'_>) -> String {
+        let key = || -> Result<String> {
+            let Location {
+                file,
+                offset,
+                length,
+            } = image.location()?;
+            let part = self.part(file)?;
+            let mut key = vec![0; length as usize];
+            part.list.read(offset, &mut key)?;
+            Ok(format!(
+                "{}, key `{}`",
+                part.data.display(),
+                String::from_utf8_lossy(&key)
+            ))
+        };
+        key().unwrap_or_else(|_| format!("{}, image {}", self.path().display(), image.image()))
+    }
+}
+
+/// The place of the image in a `Datum`: field 1 if it holds bytes, else field 4.
+fn datum_image(datum: &[u8]) -> std::result::Result<Range<usize>, &'static str> {
+    let mut reader = Protobuf {
+        bytes: datum,
+        at: 0,
+    };
+    while let Some((field, value)) = reader.field()? {
+        match (field, value) {
+            (1 | 4, Value::Bytes(range)) => return Ok(range),
+            _ => continue,
+        }
+    }
+    Err("the Datum holds no image, neither in field 1 nor in field 4")
+}
+
+/// Reads the fields of a protobuf message.
+struct Protobuf<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// A field's value.
+enum Value {
+    Bytes(Range<usize>),
+    Other,
+}
+
+impl Protobuf<'_> {
+    /// Number and value of the next field.
+    fn field(&mut self) -> std::result::Result<Option<(u64, Value)>, &'static str> {
+        if self.at == self.bytes.len() {
+            return Ok(None);
+        }
+        let tag = self.varint()?;
+        let value = match tag & 7 {
+            0 => self.varint().map(|_| Value::Other)?,
+            1 => self.skip(8).map(|_| Value::Other)?,
+            2 => {
+                let length = usize::try_from(self.varint()?).map_err(|_| CUT_OFF)?;
+                Value::Bytes(self.skip(length)?)
+            }
+            5 => self.skip(4).map(|_| Value::Other)?,
+            _ => return Err("the value is not a Datum: a field of unknown kind"),
+        };
+        Ok(Some((tag >> 3, value)))
+    }
+
+    fn skip(&mut self, length: usize) -> std::result::Result<Range<usize>, &'static str> {
+        let range = self.at..self.at.checked_add(length).ok_or(CUT_OFF)?;
+        slice(self.bytes, range.clone()).ok_or(CUT_OFF)?;
+        self.at = range.end;
+        Ok(range)
+    }
+
+    fn varint(&mut self) -> std::result::Result<u64, &'static str> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes.get(self.at).ok_or(CUT_OFF)?;
+            self.at += 1;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err("the value is not a Datum: a number has more than ten bytes")
+    }
+}
+
+const CUT_OFF: &str = "the Datum is cut off";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn both_schemas() {
+        assert_eq!(datum_image(&[0x0a, 2, 7, 8, 0x10, 1]), Ok(2..4));
+        assert_eq!(datum_image(&[0x08, 3, 0x10, 0x90, 1, 0x22, 1, 9]), Ok(7..8));
+        assert_eq!(datum_image(&[0x0a, 3, 7, 8]), Err(CUT_OFF));
+        assert!(datum_image(&[0x08, 3]).is_err());
+        assert!(datum_image(&[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            if let Ok(range) = datum_image(&bytes) {
+                prop_assert!(range.start <= range.end && range.end <= bytes.len());
+            }
+        }
+    }
+}

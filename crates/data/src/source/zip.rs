@@ -1,0 +1,294 @@
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use zip::{CompressionMethod, ZipArchive};
+
+use super::fingerprint::FingerprintWriter;
+use super::image_name::is_image_name;
+use super::{Content, Fingerprint, ImageRef, Source, slice, u32_at};
+use crate::index::{IndexBuilder, Location};
+use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
+use crate::{Error, Result};
+
+/// A zip archive of an image folder, read in place.
+///
+/// Identities are named and ordered as those of the unpacked [`Folder`](super::Folder), less the folders that all of
+/// them share. Members are stored or deflated; their checksums are compared on every read.
+#[derive(Debug)]
+pub struct Zip {
+    file: ReadAt,
+}
+
+/// Signature of a member's own header.
+const SIGNATURE: u32 = 0x0403_4b50;
+/// Bytes of a member's header before its name.
+const HEADER_BYTES: usize = 30;
+
+impl Zip {
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self {
+            file: ReadAt::open(path)?,
+        })
+    }
+
+    /// The image members, identity by identity.
+    fn members(&self) -> Result<Vec<Member>> {
+        let path = self.file.path();
+        let error = |error: zip::result::ZipError| Error::format(path, error.to_string());
+        let reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+        let mut archive = ZipArchive::new(reader).map_err(error)?;
+        if archive.has_duplicate_names() {
+            return Err(Error::format(path, "two members have the same name"));
+        }
+        let mut members = Vec::with_capacity(archive.len());
+        for number in 0..archive.len() {
+            let member = archive.by_index_raw(number).map_err(error)?;
+            let name =
+                String::from_utf8(member.name_raw().to_vec()).map_err(|_| Error::NotUtf8 {
+                    path: path.join(String::from_utf8_lossy(member.name_raw()).as_ref()),
+                })?;
+            let parts: Vec<&str> = name.split('/').collect();
+            let hidden = parts
+                .iter()
+                .any(|part| part.starts_with('.') && *part != "." && *part != "..");
+            let image = parts.last().is_some_and(|file| is_image_name(file));
+            if !member.is_file() || hidden || !image || parts[0] == "__MACOSX" {
+                continue;
+            }
+            let bad = |problem: &str| Error::record(path, format!("member `{name}`"), problem);
+            if parts
+                .iter()
+                .any(|part| part.is_empty() || *part == "." || *part == "..")
+            {
+                return Err(bad("the name is not a plain path inside the archive"));
+            }
+            if member.encrypted() {
+                return Err(bad("it is encrypted"));
+            }
+            if !matches!(
+                member.compression(),
+                CompressionMethod::Stored | CompressionMethod::Deflated
+            ) {
+                return Err(bad("it is neither stored nor deflated"));
+            }
+            if member.size() > MAX_RECORD_BYTES {
+                return Err(bad(&format!(
+                    "it unpacks to {} bytes, at most {MAX_RECORD_BYTES} are read",
+                    member.size()
+                )));
+            }
+            let start = member.header_start();
+            let end = member
+                .data_start()
+                .and_then(|start| start.checked_add(member.compressed_size()));
+            let length = end
+                .filter(|&end| end <= self.file.len())
+                .and_then(|end| end.checked_sub(start));
+            let length = length.ok_or_else(|| bad("it reaches beyond the end of the archive"))?;
+            let unpacked_bytes = member.size();
+            let location = Location::new(0, start, length)?;
+            drop(member);
+            members.push(Member {
+                name,
+                location,
+                unpacked_bytes,
+            });
+        }
+        // As the unpacked folder is walked: by folder, then by file.
+        members.sort_by(|a, b| {
+            a.folder()
+                .split('/')
+                .cmp(b.folder().split('/'))
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        Ok(members)
+    }
+}
+
+/// An image in the archive.
+struct Member {
+    name: String,
+    location: Location,
+    unpacked_bytes: u64,
+}
+
+impl Member {
+    fn folder(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Bytes of the folders that all identities have in common, with the slash.
+fn common_prefix_bytes<'a>(mut folders: impl Iterator<Item = &'a str>) -> usize {
+    // The last part of a folder's name is the identity's own.
+    let above = |folder: &'a str| folder.rsplit_once('/').map_or("", |(above, _)| above);
+    let mut common: Vec<&str> = match folders.next().map(above) {
+        Some(first) if !first.is_empty() => first.split('/').collect(),
+        _ => return 0,
+    };
+    for folder in folders {
+        let same = above(folder)
+            .split('/')
+            .zip(&common)
+            .take_while(|(a, b)| a == *b)
+            .count();
+        common.truncate(same);
+    }
+    common.iter().map(|part| part.len() + 1).sum()
+}
+
+impl Source for Zip {
+    fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn expects(&self) -> &'static str {
+        "expected folders of JPEG, PNG, BMP or PNM files, one folder an identity"
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        let mut writer = FingerprintWriter::new("zip archive");
+        writer.file(self.path())?;
+        Ok(writer.finish())
+    }
+
+    fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        let members = self.members()?;
+        let prefix = common_prefix_bytes(members.iter().map(Member::folder));
+        let (mut last, mut identities) = (None, 0);
+        for member in &members {
+            if member.folder().is_empty() {
+                let problem = "the image lies in the root; each identity needs a folder of its own";
+                return Err(Error::record(
+                    self.path(),
+                    format!("member `{}`", member.name),
+                    problem,
+                ));
+            }
+            if last != Some(member.folder()) {
+                last = Some(member.folder());
+                identities += 1;
+                builder.name(&member.folder()[prefix..])?;
+            }
+            // Told apart from a bomb: deflate packs 1,032 to 1 at most.
+            if member.unpacked_bytes > u64::from(member.location.length) * 1032 {
+                let problem = format!(
+                    "{} bytes cannot come from {}",
+                    member.unpacked_bytes, member.location.length
+                );
+                return Err(Error::record(
+                    self.path(),
+                    format!("member `{}`", member.name),
+                    problem,
+                ));
+            }
+            builder.image(identities - 1, member.location)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
+        let Location { offset, length, .. } = image.location()?;
+        self.file.read_record(offset, u64::from(length), buffer)?;
+        let damaged =
+            |problem: &str| Error::record(self.path(), format!("member at byte {offset}"), problem);
+        let header = Header::parse(buffer).map_err(damaged)?;
+        let data = match header.method {
+            0 => header.data_start..buffer.len(),
+            8 => inflate(buffer, header.data_start).map_err(|problem| damaged(&problem))?,
+            _ => return Err(damaged("it is neither stored nor deflated")),
+        };
+        if header
+            .crc32
+            .is_some_and(|crc| crc != crc32fast::hash(&buffer[data.clone()]))
+        {
+            return Err(damaged("the checksum is wrong"));
+        }
+        Ok(Content::Encoded(data))
+    }
+}
+
+/// What a member's own header says.
+struct Header {
+    method: u16,
+    data_start: usize,
+    /// None where the writer only knew it afterwards.
+    crc32: Option<u32>,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> std::result::Result<Self, &'static str> {
+        if u32_at(bytes, 0) != Some(SIGNATURE) {
+            return Err("no member begins here");
+        }
+        let header = slice(bytes, 0..HEADER_BYTES).ok_or("the header is cut off")?;
+        let u16_at = |offset: usize| u16::from_le_bytes([header[offset], header[offset + 1]]);
+        let streamed = u16_at(6) & 8 != 0;
+        let data_start = HEADER_BYTES + usize::from(u16_at(26)) + usize::from(u16_at(28));
+        if data_start > bytes.len() {
+            return Err("the header is cut off");
+        }
+        Ok(Self {
+            method: u16_at(8),
+            data_start,
+            crc32: u32_at(header, 14).filter(|_| !streamed),
+        })
+    }
+}
+
+/// Unpacks what begins at `start` and puts it behind; gives its place.
+fn inflate(
+    buffer: &mut Vec<u8>,
+    start: usize,
+) -> std::result::Result<std::ops::Range<usize>, String> {
+    let packed = buffer.len();
+    let mut inflater = Decompress::new(false);
+    loop {
+        let produced = inflater.total_out();
+        if produced > MAX_RECORD_BYTES {
+            return Err(format!("it unpacks to more than {MAX_RECORD_BYTES} bytes"));
+        }
+        // Room for as much again, at least four times the packed bytes.
+        let room = (produced as usize).max(packed * 4).max(1 << 12);
+        buffer.resize(packed + produced as usize + room, 0);
+        let (input, output) = buffer.split_at_mut(packed);
+        let rest = &input[start + inflater.total_in() as usize..];
+        let status = inflater
+            .decompress(
+                rest,
+                &mut output[produced as usize..],
+                FlushDecompress::None,
+            )
+            .map_err(|error| error.to_string())?;
+        let end = packed + inflater.total_out() as usize;
+        match status {
+            Status::StreamEnd => {
+                buffer.truncate(end);
+                return Ok(packed..end);
+            }
+            // Nothing more comes although there was room.
+            _ if end < buffer.len() => return Err("the packed data ends too soon".into()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folders_that_all_share() {
+        let common = |folders: &[&'static str]| common_prefix_bytes(folders.iter().copied());
+        assert_eq!(common(&["set/a", "set/b"]), 4);
+        assert_eq!(common(&["set/a"]), 4);
+        assert_eq!(common(&["a", "b"]), 0);
+        assert_eq!(common(&["set/x/a", "set/x/b"]), 6);
+        assert_eq!(common(&["set/x/a", "set/y/b", "set/c"]), 4);
+        assert_eq!(common(&["set/a", "set/a/b"]), 4);
+    }
+}

@@ -1,0 +1,115 @@
+//! Pixels against Pillow's, for one picture in many encodings.
+
+use std::sync::Arc;
+
+use ffc_data::{AugmentConfig, Channels, Dataset, IdentityLoader, LoaderConfig};
+
+use super::support::{fixture, open, truth};
+
+/// The picture of a data set with one image.
+fn picture(dataset: Dataset, channels: Channels, height_px: usize, width_px: usize) -> Vec<u8> {
+    let config = LoaderConfig {
+        batch: 1,
+        height_px,
+        width_px,
+        channels,
+        augment: AugmentConfig {
+            flip: false,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let mut loader = IdentityLoader::new(Arc::new(dataset), config, 0).unwrap();
+    let batch = loader.next().unwrap().unwrap();
+    assert_eq!(batch.a.pixels(), batch.b.pixels());
+    batch.a.pixels().to_vec()
+}
+
+fn single(file: &str) -> Dataset {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.keep();
+    std::fs::create_dir_all(root.join("set/one")).unwrap();
+    std::fs::copy(
+        fixture("made/images").join(file),
+        root.join("set/one").join(file),
+    )
+    .unwrap();
+    open(&root.join("set")).unwrap()
+}
+
+#[test]
+fn pixels_are_pillows() {
+    let cases = truth("made/images/truth.json");
+    assert!(cases.as_array().unwrap().len() >= 14);
+    for case in cases.as_array().unwrap() {
+        let file = case["file"].as_str().unwrap();
+        let expected =
+            std::fs::read(fixture("made/images").join(case["truth"].as_str().unwrap())).unwrap();
+        let side = |name: &str| case[name].as_u64().unwrap() as usize;
+        // The decoder rounds 16 bits to 8, Pillow's truth takes the high byte.
+        let tolerance = if file == "png_grey16.png" {
+            1
+        } else {
+            side("tolerance") as u8
+        };
+        let rgb = picture(single(file), Channels::Rgb, side("height"), side("width"));
+        let worst = rgb
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap();
+        assert!(
+            rgb.len() == expected.len() && worst <= tolerance,
+            "{file}: {worst} grey levels off"
+        );
+        let grey = picture(single(file), Channels::Grey, side("height"), side("width"));
+        let luma = |p: &[u8]| {
+            (0.299 * f64::from(p[0]) + 0.587 * f64::from(p[1]) + 0.114 * f64::from(p[2])) as f32
+        };
+        for (value, pixel) in grey.iter().zip(rgb.chunks(3)) {
+            assert!(
+                (f32::from(*value) - luma(pixel)).abs() <= 8.0,
+                "{file}: {value} for {pixel:?}"
+            );
+        }
+    }
+}
+
+/// Shrunk to a third: near the mean of each 3 x 3 block's neighbourhood, by a naive triangle filter.
+#[test]
+fn other_sizes_are_resized() {
+    let full = std::fs::read(fixture("made/images/png_rgb.truth")).unwrap();
+    let (width, height, out_width, out_height) = (24usize, 20usize, 8usize, 10usize);
+    let small = picture(single("png_rgb.png"), Channels::Rgb, out_height, out_width);
+    let weights = |out: usize, from: usize, to: usize| {
+        let scale = from as f64 / to as f64;
+        let centre = (out as f64 + 0.5) * scale;
+        let weights = (0..from).map(|i| (1.0 - ((i as f64 + 0.5 - centre) / scale).abs()).max(0.0));
+        let weights: Vec<f64> = weights.collect();
+        let sum: f64 = weights.iter().sum();
+        weights
+            .into_iter()
+            .map(move |weight| weight / sum)
+            .collect::<Vec<_>>()
+    };
+    for y in 0..out_height {
+        let rows = weights(y, height, out_height);
+        for x in 0..out_width {
+            let columns = weights(x, width, out_width);
+            for channel in 0..3 {
+                let mut expected = 0.0;
+                for (i, row) in rows.iter().enumerate() {
+                    for (j, column) in columns.iter().enumerate() {
+                        expected += row * column * f64::from(full[(i * width + j) * 3 + channel]);
+                    }
+                }
+                let found = f64::from(small[(y * out_width + x) * 3 + channel]);
+                assert!(
+                    (found - expected).abs() < 1.6,
+                    "({x}, {y}): {found}, expected {expected}"
+                );
+            }
+        }
+    }
+}

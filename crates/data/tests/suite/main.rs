@@ -1,0 +1,15 @@
+//! Tests of the crate from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod augmentation;
+mod bad_input;
+mod decoding;
+mod equality;
+mod formats;
+mod index_file;
+mod orders;
+#[cfg(unix)]
+mod real_data;
+mod support;
+mod upload;
+mod workers;

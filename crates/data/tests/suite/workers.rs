@@ -1,0 +1,314 @@
+//! Threads: panics, ends, errors and skipped images.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ffc_data::{
+    Content, Damaged, Dataset, DualLoader, Error, Fingerprint, IdentityLoader, ImageRef, Index,
+    IndexBuilder, InstanceLoader, LoaderConfig, Result, Source,
+};
+
+use super::support::{small, synthetic};
+
+/// A source whose reads do what a test wants.
+struct Scripted<F> {
+    read: F,
+    reads: Arc<AtomicU64>,
+}
+
+impl<F> std::fmt::Debug for Scripted<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+impl<F: Fn(u64) -> Result<()> + Send + Sync> Source for Scripted<F> {
+    fn path(&self) -> &Path {
+        Path::new("script")
+    }
+
+    fn expects(&self) -> &'static str {
+        "a script"
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        Ok(Fingerprint::default())
+    }
+
+    fn scan(&self, _: &mut IndexBuilder<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        (self.read)(image.image())?;
+        buffer.clear();
+        buffer.resize(16 * 16 * 3, image.image() as u8);
+        Ok(Content::Rgb {
+            width: 16,
+            height: 16,
+        })
+    }
+}
+
+/// Identities with 1, 2, 3 and 4 images.
+fn scripted(
+    read: impl Fn(u64) -> Result<()> + Send + Sync + 'static,
+) -> (Arc<Dataset>, Arc<AtomicU64>) {
+    let reads = Arc::new(AtomicU64::new(0));
+    let source = Scripted {
+        read,
+        reads: reads.clone(),
+    };
+    let index = Index::from_counts([1, 2, 3, 4]).unwrap();
+    (
+        Arc::new(Dataset::from_parts(Box::new(source), index)),
+        reads,
+    )
+}
+
+fn bad(image: u64) -> Error {
+    Error::Image {
+        image,
+        origin: "script".into(),
+        problem: "bad".into(),
+    }
+}
+
+#[test]
+fn a_panic_becomes_an_error_of_the_step() {
+    let (dataset, reads) = scripted(|_| Ok(()));
+    drop(dataset);
+    let counter = reads.clone();
+    let (dataset, _) = scripted(move |_| {
+        assert!(counter.fetch_add(1, Ordering::Relaxed) < 20, "on purpose");
+        Ok(())
+    });
+    let mut loader = InstanceLoader::new(dataset, small(4), 0).unwrap();
+    let results: Vec<_> = loader.by_ref().take(50).collect();
+    // 20 pictures are 5 batches.
+    assert_eq!(results.len(), 6);
+    assert!(results[..5].iter().all(Result::is_ok));
+    match results.last() {
+        Some(Err(Error::WorkerPanic { step: 5, message })) => {
+            assert!(message.contains("on purpose"), "{message}")
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(loader.next().is_none());
+}
+
+#[test]
+fn an_error_ends_the_loader_with_its_cause() {
+    let (dataset, _) = scripted(|image| if image == 3 { Err(bad(image)) } else { Ok(()) });
+    let results: Vec<_> = InstanceLoader::new(dataset, small(2), 0)
+        .unwrap()
+        .take(50)
+        .collect();
+    assert!(
+        results.len() <= 5,
+        "an epoch has five steps, one of which has image 3"
+    );
+    assert!(matches!(
+        results.last(),
+        Some(Err(Error::Image { image: 3, .. }))
+    ));
+}
+
+/// Another image of the identity takes the place; where there is none, the next identity. Both views stay together and
+/// differ where two pictures can be read.
+#[test]
+fn skipped_images_are_replaced_and_counted() {
+    // Identity 0 has no readable image, identities 2 and 3 one bad of three and of four.
+    const BAD: [u64; 3] = [0, 4, 7];
+    let (dataset, _) = scripted(|image| {
+        if BAD.contains(&image) {
+            Err(bad(image))
+        } else {
+            Ok(())
+        }
+    });
+    let config = LoaderConfig {
+        damaged: Damaged::Skip { limit: 3 },
+        ..small(4)
+    };
+    let mut loader = DualLoader::new(dataset.clone(), config.clone(), 0).unwrap();
+    for batch in loader.by_ref().take(40) {
+        let batch = batch.unwrap();
+        for row in 0..4 {
+            let identity = batch.x.identities()[row];
+            assert_eq!(identity, batch.y.identities()[row]);
+            assert_ne!(identity, 0);
+            assert_ne!(
+                batch.x.images()[row],
+                batch.y.images()[row],
+                "identity {identity} has two readable images"
+            );
+        }
+        for side in [&batch.x, &batch.y] {
+            let pictures = side.pixels().chunks(16 * 16 * 3);
+            for ((&identity, &image), pixels) in
+                side.identities().iter().zip(side.images()).zip(pictures)
+            {
+                assert!(
+                    dataset.index().images_of(identity).contains(&image) && !BAD.contains(&image)
+                );
+                assert!(
+                    pixels.iter().all(|&value| u64::from(value) == image),
+                    "pixels of another image"
+                );
+            }
+        }
+    }
+    assert_eq!(loader.skipped(), 3, "each bad image counts once");
+    // The same with other workers, though images are skipped.
+    let images = |workers: usize| -> Vec<Vec<u64>> {
+        let config = LoaderConfig {
+            workers,
+            ..config.clone()
+        };
+        let batches = DualLoader::new(dataset.clone(), config, 0)
+            .unwrap()
+            .take(20);
+        batches
+            .map(|batch| batch.unwrap().y.images().to_vec())
+            .collect()
+    };
+    assert_eq!(images(1), images(8));
+    let config = LoaderConfig {
+        damaged: Damaged::Skip { limit: 2 },
+        ..config
+    };
+    let results: Vec<_> = IdentityLoader::new(dataset, config, 0)
+        .unwrap()
+        .take(200)
+        .collect();
+    match results.last() {
+        Some(Err(Error::TooManySkipped {
+            skipped: 3,
+            limit: 2,
+            last,
+        })) => {
+            assert!(last.to_string().contains("script"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The queue is bounded: with nobody taking batches, no more is read than it and one batch in the making hold.
+#[test]
+fn no_more_is_made_ahead_than_the_queue_holds() {
+    let (dataset, reads) = scripted(|_| Ok(()));
+    let config = LoaderConfig {
+        queue: 3,
+        ..small(4)
+    };
+    let mut loader = InstanceLoader::new(dataset, config, 0).unwrap();
+    loader.next().unwrap().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let made = reads.load(Ordering::Relaxed);
+    assert!(
+        (16..=20).contains(&made),
+        "{made} pictures for 1 + 3 + 1 batches of 4"
+    );
+}
+
+/// Dropped at any moment, also with batches kept: the threads end.
+#[test]
+fn loaders_end_cleanly() {
+    for taken in [0, 1, 5] {
+        let mut loader = DualLoader::new(synthetic(20), small(4), 0).unwrap();
+        let kept: Vec<_> = loader.by_ref().take(taken).map(Result::unwrap).collect();
+        drop(loader);
+        assert!(
+            kept.iter()
+                .all(|batch| batch.x.pixels().len() == 6 * 16 * 16 * 3)
+        );
+    }
+    let mut loader = DualLoader::new(synthetic(20), small(4), 0).unwrap();
+    // Many kept batches do not stop the loader: buffers are made when none comes home.
+    let kept: Vec<_> = loader.by_ref().take(30).map(Result::unwrap).collect();
+    assert_eq!(kept.len(), 30);
+}
+
+/// Loaders made and dropped leave no thread behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_is_left() {
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("left-")).count()
+    };
+    // Told apart from the threads of other tests by a source that names them.
+    let (dataset, _) = scripted(|_| {
+        std::fs::write("/proc/thread-self/comm", "left-behind").unwrap();
+        Ok(())
+    });
+    let config = LoaderConfig {
+        workers: 4,
+        ..small(4)
+    };
+    for _ in 0..5 {
+        let mut loader = InstanceLoader::new(dataset.clone(), config.clone(), 0).unwrap();
+        loader.next().unwrap().unwrap();
+        assert!(threads() > 0);
+    }
+    // The pool's threads end on their own a moment after the loader.
+    for _ in 0..200 {
+        if threads() == 0 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{} threads are left after ten seconds", threads());
+}
+
+#[test]
+fn wrong_settings_are_refused() {
+    let wrong = [
+        LoaderConfig {
+            batch: 0,
+            ..small(4)
+        },
+        LoaderConfig {
+            batch: 5,
+            ..small(4)
+        },
+        LoaderConfig {
+            workers: 0,
+            ..small(4)
+        },
+        LoaderConfig {
+            queue: 0,
+            ..small(4)
+        },
+        LoaderConfig {
+            rank: 2,
+            ranks: 2,
+            ..small(4)
+        },
+        LoaderConfig {
+            height_px: 0,
+            ..small(4)
+        },
+        LoaderConfig {
+            order: ffc_data::InstanceOrderConfig { power: 2.0 },
+            ..small(4)
+        },
+        LoaderConfig {
+            augment: ffc_data::AugmentConfig {
+                grey: 1.5,
+                ..Default::default()
+            },
+            ..small(4)
+        },
+    ];
+    for config in wrong {
+        let error = DualLoader::new(synthetic(5), config.clone(), 0).err();
+        assert!(matches!(error, Some(Error::Setting { .. })), "{config:?}");
+    }
+    assert!(DualLoader::new(synthetic(5), small(4), u64::MAX).is_err());
+}
