@@ -9,14 +9,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use ffc_data::{Damaged, Dataset, DualLoader, LoaderConfig, Normalisation, SyntheticConfig};
+use ffc_data::{
+    BuildConfig, BuildProgress, Damaged, Dataset, DualLoader, LoaderConfig, Normalisation,
+    SourceConfig, SyntheticConfig,
+};
 
 const STEPS: usize = 50;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = match std::env::args().nth(1) {
         // The index is built beside the folder the first time.
-        Some(path) => Dataset::from_path(Path::new(&path))?,
+        Some(path) => {
+            let source = SourceConfig::detect(Path::new(&path))?;
+            Dataset::open_or_build(&source, &BuildConfig::default(), &mut show)?
+        }
         None => Dataset::synthetic(SyntheticConfig::default())?,
     };
     let index = dataset.index();
@@ -60,4 +66,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         loader.skipped()
     );
     Ok(())
+}
+
+/// One line that tells how far the building of the index is.
+fn show(progress: BuildProgress) {
+    match progress {
+        BuildProgress::Scanning { images } => eprint!("\r{images} images found"),
+        BuildProgress::Writing { images, total } => {
+            eprint!("\r{images} of {total} images written");
+            if images == total {
+                eprintln!();
+            }
+        }
+    }
 }

@@ -216,15 +216,25 @@ impl Augmenter {
         rng: &mut CounterRng,
     ) -> std::result::Result<(), String> {
         let (pixels, size) = from;
-        let (target, wanted) = to;
         let rectangle = match config.crop {
             Some(crop) if rng.unit() < crop.probability => Rectangle::random(size, crop, rng),
-            _ if size == wanted => {
-                target.copy_from_slice(pixels);
+            _ if size == to.1 => {
+                to.0.copy_from_slice(pixels);
                 return Ok(());
             }
             _ => Rectangle::whole(size),
         };
+        self.resize_part(from, rectangle, channels, to)
+    }
+
+    /// Brings a part of a picture to a size.
+    fn resize_part(
+        &mut self,
+        (pixels, size): (&[u8], Size),
+        rectangle: Rectangle,
+        channels: Channels,
+        (target, wanted): (&mut [u8], Size),
+    ) -> std::result::Result<(), String> {
         let kind = match channels {
             Channels::Rgb => PixelType::U8x3,
             Channels::Grey => PixelType::U8,
@@ -333,6 +343,83 @@ fn cover(pixels: &mut [u8], size: Size, channels: Channels, cutout: Cutout, rng:
 mod tests {
     use super::*;
     use crate::rng::Purpose;
+
+    fn noise(bytes: usize) -> Vec<u8> {
+        let mut rng = CounterRng::new(2, Purpose::Augmentation, 0, 0);
+        (0..bytes).map(|_| rng.below(256) as u8).collect()
+    }
+
+    /// A crop along pixels equals the part cut out by a loop and resized as a whole.
+    #[test]
+    fn a_crop_is_the_part_resized() {
+        let size = |width, height| Size { width, height };
+        let pixels = noise(30 * 20 * 3);
+        let (left, top, part) = (7, 4, size(12, 15));
+        let mut cut = Vec::new();
+        for y in top..top + part.height {
+            for x in left..left + part.width {
+                cut.extend(&pixels[(y * 30 + x) * 3..][..3]);
+            }
+        }
+        let rectangle = Rectangle {
+            left: left as f64,
+            top: top as f64,
+            width: part.width as f64,
+            height: part.height as f64,
+        };
+        let mut augmenter = Augmenter::new();
+        let (mut cropped, mut whole) = (vec![0; 6 * 5 * 3], vec![0; 6 * 5 * 3]);
+        let (rgb, to) = (Channels::Rgb, size(6, 5));
+        augmenter
+            .resize_part((&pixels, size(30, 20)), rectangle, rgb, (&mut cropped, to))
+            .unwrap();
+        augmenter
+            .resize_part((&cut, part), Rectangle::whole(part), rgb, (&mut whole, to))
+            .unwrap();
+        // At a crop's border pixels beyond it may take part.
+        let inner = |pixels: &[u8]| -> Vec<u8> {
+            let rows = pixels.chunks(6 * 3).skip(1).take(3);
+            rows.flat_map(|row| row[3..15].to_vec()).collect()
+        };
+        assert_eq!(inner(&cropped), inner(&whole));
+        assert_ne!(inner(&whole), inner(&vec![whole[0]; 6 * 5 * 3]));
+    }
+
+    /// Brightness, contrast about the mean and saturation about the grey, against a loop in f64.
+    #[test]
+    fn colours_change_by_the_formula() {
+        let strength = ColourJitter {
+            probability: 1.0,
+            brightness: 0.2,
+            contrast: 0.4,
+            saturation: 0.6,
+        };
+        let before = noise(50 * 3);
+        for position in 0..20 {
+            let rng = || CounterRng::new(5, Purpose::Augmentation, 0, position);
+            let mut after = before.clone();
+            jitter(&mut after, Channels::Rgb, strength, &mut rng());
+            let mut rng = rng();
+            let [brightness, contrast, saturation] = [0.2, 0.4, 0.6].map(|strength| {
+                let unit = f64::from(rng.unit());
+                1.0 - strength + 2.0 * strength * unit
+            });
+            let mean = before.iter().map(|&v| f64::from(v)).sum::<f64>() / before.len() as f64;
+            for (before, after) in before.chunks(3).zip(after.chunks(3)) {
+                let lit = |value: f64| brightness * (mean + contrast * (value - mean));
+                let [red, green, blue] = [0, 1, 2].map(|i| f64::from(before[i]));
+                let grey = 0.299 * red + 0.587 * green + 0.114 * blue;
+                for (value, after) in [red, green, blue].into_iter().zip(after) {
+                    let expected = lit(grey) + saturation * (lit(value) - lit(grey));
+                    let expected = expected.clamp(0.0, 255.0);
+                    assert!(
+                        (expected - f64::from(*after)).abs() < 1.6,
+                        "{expected}, {after}"
+                    );
+                }
+            }
+        }
+    }
 
     /// The area stays within its bounds and reaches both, whatever the aspect; the rectangle stays in the picture.
     #[test]

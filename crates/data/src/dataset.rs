@@ -59,6 +59,9 @@ impl Dataset {
         if !index.exists() {
             tracing::info!("building the index {}", index.display());
             IndexBuilder::build(&*source, index, build, progress)?;
+            // Its source was looked at just now.
+            let index = Index::open_unchecked(index)?;
+            return Ok(Self { source, index });
         }
         let dataset = Self::open(source, index)?;
         if dataset.index.gaps_closed() && !build.close_gaps {

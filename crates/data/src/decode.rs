@@ -86,17 +86,38 @@ fn decode_jpeg(
     if decoder.output_buffer_size() != Some(bytes) {
         return Err(format!("its colours cannot be converted to {channels:?}"));
     }
-    if wanted == Some(size) {
-        decoder
-            .decode_into(target)
-            .map_err(|error| error.to_string())?;
-        return Ok(Decoded::Target);
-    }
-    other.resize(bytes, 0);
+    let (pixels, decoded) = match wanted == Some(size) {
+        true => (target, Decoded::Target),
+        false => {
+            other.resize(bytes, 0);
+            (&mut other[..], Decoded::Other(size))
+        }
+    };
+    // A stray marker among the data ends the decoder's work without an error: then the last row is not written.
+    let last_row = bytes - size.width * channels.count();
+    mark(&mut pixels[last_row..]);
     decoder
-        .decode_into(other)
+        .decode_into(pixels)
         .map_err(|error| error.to_string())?;
-    Ok(Decoded::Other(size))
+    if is_marked(&pixels[last_row..]) {
+        return Err("a marker among its data ends it too soon".into());
+    }
+    Ok(decoded)
+}
+
+/// Bytes that no picture has in a row.
+fn marks() -> impl Iterator<Item = u8> {
+    (1u32..).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8)
+}
+
+fn mark(row: &mut [u8]) {
+    row.iter_mut()
+        .zip(marks())
+        .for_each(|(byte, mark)| *byte = mark);
+}
+
+fn is_marked(row: &[u8]) -> bool {
+    row.iter().copied().eq(marks().take(row.len()))
 }
 
 fn decode_other(

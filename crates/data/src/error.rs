@@ -73,7 +73,7 @@ pub enum Error {
     },
 
     /// An identity has no image.
-    #[error("{}: identity `{identity}` has no image", path.display())]
+    #[error("{}: identity `{identity}` has no image; add one or remove the identity", path.display())]
     EmptyIdentity {
         /// The source.
         path: PathBuf,
@@ -112,7 +112,7 @@ pub enum Error {
 
     /// The index was made from another source or another state of it.
     #[error(
-        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; build the index again", index.display(), source_path.display()
+        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; delete it to have it built again", index.display(), source_path.display()
     )]
     StaleIndex {
         /// The index.
@@ -125,8 +125,19 @@ pub enum Error {
         found: String,
     },
 
+    /// Files of the source have another time of change than when the index was made, and nothing else that can be told.
+    #[error(
+        "{} was made before {} was written to, or the set was copied without its times of change; copy it with them (`cp -p`, `rsync -t`), or delete the index to have it built again", index.display(), source_path.display()
+    )]
+    ChangedSource {
+        /// The index.
+        index: PathBuf,
+        /// The source.
+        source_path: PathBuf,
+    },
+
     /// A file is not an index, or a damaged one.
-    #[error("{} is not a whole index: {problem}; build it again", path.display())]
+    #[error("{} is not a whole index: {problem}; delete it to have it built again", path.display())]
     DamagedIndex {
         /// The file.
         path: PathBuf,

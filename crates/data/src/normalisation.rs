@@ -32,7 +32,7 @@ impl Normalisation {
 }
 
 impl ImageBatch {
-    /// Uploads the pictures as bytes and normalises them on the device.
+    /// Uploads the pictures, as bytes where the device has them, and normalises them there.
     ///
     /// # Shapes
     /// `[rows, channels, height, width]`, the device's float type.
@@ -40,8 +40,15 @@ impl ImageBatch {
         let [rows, height, width, channels] = self.shape();
         // The copy that an upload needs in any case sorts the channels too: on devices that costs several times more.
         let planes = planes(self.pixels(), height * width, channels, normalisation.bgr);
-        let bytes = TensorData::new(planes, [rows, channels, height, width]);
-        let pixels = Tensor::<4, Int>::from_data(bytes, (device, DType::U8)).float();
+        let shape = [rows, channels, height, width];
+        let pixels = if device.supports_dtype(DType::U8) {
+            let bytes = TensorData::new(planes, shape);
+            Tensor::<4, Int>::from_data(bytes, (device, DType::U8)).float()
+        } else {
+            // WebGPU has no bytes.
+            let floats: Vec<f32> = planes.into_iter().map(f32::from).collect();
+            Tensor::<4>::from_data(TensorData::new(floats, shape), device)
+        };
         (pixels - normalisation.mean) / normalisation.scale
     }
 }

@@ -89,20 +89,32 @@ impl<'a> InstanceOrder<'a> {
         })
     }
 
-    /// Draws an image whose identity has a probability in proportion to count^power.
+    /// Draws an image whose identity has a probability in proportion to count^power, without a table of identities.
     ///
-    /// An even draw over the images finds an identity in proportion to its count; it is kept with the probability
-    /// (count / least count)^(power - 1). No table of identities is needed; the draws it takes on average are at most
-    /// mean count / least count.
+    /// Rejection from one of two even draws. Over the images, an identity comes in proportion to its count and is kept
+    /// with the probability (count / least count)^(power - 1); over the identities, it is kept with
+    /// (count / greatest count)^power. The one that keeps more is taken: at power 0 the second keeps all.
     fn weighted(&self, epoch: u64, position: u64) -> u64 {
+        let index = self.index;
         let mut rng = CounterRng::new(self.seed, Purpose::WeightedOrder, epoch, position);
+        let (min, max) = (index.min_images() as f64, index.max_images() as f64);
+        let mean = index.images() as f64 / index.identities() as f64;
+        let over_images = min.powf(1.0 - self.power) * max.powf(self.power) > mean;
         loop {
-            let image = rng.below(self.index.images());
-            let range = self.index.images_of(self.index.identity_of(image));
+            let (drawn, identity) = if over_images {
+                let image = rng.below(index.images());
+                (Some(image), index.identity_of(image))
+            } else {
+                (None, rng.below(index.identities()))
+            };
+            let range = index.images_of(identity);
             let count = (range.end - range.start) as f64;
-            let keep = (count / self.index.min_images() as f64).powf(self.power - 1.0);
-            if f64::from(rng.unit()) < keep {
-                return image;
+            let keep = match over_images {
+                true => (count / min).powf(self.power - 1.0),
+                false => (count / max).powf(self.power),
+            };
+            if rng.unit_f64() < keep {
+                return drawn.unwrap_or_else(|| range.start + rng.below(range.end - range.start));
             }
         }
     }

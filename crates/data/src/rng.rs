@@ -59,6 +59,11 @@ impl CounterRng {
         (self.next() >> 40) as f32 / (1u64 << 24) as f32
     }
 
+    /// Uniform in [0, 1), in steps of 2^-53.
+    pub(crate) fn unit_f64(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
     /// Uniform in [low, high).
     pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -11,11 +12,12 @@ use super::header::{HEADER_BYTES, Header};
 use super::location::{LOCATION_BYTES, Location};
 use super::section_writer::SectionWriter;
 use super::spool::Spool;
-use crate::source::Source;
+use crate::source::{Fingerprint, Source};
 use crate::{Error, Result};
 
 /// How an index is built.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct BuildConfig {
     /// Memory for sorting, in bytes, half of it for images and half for the search for equal keys. Default: 256 MiB.
     /// What does not fit goes to temporary files beside the index.
@@ -92,7 +94,9 @@ impl<'a> IndexBuilder<'a> {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
-        // Taken before the scan: what changes meanwhile makes the index stale.
+        // Before the scan: a folder that cannot be written to is told at once.
+        let file = new_file(&folder).map_err(Error::io("put an index into", &folder))?;
+        // Before the scan too: what changes meanwhile makes the index stale.
         let fingerprint = source.fingerprint()?;
         let mut builder = Self {
             entries: ExternalSort::new(&folder, config.memory_bytes / 2),
@@ -117,7 +121,7 @@ impl<'a> IndexBuilder<'a> {
             });
         }
         builder.check_keys()?;
-        builder.write(fingerprint)
+        builder.write(file, fingerprint)
     }
 
     /// Adds an image of the identity with this label.
@@ -214,10 +218,9 @@ impl<'a> IndexBuilder<'a> {
         Ok(())
     }
 
-    fn write(self, fingerprint: crate::source::Fingerprint) -> Result<()> {
+    fn write(self, file: NamedTempFile, fingerprint: Fingerprint) -> Result<()> {
         let path = &self.path;
         let error = || Error::io("write", path);
-        let file = new_file(&self.folder).map_err(error())?;
         let section = |offset| SectionWriter::new(file.reopen().map_err(error())?, offset, path);
 
         let boundaries_offset = HEADER_BYTES as u64;

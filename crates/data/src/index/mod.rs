@@ -57,11 +57,18 @@ impl Index {
     pub fn open(path: &Path, source: &dyn Source) -> Result<Self> {
         let index = Self::open_unchecked(path)?;
         let found = source.fingerprint()?;
-        if found != index.header.fingerprint {
+        let known = &index.header.fingerprint;
+        if known.differs_in_times_alone(&found) {
+            return Err(Error::ChangedSource {
+                index: path.to_owned(),
+                source_path: source.path().to_owned(),
+            });
+        }
+        if found != *known {
             return Err(Error::StaleIndex {
                 index: path.to_owned(),
                 source_path: source.path().to_owned(),
-                known: index.header.fingerprint.to_string(),
+                known: known.to_string(),
                 found: found.to_string(),
             });
         }

@@ -75,7 +75,7 @@ pub struct IdentityBatch {
     pub step: u64,
     /// Epoch of the first identity of the step over all ranks.
     pub epoch: u64,
-    /// B pictures of B identities.
+    /// B pictures of B identities. One identity can come twice where an epoch ends within the batch.
     pub a: ImageBatch,
     /// B more of the same identities: other pictures where an identity has two.
     pub b: ImageBatch,

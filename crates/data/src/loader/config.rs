@@ -82,12 +82,15 @@ pub enum Damaged {
     /// The step fails, with path and record.
     Fail,
     /// Another image of the same identity takes its place; if there is none, the next identity. Each is warned of and
-    /// counted.
+    /// counted. A failure of the system, such as a lost mount, is no damage: the step fails.
     Skip {
-        /// Images that may be unreadable, each counted once; beyond, the step fails.
+        /// Images that may be unreadable, each counted once by each loader from its start; beyond, the step fails.
         limit: u64,
     },
 }
+
+/// Bytes of the pictures of one batch: 4 GiB.
+const MAX_BATCH_BYTES: u64 = 4 << 30;
 
 impl LoaderConfig {
     /// Bytes of one picture.
@@ -106,13 +109,22 @@ impl LoaderConfig {
                 expected,
             })
         };
-        between("batch", self.batch, 1, 1 << 20, "1 to 1,048,576")?;
+        between("batch", self.batch, 1, 1 << 16, "1 to 65,536")?;
         between("height_px", self.height_px, 1, 4096, "1 to 4,096")?;
         between("width_px", self.width_px, 1, 4096, "1 to 4,096")?;
         between("workers", self.workers, 1, 1024, "1 to 1,024")?;
         between("queue", self.queue, 1, 64, "1 to 64")?;
-        between("ranks", self.ranks, 1, 1 << 16, "1 to 65,536")?;
+        between("ranks", self.ranks, 1, 1 << 12, "1 to 4,096")?;
         between("rank", self.rank, 0, self.ranks - 1, "below ranks")?;
+        // Three halves of the batch for each of two sides, and some batches in the queue.
+        let bytes = self.batch as u64 * self.picture_bytes() as u64;
+        if bytes > MAX_BATCH_BYTES {
+            return Err(Error::Setting {
+                setting: "batch * height_px * width_px * channels",
+                value: format!("{bytes} bytes"),
+                expected: "at most 4 GiB",
+            });
+        }
         self.augment.check()
     }
 }

@@ -129,48 +129,51 @@ impl Filler {
             return self.single(y_view, y, scratch);
         }
         let drawn = row.x.identity;
-        for substitute in 0..SUBSTITUTES {
+        let mut last = None;
+        for substitute in 0..self.substitutes() {
             if substitute > 0 {
                 self.move_to(&mut row.x, drawn + substitute);
                 self.move_to(y_view, drawn + substitute);
             }
-            if !self.same_identity(&mut row.x, None, x, scratch)? {
+            if !self.same_identity(&mut row.x, None, x, scratch, &mut last)? {
                 continue;
             }
             // Another picture than that of x; if x's is the only one, the same.
             let other = Some(row.x.image);
-            if self.same_identity(y_view, other, y, scratch)?
-                || self.same_identity(y_view, None, y, scratch)?
+            if self.same_identity(y_view, other, y, scratch, &mut last)?
+                || self.same_identity(y_view, None, y, scratch, &mut last)?
             {
                 return Ok(());
             }
         }
-        Err(self.nothing_readable(drawn))
+        Err(self.nothing_readable(drawn, last))
     }
 
     /// The view's picture, or that of another image of its identity, or of the next identities.
     fn single(&self, view: &mut View, target: &mut [u8], scratch: &mut Scratch) -> Result<()> {
         let drawn = view.identity;
-        for substitute in 0..SUBSTITUTES {
+        let mut last = None;
+        for substitute in 0..self.substitutes() {
             if substitute > 0 {
                 self.move_to(view, drawn + substitute);
             }
-            if self.same_identity(view, None, target, scratch)? {
+            if self.same_identity(view, None, target, scratch, &mut last)? {
                 return Ok(());
             }
         }
-        Err(self.nothing_readable(drawn))
+        Err(self.nothing_readable(drawn, last))
     }
 
     /// The view's picture, or that of another image of its identity. False if none can be read.
     ///
-    /// `other` is the image of the other side, which is not taken.
+    /// `other` is the image of the other side, which is not taken. `last` becomes the last image's error.
     fn same_identity(
         &self,
         view: &mut View,
         other: Option<u64>,
         target: &mut [u8],
         scratch: &mut Scratch,
+        last: &mut Option<Error>,
     ) -> Result<bool> {
         let images = self.dataset.index().images_of(view.identity);
         let count = images.end - images.start;
@@ -179,13 +182,18 @@ impl Filler {
             if other != Some(view.image) || count == 1 {
                 match self.picture(view, target, scratch) {
                     Ok(()) => return Ok(true),
-                    Err(error) => self.skip(view.image, error)?,
+                    Err(error) => *last = Some(self.skip(view.image, error)?),
                 }
             }
             view.image = images.start + (view.image - images.start + 1) % count;
         }
         view.image = drawn;
         Ok(false)
+    }
+
+    /// Identities that are tried, with the one that was drawn.
+    fn substitutes(&self) -> u64 {
+        SUBSTITUTES.min(self.dataset.index().identities())
     }
 
     fn move_to(&self, view: &mut View, identity: u64) {
@@ -199,10 +207,14 @@ impl Filler {
         };
     }
 
-    fn skip(&self, image: u64, error: Error) -> Result<()> {
+    /// Notes an image that cannot be read and gives its error back, or fails if no more may be skipped.
+    fn skip(&self, image: u64, error: Error) -> Result<Error> {
         let Damaged::Skip { limit } = self.config.damaged else {
             return Err(error);
         };
+        if !concerns_one_image(&error) {
+            return Err(error);
+        }
         let mut images = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
         let new = images.insert(image);
         let skipped = images.len() as u64;
@@ -216,17 +228,19 @@ impl Filler {
         if new {
             tracing::warn!(skipped, limit, "image skipped: {error}");
         }
-        Ok(())
+        Ok(error)
     }
 
-    fn nothing_readable(&self, identity: u64) -> Error {
-        Error::Format {
-            path: self.dataset.source().path().to_owned(),
-            problem: format!(
-                "no image of identity {identity} nor of the next {} can be read",
-                SUBSTITUTES - 1
-            ),
-        }
+    fn nothing_readable(&self, identity: u64, last: Option<Error>) -> Error {
+        let cause = last.map_or_else(String::new, |last| format!("; the last: {last}"));
+        let problem = match self.substitutes() {
+            1 => format!("no image of identity {identity} can be read{cause}"),
+            tried => {
+                let others = tried - 1;
+                format!("no image of identity {identity} nor of {others} others can be read{cause}")
+            }
+        };
+        Error::format(self.dataset.source().path(), problem)
     }
 
     /// Reads, decodes and changes one picture.
@@ -296,5 +310,17 @@ impl Filler {
             identities: views().map(|view| view.identity).collect(),
             images: views().map(|view| view.image).collect(),
         }
+    }
+}
+
+/// Whether an error is the image's own, and not one of the system such as a lost mount or too many open files.
+fn concerns_one_image(error: &Error) -> bool {
+    use std::io::ErrorKind::{InvalidInput, IsADirectory, NotFound, PermissionDenied};
+    match error {
+        Error::Io { source, .. } => matches!(
+            source.kind(),
+            NotFound | PermissionDenied | IsADirectory | InvalidInput
+        ),
+        _ => true,
     }
 }

@@ -20,8 +20,8 @@ pub use self::plan::{DualPlan, IdentityPlan, InstancePlan, Plan, Row, View};
 use crate::dataset::Dataset;
 use crate::{Error, Result};
 
-/// Steps are below this, so that positions of 2^16 ranks with batches of 2^20 fit 64 bits.
-const MAX_STEPS: u64 = 1 << 28;
+/// First steps are below this: positions of 2^12 ranks with batches of 2^16 fit 64 bits long beyond it.
+const MAX_STEPS: u64 = 1 << 32;
 
 /// Every image once an epoch.
 pub type InstanceLoader = Loader<InstancePlan>;
@@ -54,7 +54,7 @@ impl<P: Plan> Loader<P> {
             return Err(Error::Setting {
                 setting: "first step",
                 value: first_step.to_string(),
-                expected: "below 2^28",
+                expected: "below 2^32",
             });
         }
         // Settings of the order are checked here, not in the thread.
@@ -93,7 +93,8 @@ impl<P: Plan> Loader<P> {
         self.steps_per_epoch
     }
 
-    /// Images that could not be read and were [skipped](Damaged::Skip), each counted once.
+    /// Images that could not be read and were [skipped](Damaged::Skip) since the start, each counted once. Those of
+    /// batches that wait in the queue are among them.
     pub fn skipped(&self) -> u64 {
         self.filler.skipped()
     }

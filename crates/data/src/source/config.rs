@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
     Folder, Lmdb, LmdbPart, RecordIo, Source, Synthetic, SyntheticConfig, WebDataset, Zip,
@@ -41,8 +42,8 @@ pub enum SourceConfig {
 }
 
 impl SourceConfig {
-    /// Tells the format of a file or folder by its name and what lies in it. An LMDB database needs its list beside it:
-    /// `name.txt` for `name.lmdb`.
+    /// Tells the format of a file or folder by its name and what lies in it. A folder without folders in it may hold a
+    /// `.rec` file or `.tar` shards. An LMDB database needs its list beside it: `name.txt` for `name.lmdb`.
     ///
     /// # Errors
     /// If there is nothing at `path`, or its format is not known.
@@ -53,14 +54,7 @@ impl SourceConfig {
             if path.join("data.mdb").exists() {
                 return Ok(Self::lmdb(path));
             }
-            let entries = std::fs::read_dir(path).map_err(Error::io("read folder", path))?;
-            let shard = |entry: std::io::Result<std::fs::DirEntry>| {
-                entry.is_ok_and(|entry| has_ending(&entry.path(), "tar"))
-            };
-            return Ok(match entries.into_iter().any(shard) {
-                true => Self::WebDataset { path: owned },
-                false => Self::Folder { path: owned },
-            });
+            return Self::detect_in(path);
         }
         let is = |ending| has_ending(path, ending);
         match () {
@@ -72,6 +66,34 @@ impl SourceConfig {
                 path,
                 "unknown format; expected a folder, or a .zip, .rec, .tar or .lmdb file",
             )),
+        }
+    }
+
+    /// Tells what a folder holds. One with folders in it is a folder of pictures, whatever else lies there.
+    fn detect_in(path: &Path) -> Result<Self> {
+        let (mut shards, mut records) = (false, Vec::new());
+        for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
+            let entry = entry.map_err(Error::io("read folder", path))?.path();
+            if entry.is_dir() {
+                (shards, records) = (false, Vec::new());
+                break;
+            }
+            shards |= has_ending(&entry, "tar");
+            if has_ending(&entry, "rec") {
+                records.push(entry);
+            }
+        }
+        let path = path.to_owned();
+        match records.len() {
+            0 if shards => Ok(Self::WebDataset { path }),
+            0 => Ok(Self::Folder { path }),
+            1 => Ok(Self::RecordIo {
+                path: records.remove(0),
+            }),
+            several => {
+                let problem = format!("{several} .rec files lie there; name one of them");
+                Err(Error::format(path, problem))
+            }
         }
     }
 
@@ -98,8 +120,8 @@ impl SourceConfig {
         })
     }
 
-    /// Where the index belongs: beside the source, `<its name>.ffc-index`; beside the first of several databases, with
-    /// all their names. None for synthetic identities, which need no file.
+    /// Where the index belongs: beside the source, `<its name>.ffc-index`; beside the first of several databases,
+    /// `<its name>+<number of others>-<hash of their names>.ffc-index`. None for synthetic identities, which need no file.
     pub fn index_path(&self) -> Option<PathBuf> {
         let (path, others) = match self {
             Self::Folder { path }
@@ -118,9 +140,13 @@ impl SourceConfig {
             None => path.canonicalize().ok()?,
         };
         let mut name = path.file_name()?.to_owned();
-        for part in others {
-            name.push("+");
-            name.push(part.database.file_name()?);
+        if !others.is_empty() {
+            let mut hash = Xxh3Default::new();
+            for part in others {
+                hash.update(part.database.file_name()?.as_encoded_bytes());
+                hash.update(&[0]);
+            }
+            name.push(format!("+{}-{:016x}", others.len(), hash.digest()));
         }
         name.push(".ffc-index");
         Some(path.with_file_name(name))

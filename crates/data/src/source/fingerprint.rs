@@ -20,8 +20,22 @@ pub struct Fingerprint {
     files: u64,
     /// Bytes of these files; 0 where only names count.
     bytes: u64,
-    /// Hash of everything.
+    /// Hash of everything but times.
     hash: String,
+    /// Hash of the files' times of change; empty where only names count.
+    times: String,
+}
+
+impl Fingerprint {
+    /// Whether only the files' times of change differ.
+    pub(crate) fn differs_in_times_alone(&self, other: &Self) -> bool {
+        let times = other.times.clone();
+        self != other
+            && Self {
+                times,
+                ..self.clone()
+            } == *other
+    }
 }
 
 impl std::fmt::Display for Fingerprint {
@@ -43,6 +57,7 @@ pub struct FingerprintWriter {
     files: u64,
     bytes: u64,
     hash: Xxh3Default,
+    times: Xxh3Default,
 }
 
 impl FingerprintWriter {
@@ -53,6 +68,7 @@ impl FingerprintWriter {
             files: 0,
             bytes: 0,
             hash: Xxh3Default::new(),
+            times: Xxh3Default::new(),
         }
     }
 
@@ -82,7 +98,7 @@ impl FingerprintWriter {
             .modified()
             .ok()
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        self.hash
+        self.times
             .update(&changed.map_or(0, |time| time.as_nanos()).to_le_bytes());
         let file = ReadAt::open(path)?;
         let mut sample = vec![0; SAMPLE_BYTES.min(length) as usize];
@@ -101,6 +117,10 @@ impl FingerprintWriter {
             files: self.files,
             bytes: self.bytes,
             hash: format!("{:032x}", self.hash.digest128()),
+            times: match self.bytes {
+                0 => String::new(),
+                _ => format!("{:016x}", self.times.digest()),
+            },
         }
     }
 }

@@ -184,7 +184,7 @@ impl Source for Lmdb {
             let mut reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
             let offset = part.label_offset.unwrap_or(next_label);
             builder.keys_of(path);
-            let (mut line, mut place) = (Vec::new(), 0);
+            let (mut line, mut place, mut seen) = (Vec::new(), 0, false);
             for line_number in 0.. {
                 line.clear();
                 let read = read_line(&mut reader, &mut line, path, line_number)?;
@@ -194,7 +194,13 @@ impl Source for Lmdb {
                 let bad = |problem: &str| {
                     Error::record(path, format!("line {}", line_number + 1), problem)
                 };
-                let text = std::str::from_utf8(&line).map_err(|_| bad("it is not valid UTF-8"))?;
+                // A byte order mark belongs to no key.
+                let mark = match line.strip_prefix(b"\xef\xbb\xbf") {
+                    Some(_) if line_number == 0 => 3,
+                    _ => 0,
+                };
+                let text =
+                    std::str::from_utf8(&line[mark..]).map_err(|_| bad("it is not valid UTF-8"))?;
                 if !text.trim().is_empty() {
                     let (key, label) = text
                         .trim()
@@ -204,7 +210,12 @@ impl Source for Lmdb {
                     let label = label
                         .checked_add(offset)
                         .ok_or_else(|| bad("the label is too large"))?;
-                    let indent = (text.len() - text.trim_start().len()) as u64;
+                    let indent = (mark + text.len() - text.trim_start().len()) as u64;
+                    if !seen {
+                        // One look-up tells the list of another database before all of it is read.
+                        part.read(key.as_bytes(), &mut Vec::new())?;
+                        seen = true;
+                    }
                     builder.key(format!("{number} {key}").as_bytes())?;
                     builder.image(
                         label,

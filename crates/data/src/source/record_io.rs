@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use super::fingerprint::FingerprintWriter;
@@ -45,6 +45,14 @@ impl RecordIo {
 
     /// Calls `visit` with key and offset of every line of the `.idx` file.
     fn each_place(&self, mut visit: impl FnMut(u64, u64) -> Result<()>) -> Result<()> {
+        self.places_until(|key, offset| visit(key, offset).map(ControlFlow::Continue))
+    }
+
+    /// The same until `visit` breaks.
+    fn places_until(
+        &self,
+        mut visit: impl FnMut(u64, u64) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let mut reader =
             BufReader::new(File::open(&self.places).map_err(Error::io("open", &self.places))?);
         let mut line = Vec::new();
@@ -70,7 +78,9 @@ impl RecordIo {
                     problem,
                 ));
             };
-            visit(key, offset)?;
+            if visit(key, offset)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -221,11 +231,12 @@ impl Source for RecordIo {
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
         // The header of a set of insightface is the record with key 0, and holds no image.
         let mut first = None;
-        self.each_place(|key, offset| {
-            if key == 0 && first.is_none() {
-                first = Some(self.header(offset)?.0);
+        self.places_until(|key, offset| {
+            if key != 0 {
+                return Ok(ControlFlow::Continue(()));
             }
-            Ok(())
+            first = Some(self.header(offset)?.0);
+            Ok(ControlFlow::Break(()))
         })?;
         let Some(first) = first.filter(|first| first.flag == 2 && first.image_bytes == 0) else {
             return self.scan_labels(builder, |_, _| true);

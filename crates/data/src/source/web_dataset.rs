@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::fingerprint::FingerprintWriter;
@@ -86,7 +86,12 @@ impl WebDataset {
         for entry in archive.entries_with_seek().map_err(broken)? {
             let mut entry = entry.map_err(broken)?;
             let kind = entry.header().entry_type();
-            let (offset, size) = (entry.raw_file_position(), entry.size());
+            let offset = entry.raw_file_position();
+            // Of a sparse member the bytes that are there, not those that it stands for.
+            let size = match kind.is_gnu_sparse() {
+                true => entry.header().entry_size().map_err(broken)?,
+                false => entry.size(),
+            };
             let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| {
                 Error::NotUtf8 {
                     path: path.join(String::from_utf8_lossy(error.as_bytes()).as_ref()),
@@ -113,7 +118,8 @@ impl WebDataset {
                 sample.key = key.to_owned();
             }
             let image = is_image_ending(ending);
-            if !image && ending != "cls" {
+            let class = ending.eq_ignore_ascii_case("cls");
+            if !image && !class {
                 continue;
             }
             if !kind.is_file() && !kind.is_contiguous() {
@@ -127,7 +133,7 @@ impl WebDataset {
             {
                 return Err(bad("the sample has two images".into()));
             }
-            if ending == "cls" {
+            if class {
                 let mut text = String::new();
                 let read = entry
                     .by_ref()
@@ -145,13 +151,7 @@ impl WebDataset {
                 }
             }
         }
-        // Two blocks of zeros end an archive; without them it was cut off between members.
-        if end + 2 * TAR_BLOCK_BYTES > file_bytes {
-            return Err(Error::format(
-                path,
-                format!("it ends at byte {file_bytes} without an end mark: it is cut off"),
-            ));
-        }
+        check_end(path, end, file_bytes)?;
         self.finish(number, sample, builder)
     }
 
@@ -178,6 +178,31 @@ impl WebDataset {
                     problem,
                 ))
             }
+        }
+    }
+}
+
+/// Two blocks of zeros end an archive, and nothing but zeros follows. Without them it was cut off between members; where
+/// other bytes follow, a member's header was lost or another archive was appended, and samples would be missed.
+fn check_end(path: &Path, end: u64, file_bytes: u64) -> Result<()> {
+    if end + 2 * TAR_BLOCK_BYTES > file_bytes {
+        let problem = format!("it ends at byte {file_bytes} without an end mark: it is cut off");
+        return Err(Error::format(path, problem));
+    }
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    file.seek(SeekFrom::Start(end))
+        .map_err(Error::io("read", path))?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut buffer).map_err(Error::io("read", path))?;
+        if read == 0 {
+            return Ok(());
+        }
+        if buffer[..read].iter().any(|&byte| byte != 0) {
+            let problem = format!(
+                "bytes follow the end mark at byte {end}: it is damaged, or two archives were joined; make it anew from its members"
+            );
+            return Err(Error::format(path, problem));
         }
     }
 }

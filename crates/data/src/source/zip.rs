@@ -1,5 +1,7 @@
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
+use std::ops::Range;
 use std::path::Path;
 
 use flate2::{Decompress, FlushDecompress, Status};
@@ -25,6 +27,12 @@ pub struct Zip {
 const SIGNATURE: u32 = 0x0403_4b50;
 /// Bytes of a member's header before its name.
 const HEADER_BYTES: usize = 30;
+/// Place of the flags in a member's header.
+const FLAGS_AT: usize = 6;
+/// Flag: the writer knew the checksum only after the data, and put it there.
+const STREAMED: u16 = 8;
+/// Signature that most writers put before such a checksum.
+const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4b50;
 
 impl Zip {
     /// # Errors
@@ -44,25 +52,31 @@ impl Zip {
         if archive.has_duplicate_names() {
             return Err(Error::format(path, "two members have the same name"));
         }
-        let mut members = Vec::with_capacity(archive.len());
+        let (mut members, mut folders) = (Vec::with_capacity(archive.len()), Vec::new());
         for number in 0..archive.len() {
             let member = archive.by_index_raw(number).map_err(error)?;
-            let name =
-                String::from_utf8(member.name_raw().to_vec()).map_err(|_| Error::NotUtf8 {
-                    path: path.join(String::from_utf8_lossy(member.name_raw()).as_ref()),
-                })?;
-            let parts: Vec<&str> = name.split('/').collect();
+            let raw = member.name_raw();
+            let lossy = String::from_utf8_lossy(raw);
+            let parts: Vec<&str> = lossy.split('/').collect();
             let hidden = parts
                 .iter()
                 .any(|part| part.starts_with('.') && *part != "." && *part != "..");
-            let image = parts.last().is_some_and(|file| is_image_name(file));
-            if !member.is_file() || hidden || !image || parts[0] == "__MACOSX" {
+            let image = member.is_file() && parts.last().is_some_and(|file| is_image_name(file));
+            if hidden || parts[0] == "__MACOSX" || !(image || member.is_dir()) {
+                continue;
+            }
+            // A name that cannot be printed is an error only if it may be that of an image.
+            let name = String::from_utf8(raw.to_vec()).map_err(|_| Error::NotUtf8 {
+                path: path.join(lossy.as_ref()),
+            })?;
+            if !image {
+                folders.push(name.trim_end_matches('/').to_owned());
                 continue;
             }
             let bad = |problem: &str| Error::record(path, format!("member `{name}`"), problem);
-            if parts
-                .iter()
-                .any(|part| part.is_empty() || *part == "." || *part == "..")
+            if name
+                .split('/')
+                .any(|part| part.is_empty() || part == "." || part == "..")
             {
                 return Err(bad("the name is not a plain path inside the archive"));
             }
@@ -85,10 +99,14 @@ impl Zip {
             let end = member
                 .data_start()
                 .and_then(|start| start.checked_add(member.compressed_size()));
-            let length = end
-                .filter(|&end| end <= self.file.len())
-                .and_then(|end| end.checked_sub(start));
-            let length = length.ok_or_else(|| bad("it reaches beyond the end of the archive"))?;
+            let beyond = || bad("it reaches beyond the end of the archive");
+            let mut end = end
+                .filter(|&end| start < end && end <= self.file.len())
+                .ok_or_else(beyond)?;
+            if self.is_streamed(start)? {
+                end = self.descriptor_end(end).map_err(|_| beyond())?;
+            }
+            let length = end - start;
             let unpacked_bytes = member.size();
             let location = Location::new(0, start, length)?;
             drop(member);
@@ -98,6 +116,7 @@ impl Zip {
                 unpacked_bytes,
             });
         }
+        self.check_folders(folders, &members)?;
         // As the unpacked folder is walked: by folder, then by file.
         members.sort_by(|a, b| {
             a.folder()
@@ -106,6 +125,42 @@ impl Zip {
                 .then_with(|| a.name.cmp(&b.name))
         });
         Ok(members)
+    }
+
+    /// Whether the checksum of the member that begins at `start` follows its data.
+    fn is_streamed(&self, start: u64) -> Result<bool> {
+        let mut flags = [0; 2];
+        self.file.read(start + FLAGS_AT as u64, &mut flags)?;
+        Ok(u16::from_le_bytes(flags) & STREAMED != 0)
+    }
+
+    /// Where the checksum behind data that end at `end` ends itself. A signature before it may be missing.
+    fn descriptor_end(&self, end: u64) -> Result<u64> {
+        let mut word = [0; 4];
+        self.file.read(end, &mut word)?;
+        if u32::from_le_bytes(word) != DESCRIPTOR_SIGNATURE {
+            return Ok(end + 4);
+        }
+        self.file.read(end + 4, &mut word)?;
+        Ok(end + 8)
+    }
+
+    /// A folder without images is an identity without images, as in an unpacked folder.
+    fn check_folders(&self, folders: Vec<String>, members: &[Member]) -> Result<()> {
+        let mut filled = HashSet::new();
+        for member in members {
+            let mut name = member.folder();
+            while filled.insert(name) {
+                name = name.rsplit_once('/').map_or("", |(above, _)| above);
+            }
+        }
+        match folders.into_iter().find(|name| !filled.contains(&name[..])) {
+            Some(identity) => Err(Error::EmptyIdentity {
+                path: self.file.path().to_owned(),
+                identity,
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -198,53 +253,57 @@ impl Source for Zip {
             |problem: &str| Error::record(self.path(), format!("member at byte {offset}"), problem);
         let header = Header::parse(buffer).map_err(damaged)?;
         let data = match header.method {
-            0 => header.data_start..buffer.len(),
-            8 => inflate(buffer, header.data_start).map_err(|problem| damaged(&problem))?,
+            0 => header.data,
+            8 => inflate(buffer, header.data).map_err(|problem| damaged(&problem))?,
             _ => return Err(damaged("it is neither stored nor deflated")),
         };
-        if header
-            .crc32
-            .is_some_and(|crc| crc != crc32fast::hash(&buffer[data.clone()]))
-        {
+        if header.crc32 != crc32fast::hash(&buffer[data.clone()]) {
             return Err(damaged("the checksum is wrong"));
         }
         Ok(Content::Encoded(data))
     }
 }
 
-/// What a member's own header says.
+/// What a member's own header says, and the checksum behind its data.
 struct Header {
     method: u16,
-    data_start: usize,
-    /// None where the writer only knew it afterwards.
-    crc32: Option<u32>,
+    data: Range<usize>,
+    crc32: u32,
 }
 
 impl Header {
+    /// `bytes` is the whole record.
     fn parse(bytes: &[u8]) -> std::result::Result<Self, &'static str> {
+        const CUT_OFF: &str = "the header is cut off";
         if u32_at(bytes, 0) != Some(SIGNATURE) {
             return Err("no member begins here");
         }
-        let header = slice(bytes, 0..HEADER_BYTES).ok_or("the header is cut off")?;
+        let header = slice(bytes, 0..HEADER_BYTES).ok_or(CUT_OFF)?;
         let u16_at = |offset: usize| u16::from_le_bytes([header[offset], header[offset + 1]]);
-        let streamed = u16_at(6) & 8 != 0;
-        let data_start = HEADER_BYTES + usize::from(u16_at(26)) + usize::from(u16_at(28));
-        if data_start > bytes.len() {
-            return Err("the header is cut off");
+        let start = HEADER_BYTES + usize::from(u16_at(26)) + usize::from(u16_at(28));
+        let (end, crc32) = if u16_at(FLAGS_AT) & STREAMED == 0 {
+            (bytes.len(), u32_at(header, 14))
+        } else {
+            let crc_at = bytes.len() - 4;
+            let signed = u32_at(bytes, crc_at - 4) == Some(DESCRIPTOR_SIGNATURE);
+            (crc_at - if signed { 4 } else { 0 }, u32_at(bytes, crc_at))
+        };
+        if start > end {
+            return Err(CUT_OFF);
         }
         Ok(Self {
             method: u16_at(8),
-            data_start,
-            crc32: u32_at(header, 14).filter(|_| !streamed),
+            data: start..end,
+            crc32: crc32.ok_or(CUT_OFF)?,
         })
     }
 }
 
-/// Unpacks what begins at `start` and puts it behind; gives its place.
+/// Unpacks a part of the buffer and puts it behind; gives its place.
 fn inflate(
     buffer: &mut Vec<u8>,
-    start: usize,
-) -> std::result::Result<std::ops::Range<usize>, String> {
+    packed_data: Range<usize>,
+) -> std::result::Result<Range<usize>, String> {
     let packed = buffer.len();
     let mut inflater = Decompress::new(false);
     loop {
@@ -256,7 +315,7 @@ fn inflate(
         let room = (produced as usize).max(packed * 4).max(1 << 12);
         buffer.resize(packed + produced as usize + room, 0);
         let (input, output) = buffer.split_at_mut(packed);
-        let rest = &input[start + inflater.total_in() as usize..];
+        let rest = &input[packed_data.start + inflater.total_in() as usize..packed_data.end];
         let status = inflater
             .decompress(
                 rest,

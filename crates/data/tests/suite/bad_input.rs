@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ffc_data::{Damaged, Error, InstanceLoader, LmdbPart, LoaderConfig, SourceConfig};
+use ffc_data::{Content, Damaged, Error, InstanceLoader, LmdbPart, LoaderConfig, SourceConfig};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -152,6 +152,70 @@ fn a_picture_that_is_cut_off() {
             assert!(loader.skipped() >= 1);
         }
     }
+}
+
+/// A marker among the data makes the decoder stop without an error, with what the buffer held before in the rest.
+#[test]
+fn a_jpeg_with_a_stray_marker() {
+    let whole = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let scan = whole.windows(2).rposition(|word| word == [0xff, 0xda]);
+    for marker in [&[0xff, 0xfe, 0, 4, 1, 1][..], &[0xff, 0xc4, 0, 2]] {
+        // Of the picture's size, decoded into the batch, and of another, decoded aside.
+        for (height_px, width_px) in [(20, 24), (30, 30)] {
+            let root = folder(&["a/1.jpg"]);
+            let mut bytes = whole.clone();
+            let at = (scan.unwrap() + whole.len()) / 2;
+            bytes.splice(at..at, marker.iter().copied());
+            std::fs::write(root.path().join("set/a/1.jpg"), bytes).unwrap();
+            let dataset = Arc::new(open(&root.path().join("set")).unwrap());
+            let config = LoaderConfig {
+                batch: 1,
+                height_px,
+                width_px,
+                ..Default::default()
+            };
+            let batch = InstanceLoader::new(dataset, config, 0).unwrap().next();
+            assert_says(
+                &batch.unwrap().unwrap_err().to_string(),
+                &["set/a/1.jpg", "marker"],
+            );
+        }
+    }
+}
+
+/// Where nothing can be read the message names the cause, though images may be skipped.
+#[test]
+fn nothing_but_damaged_pictures() {
+    let root = folder(&["a/1.jpg", "b/1.jpg"]);
+    for name in ["a", "b"] {
+        std::fs::write(root.path().join("set").join(name).join("1.jpg"), "GIF89a").unwrap();
+    }
+    let dataset = Arc::new(open(&root.path().join("set")).unwrap());
+    let config = LoaderConfig {
+        batch: 2,
+        damaged: Damaged::Skip { limit: 9 },
+        ..Default::default()
+    };
+    let batch = InstanceLoader::new(dataset, config, 0).unwrap().next();
+    assert_says(
+        &batch.unwrap().unwrap_err().to_string(),
+        &["nor of 1 others", "the last", "Gif is not read"],
+    );
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_picture() {
+    let root = folder(&["a/1.jpg"]);
+    let picture = root.path().join("set/a/1.jpg");
+    let dataset = Arc::new(open(&root.path().join("set")).unwrap());
+    std::fs::remove_file(&picture).unwrap();
+    std::fs::create_dir(&picture).unwrap();
+    let config = LoaderConfig {
+        batch: 2,
+        ..Default::default()
+    };
+    let batch = InstanceLoader::new(dataset, config, 0).unwrap().next();
+    assert_says(&batch.unwrap().unwrap_err().to_string(), &["set/a/1.jpg"]);
 }
 
 #[test]
@@ -330,9 +394,9 @@ fn lmdb() {
     for (line, expected) in [
         ("pylmdb_0_0\n", "line 1: it is not a key and a label"),
         ("pylmdb_0_0 x\n", "line 1: it is not a key and a label"),
-        ("a 4294967296\n", "not below 2^32"),
+        ("pylmdb_0_0 4294967296\n", "not below 2^32"),
         (
-            "a 1\nb 18446744073709551616\n",
+            "pylmdb_0_0 1\nb 18446744073709551616\n",
             "line 2: it is not a key and a label",
         ),
     ] {
@@ -349,9 +413,14 @@ fn lmdb() {
         &["pylmdb.txt", "entries 1 and 6", "same key"],
     );
 
-    // A key that is not there is an error of the step.
+    // The list of another database is told by its first key; a later key that is not there is an error of the step.
     let folder = fresh();
     std::fs::write(list(&folder), "nobody 0\n").unwrap();
+    assert_says(
+        &message(&database(&folder)),
+        &["data.mdb", "key `nobody`", "no such key"],
+    );
+    std::fs::write(list(&folder), "pylmdb_0_0 1\nnobody 0\n").unwrap();
     let dataset = Arc::new(open(&database(&folder)).unwrap());
     let error = InstanceLoader::new(dataset, LoaderConfig::default(), 0)
         .unwrap()
@@ -438,6 +507,64 @@ fn zip_members() {
         &message(&twice.path().join("twice.zip")),
         &["twice.zip", "same name"],
     );
+
+    // A folder without images; a name that is not UTF-8, of an image and of another file.
+    let write_folder = || {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = zip::ZipWriter::new(std::fs::File::create(zip(&folder)).unwrap());
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file("a/1.jpg", options).unwrap();
+        writer.add_directory("a", options).unwrap();
+        writer.add_directory("b", options).unwrap();
+        writer.finish().unwrap();
+        folder
+    };
+    assert_says(
+        &message(&zip(&write_folder())),
+        &["set.zip", "identity `b` has no image"],
+    );
+    for (name, fails) in [("a/umlaut.jpg", true), ("a/umlaut.txt", false)] {
+        let folder = write(&[("a/1.jpg", b"x"), (name, b"x")]);
+        let mut bytes = std::fs::read(zip(&folder)).unwrap();
+        while let Some(at) = bytes.windows(6).position(|word| word == b"umlaut") {
+            bytes[at] = 0x9a;
+        }
+        std::fs::write(zip(&folder), bytes).unwrap();
+        match open(&zip(&folder)) {
+            Err(error) if fails => assert_says(&error.to_string(), &["not valid UTF-8"]),
+            other => assert_eq!((other.unwrap().index().images(), fails), (1, false)),
+        }
+    }
+
+    // The checksum of a streamed member follows its data.
+    for method in [
+        zip::CompressionMethod::Stored,
+        zip::CompressionMethod::Deflated,
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(zip(&folder)).unwrap();
+        let mut writer = zip::ZipWriter::new_stream(file);
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        let picture: Vec<u8> = (0..5000u32).map(|i| (i * i >> 5) as u8).collect();
+        for name in ["a/1.jpg", "b/1.jpg"] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(&picture).unwrap();
+        }
+        writer.finish().unwrap();
+        let dataset = open(&zip(&folder)).unwrap();
+        let mut bytes = std::fs::read(zip(&folder)).unwrap();
+        assert_eq!(bytes[6] & 8, 8, "not streamed");
+        for image in 0..2 {
+            assert_eq!(super::support::encoded(&dataset, image), picture);
+        }
+        bytes[1000] ^= 1;
+        std::fs::write(zip(&folder), bytes).unwrap();
+        assert_eq!(super::support::encoded(&dataset, 1), picture);
+        assert_says(
+            &dataset.read(0, &mut Vec::new()).unwrap_err().to_string(),
+            &["set.zip", "member at byte 0"],
+        );
+    }
 
     // A changed byte inside a member is told by its checksum.
     let stored = copies(&["made/stored.zip"]);
@@ -535,6 +662,54 @@ fn tar_members() {
     }
 }
 
+/// Names are never used as paths, so hostile ones do no harm; endings in capitals and sparse members are read.
+#[test]
+fn tar_names_and_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.tar");
+    let mut builder = tar::Builder::new(std::fs::File::create(&path).unwrap());
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        builder.append(&header, bytes).unwrap();
+    };
+    for (label, key) in ["../../0", "/etc/0", "a/../0", "0"].iter().enumerate() {
+        add(&format!("{key}.JPG"), b"x");
+        add(&format!("{key}.CLS"), label.to_string().as_bytes());
+    }
+    // 1 MiB of which 512 bytes are there.
+    let mut header = tar::Header::new_gnu();
+    header.set_path("9.json").unwrap();
+    header.set_size(512);
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    let gnu = header.as_gnu_mut().unwrap();
+    gnu.realsize.copy_from_slice(b"00004000000\0");
+    gnu.sparse[0].offset.copy_from_slice(b"00003777000\0");
+    gnu.sparse[0].numbytes.copy_from_slice(b"00000001000\0");
+    header.set_cksum();
+    builder.append(&header, &[0u8; 512][..]).unwrap();
+    builder.finish().unwrap();
+    let dataset = open(&path).unwrap();
+    assert_eq!(dataset.index().identities(), 4);
+    assert_eq!(super::support::encoded(&dataset, 3), b"x");
+}
+
+/// What follows an end mark would be missed: a member whose header was lost, or another archive.
+#[test]
+fn tar_shards_that_end_too_soon() {
+    let folder = copies(&["made/pax.tar"]);
+    let path = folder.path().join("pax.tar");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, [&whole[..], &whole].concat()).unwrap();
+    assert_says(&message(&path), &["pax.tar", "bytes follow the end mark"]);
+    let mut bytes = whole;
+    bytes[1024..1536].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    assert_says(&message(&path), &["pax.tar", "bytes follow the end mark"]);
+}
+
 /// A shard that is cut off anywhere is an error: no sample is lost in silence.
 #[test]
 fn tar_shards_that_are_cut_off() {
@@ -600,6 +775,27 @@ proptest! {
         damage(&["made/stored.zip"], "stored.zip", at, &bytes, cut);
         damage(&["made/deflated.zip"], "deflated.zip", at, &bytes, cut);
         damage(&["made/pax.tar"], "pax.tar", at, &bytes, cut);
+    }
+
+    /// Checksums let no changed byte of a member through.
+    #[test]
+    fn damaged_archives_give_true_images_or_errors(at in 0.0..1.0, flip in 1u8.., deflated: bool) {
+        let name = if deflated { "deflated.zip" } else { "stored.zip" };
+        let folder = copies(&[&format!("made/{name}")]);
+        let path = folder.path().join(name);
+        let dataset = open(&path).unwrap();
+        let images = 0..dataset.index().images();
+        let before: Vec<_> = images.clone().map(|image| super::support::encoded(&dataset, image)).collect();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = (bytes.len() as f64 * at) as usize;
+        bytes[at] ^= flip;
+        std::fs::write(&path, bytes).unwrap();
+        for image in images {
+            let mut buffer = Vec::new();
+            if let Ok(Content::Encoded(range)) = dataset.read(image, &mut buffer) {
+                prop_assert_eq!(&buffer[range], &before[image as usize][..]);
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ffc_data::{
     InstanceLoader, InstanceOrderConfig, Loader, LoaderConfig, Plan, RandomCrop,
 };
 
-use super::support::{small, synthetic};
+use super::support::{copies, open, small, synthetic};
 
 /// Everything a batch holds.
 type Content = (Vec<u64>, Vec<u64>, Vec<u8>);
@@ -87,6 +87,28 @@ fn a_resume_at_every_step_of_two_epochs_changes_nothing() {
     }
 }
 
+/// Encoded pictures too: what a buffer or a decoder held before leaves no trace.
+#[test]
+fn workers_change_nothing_of_files() {
+    let folder = copies(&["made/webdataset"]);
+    let contents = |workers: usize, queue: usize| -> Vec<_> {
+        let dataset = open(&folder.path().join("webdataset")).unwrap();
+        let config = LoaderConfig {
+            workers,
+            queue,
+            height_px: 24,
+            width_px: 24,
+            ..small(6)
+        };
+        let loader = DualLoader::new(std::sync::Arc::new(dataset), config, 0).unwrap();
+        loader.take(20).map(|batch| dual(batch.unwrap())).collect()
+    };
+    let one = contents(1, 1);
+    for (workers, queue) in [(2, 4), (16, 2)] {
+        assert_eq!(contents(workers, queue), one);
+    }
+}
+
 /// A side of the batch of one process, from the sides of the ranks: id rows of all, then instance rows of all.
 fn join(ranks: &[Content], batch: usize, picture: usize) -> Content {
     let mut joined = (Vec::new(), Vec::new(), Vec::new());
@@ -104,11 +126,15 @@ fn join(ranks: &[Content], batch: usize, picture: usize) -> Content {
 
 #[test]
 fn ranks_share_the_batch_of_one_process() {
-    const ALL: usize = 48;
-    let config = small(ALL);
-    let one = duals(&config, 0, 6);
+    for config in configs(48) {
+        ranks_share(&config);
+    }
+}
+
+fn ranks_share(config: &LoaderConfig) {
+    let one = duals(config, 0, 6);
     for ranks in [2, 3, 8] {
-        let batch = ALL / ranks;
+        let batch = config.batch / ranks;
         let shares: Vec<_> = (0..ranks)
             .map(|rank| {
                 let config = LoaderConfig {

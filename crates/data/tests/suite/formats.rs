@@ -218,7 +218,37 @@ fn web_dataset_shards() {
     );
 }
 
-/// Every format gives the same images in the same order.
+/// What lies beside pictures does not hide them, and a folder with one record file is that set.
+#[test]
+fn what_a_folder_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("set");
+    std::fs::create_dir_all(set.join("a")).unwrap();
+    std::fs::copy(fixture("made/images/bmp.bmp"), set.join("a/1.bmp")).unwrap();
+    std::fs::copy(fixture("made/pax.tar"), set.join("extra.tar")).unwrap();
+    assert!(matches!(
+        SourceConfig::detect(&set).unwrap(),
+        SourceConfig::Folder { .. }
+    ));
+    let folder = copies(&["golden/insightface.rec", "golden/insightface.idx"]);
+    check(&open(folder.path()).unwrap(), &golden());
+    std::fs::copy(fixture("made/plain.rec"), folder.path().join("plain.rec")).unwrap();
+    let message = open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("2 .rec files"), "{message}");
+}
+
+#[test]
+fn an_lmdb_list_with_a_byte_order_mark() {
+    let folder = copies(&["made/pylmdb.lmdb", "made/pylmdb.txt"]);
+    let list = folder.path().join("pylmdb.txt");
+    let text = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, format!("\u{feff}{text}")).unwrap();
+    check(
+        &open(&folder.path().join("pylmdb.lmdb")).unwrap(),
+        &made("pylmdb.lmdb"),
+    );
+}
+
 #[test]
 fn labels_out_of_order_and_gaps() {
     let folder = copies(&["made/pylmdb.lmdb", "made/pylmdb.txt"]);

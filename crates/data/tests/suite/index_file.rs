@@ -90,6 +90,12 @@ fn another_state_of_the_source_makes_it_stale() {
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, bytes).unwrap();
     let error = open(&path).unwrap_err();
+    assert!(matches!(error, Error::ChangedSource { .. }), "{error}");
+    // Another byte.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = open(&path).unwrap_err();
     assert!(matches!(error, Error::StaleIndex { .. }), "{error}");
 }
 
@@ -108,7 +114,7 @@ fn a_folder_is_stale_when_a_picture_comes_or_goes() {
     std::fs::rename(picture("a/2.png"), picture("b/2.png")).unwrap();
     let message = open(&picture("")).unwrap_err().to_string();
     assert!(
-        message.contains("another state") && message.contains("build the index again"),
+        message.contains("another state") && message.contains("delete it to have it built again"),
         "{message}"
     );
 }

@@ -25,21 +25,40 @@ fn sizes() -> Vec<u64> {
     (0..60).map(|identity| 300 / (identity + 1) + 2).collect()
 }
 
+/// Draws over images and draws over identities, whichever the counts favour, give the same law.
 #[test]
 fn weighted_draws_follow_the_law() {
-    let index = Index::from_counts(sizes()).unwrap();
+    let extreme = || {
+        (0..60).map(|identity| {
+            if identity == 0 {
+                20_000
+            } else {
+                1 + identity % 3
+            }
+        })
+    };
+    let level = || (0..60).map(|identity| 900 + identity % 7);
+    for sizes in [sizes(), extreme().collect(), level().collect()] {
+        weighted_draws(&sizes);
+    }
+}
+
+fn weighted_draws(sizes: &[u64]) {
+    let index = Index::from_counts(sizes.iter().copied()).unwrap();
     for power in [0.0, 0.3, 0.5, 0.9] {
         let order = InstanceOrder::new(&index, 11, InstanceOrderConfig { power }).unwrap();
-        let mut counts = vec![0.0; sizes().len()];
-        let mut first = vec![0.0; sizes()[0] as usize];
+        let mut counts = vec![0.0; sizes.len()];
+        // The images of the first identity, in parts.
+        const PARTS: u64 = 40;
+        let mut first = [0.0; PARTS as usize];
         for draw in order.draws(0..120_000) {
             counts[draw.identity as usize] += 1.0;
             assert_eq!(index.identity_of(draw.image), draw.identity);
             if draw.identity == 0 {
-                first[draw.image as usize] += 1.0;
+                first[(draw.image * PARTS / sizes[0]) as usize] += 1.0;
             }
         }
-        let weights: Vec<f64> = sizes()
+        let weights: Vec<f64> = sizes
             .iter()
             .map(|&size| (size as f64).powf(power))
             .collect();
@@ -47,7 +66,12 @@ fn weighted_draws_follow_the_law() {
         let law: Vec<f64> = weights.iter().map(|weight| weight / sum).collect();
         assert_fits(&counts, &law, "identities");
         // Within an identity every image is equally likely.
-        let even = vec![1.0 / first.len() as f64; first.len()];
+        let parts = (0..PARTS).map(|part| {
+            let from = (part * sizes[0]).div_ceil(PARTS);
+            let to = ((part + 1) * sizes[0]).div_ceil(PARTS);
+            (to - from) as f64 / sizes[0] as f64
+        });
+        let even: Vec<f64> = parts.collect();
         assert_fits(&first, &even, "images of identity 0");
     }
 }

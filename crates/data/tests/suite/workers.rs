@@ -196,6 +196,26 @@ fn skipped_images_are_replaced_and_counted() {
     }
 }
 
+/// A failure of the system is no damage of an image.
+#[test]
+fn system_failures_are_not_skipped() {
+    let (dataset, _) = scripted(|image| {
+        let source = std::io::Error::from_raw_os_error(24);
+        let path = format!("picture {image}").into();
+        Err(Error::Io {
+            action: "open",
+            path,
+            source,
+        })
+    });
+    let config = LoaderConfig {
+        damaged: Damaged::Skip { limit: 100 },
+        ..small(4)
+    };
+    let first = InstanceLoader::new(dataset, config, 0).unwrap().next();
+    assert!(matches!(first, Some(Err(Error::Io { .. }))), "{first:?}");
+}
+
 /// The queue is bounded: with nobody taking batches, no more is read than it and one batch in the making hold.
 #[test]
 fn no_more_is_made_ahead_than_the_queue_holds() {
@@ -288,6 +308,12 @@ fn wrong_settings_are_refused() {
         LoaderConfig {
             rank: 2,
             ranks: 2,
+            ..small(4)
+        },
+        LoaderConfig {
+            batch: 1 << 16,
+            height_px: 1024,
+            width_px: 1024,
             ..small(4)
         },
         LoaderConfig {

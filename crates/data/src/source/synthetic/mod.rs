@@ -132,7 +132,7 @@ impl Source for Synthetic {
     fn origin(&self, image: &ImageRef<'_>) -> String {
         format!(
             "synthetic identity {}, image {}",
-            image.identity(),
+            self.config.first_identity + image.identity(),
             image.number()
         )
     }
