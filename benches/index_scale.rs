@@ -157,28 +157,29 @@ fn draw_batches(path: &Path) -> std::result::Result<(), Box<dyn Error>> {
         rates.push(DRAWS as f64 / start.elapsed().as_secs_f64() / 1e6);
     }
     let instances = InstanceOrder::new(&index, 0, InstanceOrderConfig::default())?;
+    let weighted = InstanceOrder::new(&index, 0, InstanceOrderConfig { power: 0.5 })?;
     let identities = IdentityOrder::new(&index, 0);
     let rate = |draw: &mut dyn FnMut() -> u64| {
         let start = Instant::now();
         let sum = std::hint::black_box(draw());
         (DRAWS as f64 / start.elapsed().as_secs_f64() / 1e6, sum)
     };
-    let (instance_rate, _) = rate(&mut || {
-        instances
-            .draws(0..DRAWS)
-            .map(|draw| draw.image ^ draw.identity)
-            .sum()
-    });
+    let images = |order: &InstanceOrder<'_>| {
+        let draws = order.draws(0..DRAWS);
+        draws.map(|draw| draw.image ^ draw.identity).sum()
+    };
+    let (instance_rate, _) = rate(&mut || images(&instances));
+    let (weighted_rate, _) = rate(&mut || images(&weighted));
     let (identity_rate, _) =
         rate(&mut || identities.draws(0..DRAWS).map(|draw| draw.images[1]).sum());
     std::hint::black_box(sum);
     println!();
     println!(
-        "| open | memory: start, opened, after | dual batches: first, second round | instance order | id order |"
+        "| open | memory: start, opened, after | dual batches: first, second round | instance order | by count^0.5 | id order |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|");
     println!(
-        "| {opened_ms:.2} ms | {before:.0}, {opened:.0}, {:.0} MiB | {:.1}, {:.1} M/s | {instance_rate:.1} M/s | {identity_rate:.1} M/s |",
+        "| {opened_ms:.2} ms | {before:.0}, {opened:.0}, {:.0} MiB | {:.1}, {:.1} M/s | {instance_rate:.1} M/s | {weighted_rate:.1} M/s | {identity_rate:.1} M/s |",
         resident_mib()?,
         rates[0],
         rates[1],

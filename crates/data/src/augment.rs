@@ -382,7 +382,7 @@ mod tests {
             rows.flat_map(|row| row[3..15].to_vec()).collect()
         };
         assert_eq!(inner(&cropped), inner(&whole));
-        assert_ne!(inner(&whole), inner(&vec![whole[0]; 6 * 5 * 3]));
+        assert_ne!(inner(&whole), inner(&[whole[0]; 6 * 5 * 3]));
     }
 
     /// Brightness, contrast about the mean and saturation about the grey, against a loop in f64.

@@ -30,8 +30,8 @@ pub struct Row {
     pub paired: bool,
 }
 
-/// What a step of a loader is made of.
-pub trait Plan: Send + 'static {
+/// What a step of a loader is made of: one of the three plans here. Its rows can be had without their pictures.
+pub trait Plan: Sealed + Send + 'static {
     /// What the loader gives.
     type Batch: Send + 'static;
     /// Pictures a row: 1 or 2.
@@ -75,6 +75,13 @@ pub struct IdentityPlan;
 /// Both, arranged as the two sides of a step.
 #[derive(Debug)]
 pub struct DualPlan;
+
+/// No plan outside this crate: only a loader can make batches.
+pub trait Sealed {}
+
+impl Sealed for InstancePlan {}
+impl Sealed for IdentityPlan {}
+impl Sealed for DualPlan {}
 
 /// Positions of this rank's share of `of` items a step, of which all ranks together take consecutive ones: part `part`
 /// of `parts` equal parts, each cut into a piece for each rank.

@@ -545,7 +545,7 @@ fn zip_members() {
         let file = std::fs::File::create(zip(&folder)).unwrap();
         let mut writer = zip::ZipWriter::new_stream(file);
         let options = zip::write::SimpleFileOptions::default().compression_method(method);
-        let picture: Vec<u8> = (0..5000u32).map(|i| (i * i >> 5) as u8).collect();
+        let picture: Vec<u8> = (0..5000u32).map(|i| ((i * i) >> 5) as u8).collect();
         for name in ["a/1.jpg", "b/1.jpg"] {
             writer.start_file(name, options).unwrap();
             writer.write_all(&picture).unwrap();
