@@ -5,6 +5,7 @@
 //! Without a path, synthetic identities take the folder's place.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +17,17 @@ use ffc_data::{
 
 const STEPS: usize = 50;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let dataset = match std::env::args().nth(1) {
         // The index is built beside the folder the first time.
         Some(path) => {
