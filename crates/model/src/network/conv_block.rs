@@ -1,0 +1,44 @@
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use crate::layer::{BatchNorm, Conv2d, NormMode, Prelu};
+use crate::summary::Count;
+
+/// A convolution, its norm and, where the block is not linear, PReLU.
+#[derive(Module, Debug)]
+pub struct ConvBlock {
+    conv: Conv2d,
+    bn: BatchNorm,
+    prelu: Option<Prelu>,
+}
+
+impl ConvBlock {
+    pub(super) fn new(conv: Conv2d, device: &Device) -> Self {
+        let channels = conv.weight.lazy_shape()[0];
+        Self {
+            prelu: Some(super::prelu(channels, device)),
+            ..Self::linear(conv, device)
+        }
+    }
+
+    pub(super) fn linear(conv: Conv2d, device: &Device) -> Self {
+        let channels = conv.weight.lazy_shape()[0];
+        Self {
+            conv,
+            bn: super::batch_norm(channels, device),
+            prelu: None,
+        }
+    }
+
+    pub(super) fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
+        let maps = self.bn.forward(self.conv.forward(maps), mode);
+        match &self.prelu {
+            Some(prelu) => prelu.forward(maps),
+            None => maps,
+        }
+    }
+
+    pub(super) fn count(&self, count: &mut Count) {
+        count.conv(&self.conv);
+    }
+}

@@ -1,0 +1,13 @@
+//! Weight files: the tensors of a network under the names that they have in PyTorch.
+
+mod fill;
+mod mismatch;
+mod names;
+mod preprocessing;
+mod read;
+mod safetensors_header;
+mod write;
+
+pub use mismatch::{ShapeMismatch, TensorMismatch};
+pub use names::TensorInfo;
+pub use preprocessing::{ColourOrder, Preprocessing};

@@ -1,0 +1,117 @@
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+use crate::backbone::Backbone;
+use crate::network::Names;
+
+/// One tensor of a network as PyTorch's state dict has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorInfo {
+    /// Its key in the state dict.
+    pub name: String,
+    /// Its shape there; a matrix is `[out, in]`.
+    pub shape: Vec<usize>,
+}
+
+impl TensorInfo {
+    /// Whether it is a running mean or variance.
+    pub fn is_running_statistic(&self) -> bool {
+        self.name.ends_with(".running_mean") || self.name.ends_with(".running_var")
+    }
+
+    /// How many numbers it holds.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+impl Backbone {
+    /// All tensors, in the order of the network. `num_batches_tracked`, which PyTorch counts and nobody reads, is left out.
+    pub fn tensors(&self) -> Vec<TensorInfo> {
+        let mut list = List {
+            place: Place::new(self.names()),
+            tensors: Vec::new(),
+        };
+        self.visit(&mut list);
+        list.tensors
+    }
+}
+
+struct List {
+    place: Place,
+    tensors: Vec<TensorInfo>,
+}
+
+impl ModuleVisitor for List {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.place.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.place.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.tensors.push(self.place.tensor(&param.lazy_shape()));
+    }
+}
+
+/// Where a walk through a [`Backbone`] stands. The one place that knows how its paths become PyTorch's names.
+pub(super) struct Place {
+    names: Names,
+    /// Names of the fields and types of the structs on the way.
+    steps: Vec<(String, String)>,
+}
+
+impl Place {
+    pub(super) fn new(names: Names) -> Self {
+        Self {
+            names,
+            steps: Vec::new(),
+        }
+    }
+
+    pub(super) fn enter(&mut self, name: &str, container_type: &str) {
+        self.steps
+            .push((name.to_owned(), container_type.to_owned()));
+    }
+
+    pub(super) fn exit(&mut self) {
+        self.steps.pop();
+    }
+
+    /// The tensor of this place, whose shape in burn is `shape`.
+    pub(super) fn tensor(&self, shape: &[usize]) -> TensorInfo {
+        let mut shape = shape.to_vec();
+        if self.is_transposed() {
+            shape.reverse();
+        }
+        TensorInfo {
+            name: self.name(),
+            shape,
+        }
+    }
+
+    /// burn multiplies by `[in, out]`, PyTorch by `[out, in]`.
+    pub(super) fn is_transposed(&self) -> bool {
+        matches!(self.steps.last(), Some((name, container)) if name == "weight" && container == "Struct:Linear")
+    }
+
+    fn name(&self) -> String {
+        // The first two steps lead from the backbone to its network.
+        let mut path = String::from(".");
+        for (index, (step, _)) in self.steps.iter().enumerate().skip(2) {
+            let is_last = index + 1 == self.steps.len();
+            path.push_str(match step.as_str() {
+                "gamma" | "alpha" if is_last => "weight",
+                "beta" if is_last => "bias",
+                step => step,
+            });
+            path.push('.');
+        }
+        for (from, to) in self.names {
+            path = path.replace(&format!(".{from}."), &format!(".{to}."));
+        }
+        path.trim_matches('.').to_owned()
+    }
+}

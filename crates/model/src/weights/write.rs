@@ -1,0 +1,142 @@
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::names::Place;
+use super::read::{NETWORK, PREPROCESSING};
+use super::{Preprocessing, TensorInfo};
+use crate::backbone::Backbone;
+use crate::{Error, Result};
+
+impl Backbone {
+    /// Writes a SafeTensors file with PyTorch's names and layout in 32-bit floats, which the reference's `load_state_dict` takes.
+    /// `preprocessing` and the network's settings travel in its metadata.
+    ///
+    /// The file appears under its name when it is complete and on disk; until then an older one stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PreprocessingShape`] where `preprocessing` gives other pictures than the network takes; [`Error::Tensor`] where a tensor
+    /// cannot be read from its device; [`Error::Io`].
+    pub fn write_weights(
+        &self,
+        path: impl AsRef<Path>,
+        preprocessing: &Preprocessing,
+    ) -> Result<()> {
+        let path = path.as_ref();
+        let input = self.config().input();
+        let network = [input.channels, input.height_px, input.width_px];
+        if preprocessing.shape() != network {
+            return Err(Error::PreprocessingShape {
+                preprocessing: preprocessing.shape(),
+                network,
+            });
+        }
+
+        let mut collect = Collect {
+            place: Place::new(self.names()),
+            tensors: Vec::new(),
+        };
+        // A validation copy has its running statistics up to date.
+        self.valid().visit(&mut collect);
+        let tensors = collect.tensors.into_iter().map(|(tensor, bytes)| {
+            let bytes = bytes.map_err(|problem| Error::tensor(path, &tensor.name, problem))?;
+            Ok((tensor, bytes))
+        });
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
+
+        let views = tensors.iter().map(|(tensor, bytes)| {
+            let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
+                .map_err(|problem| Error::tensor(path, &tensor.name, problem))?;
+            Ok((tensor.name.as_str(), view))
+        });
+        let views = views.collect::<Result<Vec<_>>>()?;
+        let json = |value: serde_json::Result<String>| {
+            value.map_err(|error| Error::io("write", path)(error.into()))
+        };
+        let metadata = HashMap::from([
+            // Readers of the PyTorch world look for this one.
+            ("format".to_owned(), "pt".to_owned()),
+            (
+                NETWORK.to_owned(),
+                json(serde_json::to_string(self.config()))?,
+            ),
+            (
+                PREPROCESSING.to_owned(),
+                json(serde_json::to_string(preprocessing))?,
+            ),
+        ]);
+        let bytes = safetensors::serialize(views, Some(metadata))
+            .map_err(|problem| Error::weight_file(path, problem))?;
+        replace(path, &bytes).map_err(Error::io("write", path))
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // As the process's umask has it: temporary files are private otherwise.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename itself is on disk when the folder is; only Unix can open one.
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The tensors with their bytes, or why there are none.
+struct Collect {
+    place: Place,
+    tensors: Vec<(TensorInfo, std::result::Result<Vec<u8>, String>)>,
+}
+
+impl ModuleVisitor for Collect {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.place.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.place.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        let tensor = self.place.tensor(&value.dims());
+        let value = if self.place.is_transposed() {
+            value.swap_dims(0, 1)
+        } else {
+            value
+        };
+        let bytes = value
+            .try_into_data()
+            .map_err(|error| error.to_string())
+            .and_then(|data| little_endian(data.convert::<f32>()));
+        self.tensors.push((tensor, bytes));
+    }
+}
+
+fn little_endian(data: burn::tensor::TensorData) -> std::result::Result<Vec<u8>, String> {
+    let values = data
+        .as_slice::<f32>()
+        .map_err(|error| format!("{error:?}"))?;
+    Ok(values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect())
+}
