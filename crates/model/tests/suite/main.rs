@@ -1,0 +1,15 @@
+//! Tests of the crate from outside, each against an oracle.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod bad_input;
+mod config;
+mod damaged_files;
+mod gallery;
+mod golden;
+mod initial_values;
+mod norm_modes;
+mod pytorch;
+mod summary;
+mod support;
+mod training_vit;
+mod weights;
