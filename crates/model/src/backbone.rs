@@ -146,7 +146,12 @@ impl Backbone {
         if mode != NormMode::Evaluate && found[0] < 2 {
             return Err(Error::BatchTooSmall { rows: found[0] });
         }
-        Ok(self.network.architecture().forward(images, mode))
+        Ok(self.embed(images, mode))
+    }
+
+    /// [`Self::forward`] for pictures whose shape was checked.
+    pub(crate) fn embed(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2> {
+        self.network.architecture().forward(images, mode)
     }
 
     /// Size and cost for the pictures that it was built for.

@@ -101,6 +101,16 @@ pub enum Error {
         /// Channels, height and width of the network.
         network: [usize; 3],
     },
+
+    /// A network cannot be written as ONNX.
+    #[cfg(feature = "onnx")]
+    #[error("{} cannot be written: {problem}", path.display())]
+    Onnx {
+        /// The file.
+        path: PathBuf,
+        /// The exporter's answer.
+        problem: String,
+    },
 }
 
 impl Error {

@@ -9,6 +9,7 @@
 //! | reading PyTorch's files and SafeTensors, writing SafeTensors | [`Backbone::read_weights`], [`Backbone::write_weights`] |
 //! | what was done to the pictures, kept in the file | [`Preprocessing`] |
 //! | parameters and multiply-adds | [`Backbone::summary`] |
+//! | ONNX files, with the feature `onnx` | `Backbone::write_onnx` |
 //! | the layers | [`layer`] |
 //!
 //! ```
@@ -53,6 +54,8 @@ mod error;
 mod initialise;
 pub mod layer;
 pub mod network;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod summary;
 pub mod weights;
 

@@ -1,5 +1,6 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
+use burn::tensor::activation::{prelu, relu};
 use burn::tensor::{Device, Tensor};
 
 /// x where x is positive, alpha x elsewhere; one alpha a channel ([He et al.](https://arxiv.org/abs/1502.01852)).
@@ -21,6 +22,13 @@ impl Prelu {
     ///
     /// `[rows, channels, ..]`, unchanged.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        burn::tensor::activation::prelu(input, self.alpha.val())
+        let alpha = self.alpha.val();
+        if input.device().is_autodiff() {
+            return prelu(input, alpha);
+        }
+        // The same in operations that burn's ONNX exporter knows.
+        let mut shape = [1; D];
+        shape[1] = input.dims()[1];
+        relu(input.clone()) - relu(-input) * alpha.reshape(shape)
     }
 }

@@ -1,4 +1,6 @@
 use burn::module::Module;
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -161,9 +163,10 @@ impl IrBlock {
             (Some(projection), _) => projection.forward(maps.clone(), mode),
             (None, 1) => maps.clone(),
             // The reference pools windows of one place: it only skips.
-            (None, stride) => maps
-                .clone()
-                .slice(burn::tensor::s![.., .., ..;stride, ..;stride]),
+            (None, stride) => {
+                let skip = MaxPoolOptions::new([1; 2]).with_stride([stride; 2]);
+                max_pool2d(maps.clone(), skip)
+            }
         };
         let residual = layers.conv1.forward(layers.bn1.forward(maps, mode));
         let residual = layers.conv2.forward(layers.prelu.forward(residual));

@@ -1,6 +1,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::activation::softmax;
+use burn::tensor::module::linear;
 use burn::tensor::{Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -218,7 +219,7 @@ impl Architecture for Vit {
     fn forward(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2> {
         let training = mode == NormMode::Train;
         let maps = self.patch_embed.proj.forward(images);
-        let tokens = maps.flatten::<3>(2, 3).swap_dims(1, 2) + self.pos_embed.val();
+        let tokens = maps.flatten::<3>(2, 3).permute([0, 2, 1]) + self.pos_embed.val();
         let mask = if training {
             Mask::draw(&tokens, self.mask_ratio)
         } else {
@@ -311,22 +312,19 @@ impl Attention {
     fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
         let [rows, count, width] = tokens.dims();
         let head = width / self.heads;
-        // [3, rows, heads, tokens, head]
-        let qkv = self
-            .qkv
-            .forward(tokens)
-            .reshape([rows, count, 3, self.heads, head])
-            .permute([2, 0, 3, 1, 4]);
+        // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
+        let weight = self.qkv.weight.val();
         let part = |part: usize| -> Tensor<4> {
-            qkv.clone()
-                .slice(burn::tensor::s![part..part + 1])
-                .squeeze_dim(0)
+            let columns = weight.clone().narrow(1, part * width, width);
+            linear(tokens.clone(), columns, None)
+                .reshape([rows, count, self.heads, head])
+                .permute([0, 2, 1, 3])
         };
         let (query, key, value) = (part(0), part(1), part(2));
-        let scores = (query * (head as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
+        let scores = (query * (head as f64).powf(-0.5)).matmul(key.permute([0, 1, 3, 2]));
         let mixed = softmax(scores, 3).matmul(value);
-        self.proj
-            .forward(mixed.swap_dims(1, 2).reshape([rows, count, width]))
+        let mixed = mixed.permute([0, 2, 1, 3]).reshape([rows, count, width]);
+        self.proj.forward(mixed)
     }
 }
 

@@ -5,9 +5,11 @@ mod mismatch;
 mod names;
 mod preprocessing;
 mod read;
+mod replace;
 mod safetensors_header;
 mod write;
 
 pub use mismatch::{ShapeMismatch, TensorMismatch};
 pub use names::TensorInfo;
 pub use preprocessing::{ColourOrder, Preprocessing};
+pub(crate) use replace::replace;

@@ -1,6 +1,4 @@
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -9,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::names::Place;
 use super::read::{NETWORK, PREPROCESSING};
-use super::{Preprocessing, TensorInfo};
+use super::{Preprocessing, TensorInfo, replace};
 use crate::backbone::Backbone;
 use crate::{Error, Result};
 
@@ -73,31 +71,8 @@ impl Backbone {
         ]);
         let bytes = safetensors::serialize(views, Some(metadata))
             .map_err(|problem| Error::weight_file(path, problem))?;
-        replace(path, &bytes).map_err(Error::io("write", path))
+        replace(path, &bytes)
     }
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // As the process's umask has it: temporary files are private otherwise.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    // The rename itself is on disk when the folder is; only Unix can open one.
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// The tensors with their bytes, or why there are none.
