@@ -5,74 +5,145 @@ use burn::tensor::{Device, Tensor};
 
 use super::NormMode;
 
-/// Settings of a [`BatchNorm`].
+/// Configuration of a [`BatchNorm`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchNormConfig {
-    /// Channels of the input.
+    /// Channels, each with statistics of its own.
     pub channels: usize,
     /// Added to the variance.
     pub epsilon: f64,
-}
-
-/// [Batch normalisation](https://arxiv.org/abs/1502.03167) over dimension 1.
-#[derive(Module, Debug)]
-pub struct BatchNorm {
-    /// `[channels]`; 1 where absent.
-    pub gamma: Option<Param<Tensor<1>>>,
-    /// `[channels]`.
-    pub beta: Param<Tensor<1>>,
-    /// `[channels]`.
-    pub running_mean: RunningState<Tensor<1>>,
-    /// `[channels]`, unbiased as in PyTorch.
-    pub running_var: RunningState<Tensor<1>>,
-    /// Share of a batch in the running statistics.
+    /// Weight of the newest batch in the running statistics.
     pub momentum: f64,
-    /// Added to the variance.
-    pub epsilon: f64,
+    /// Whether the normalised values are scaled: `gamma`, learned.
+    pub scale: bool,
 }
 
 impl BatchNormConfig {
-    /// A layer that scales by 1 and adds 0.
+    /// As PyTorch's: epsilon 1e-5, momentum 0.1, scaled.
+    pub fn new(channels: usize) -> Self {
+        Self {
+            channels,
+            epsilon: 1e-5,
+            momentum: 0.1,
+            scale: true,
+        }
+    }
+
+    /// The layer: scale one, shift zero, running mean zero, running variance one.
+    ///
+    /// # Panics
+    ///
+    /// If there are no channels, epsilon is not positive or momentum is not within [0, 1].
     pub fn init(&self, device: &Device) -> BatchNorm {
+        assert!(
+            self.channels > 0 && self.epsilon > 0.0 && (0.0..=1.0).contains(&self.momentum),
+            "not a batch normalisation: {self:?}"
+        );
         let shape = [self.channels];
         BatchNorm {
-            gamma: Some(Initializer::Ones.init(shape, device)),
+            gamma: self.scale.then(|| Initializer::Ones.init(shape, device)),
             beta: Initializer::Zeros.init(shape, device),
             running_mean: RunningState::new(Tensor::zeros(shape, device)),
             running_var: RunningState::new(Tensor::ones(shape, device)),
-            momentum: 0.1,
+            momentum: self.momentum,
             epsilon: self.epsilon,
         }
     }
 }
 
+/// [Batch normalisation](https://arxiv.org/abs/1502.03167):
+/// `gamma (x - mean) / sqrt(variance + epsilon) + beta` for each channel.
+///
+/// Normalises with the biased variance of the batch and keeps the unbiased one, as PyTorch does.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// `[channels]`, or none: one.
+    pub gamma: Option<Param<Tensor<1>>>,
+    /// `[channels]`.
+    pub beta: Param<Tensor<1>>,
+    /// `[channels]`. Clones of the layer share it: make a second network by `init` and a record.
+    pub running_mean: RunningState<Tensor<1>>,
+    /// `[channels]`, of unbiased variances. Shared as the mean is.
+    pub running_var: RunningState<Tensor<1>>,
+    /// Weight of the newest batch in the running statistics.
+    pub momentum: f64,
+    /// Added to the variance.
+    pub epsilon: f64,
+}
+
 impl BatchNorm {
-    /// # Shapes
+    /// `[batch, channels, ..]` to the same shape.
     ///
-    /// `[rows, channels, ..]`, unchanged.
+    /// # Panics
+    ///
+    /// If the input has other channels than the layer, or, where statistics come from the batch, has only one value a
+    /// channel.
     pub fn forward<const D: usize>(&self, input: Tensor<D>, mode: NormMode) -> Tensor<D> {
         let beta = self.beta.val();
+        let [channels] = beta.dims();
+        assert!(
+            D >= 2 && input.dims()[1] == channels,
+            "expected [batch, {channels}, ..], got {:?}",
+            input.dims()
+        );
         let gamma = match &self.gamma {
             Some(gamma) => gamma.val(),
-            None => beta.ones_like(),
+            None => beta.ones_like().detach(),
         };
         if mode == NormMode::Evaluate {
-            let mean = self.running_mean.value_sync();
-            let variance = self.running_var.value_sync();
-            return batch_norm(input, gamma, beta, mean, variance, self.epsilon);
+            return self.with_running_statistics(input, gamma, beta);
         }
-        let values = input.shape().num_elements() / input.dims()[1];
-        let batch = batch_norm_train(input, gamma, beta, self.epsilon);
+        let count = input.shape().num_elements() / channels;
+        assert!(
+            count > 1,
+            "statistics of a batch need more than one value a channel, got {:?}",
+            input.dims()
+        );
+        let (output, mean, variance) = with_batch_statistics(input, gamma, beta, self.epsilon);
         if mode == NormMode::Train {
-            // PyTorch's running variance is unbiased; the batch is normalised by the biased one.
-            let unbiased = values as f64 / (values as f64 - 1.0);
-            let follow = |state: &RunningState<Tensor<1>>, batch: Tensor<1>| {
-                let running = state.value_sync() * (1.0 - self.momentum);
-                state.update((running + batch.detach() * self.momentum).detach());
-            };
-            follow(&self.running_mean, batch.mean);
-            follow(&self.running_var, batch.variance * unbiased);
+            let unbiased = variance * (count as f64 / (count - 1) as f64);
+            self.follow(&self.running_mean, mean);
+            self.follow(&self.running_var, unbiased);
         }
-        batch.output
+        output
     }
+
+    fn with_running_statistics<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        gamma: Tensor<1>,
+        beta: Tensor<1>,
+    ) -> Tensor<D> {
+        let device = input.device();
+        let mean = self.running_mean.value_sync().to_device(&device);
+        let variance = self.running_var.value_sync().to_device(&device);
+        #[cfg(feature = "flex")]
+        if super::flex::takes(&input) && !device.is_autodiff() {
+            let scale = gamma / (variance + self.epsilon).sqrt();
+            let shift = beta - mean * scale.clone();
+            return super::flex::scale_and_shift(input, scale, shift);
+        }
+        batch_norm(input, gamma, beta, mean, variance, self.epsilon)
+    }
+
+    fn follow(&self, running: &RunningState<Tensor<1>>, newest: Tensor<1>) {
+        let old = running.value_sync().to_device(&newest.device());
+        let new = old * (1.0 - self.momentum) + newest.detach() * self.momentum;
+        running.update(new.detach());
+    }
+}
+
+/// Output, mean and biased variance.
+fn with_batch_statistics<const D: usize>(
+    input: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "flex")]
+    if super::flex::takes(&input) {
+        return super::flex::batch_norm(input, gamma, beta, epsilon);
+    }
+    let result = batch_norm_train(input, gamma, beta, epsilon);
+    (result.output, result.mean, result.variance)
 }

@@ -1,68 +1,110 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
+use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, module::conv2d};
+use burn::tensor::{Device, Tensor};
 
-/// Settings of a [`Conv2d`].
+/// Configuration of a [`Conv2d`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conv2dConfig {
-    /// Channels of input and output.
+    /// Channels of the input and of the output.
     pub channels: [usize; 2],
-    /// Height and width of the kernel.
+    /// Side of the square kernel.
     pub kernel: usize,
-    /// Step in both directions.
+    /// Step between two positions of the kernel.
     pub stride: usize,
-    /// Zeros around the input.
+    /// Rows and columns of zeros around the input.
     pub padding: usize,
-    /// Groups of channels that do not see each other.
+    /// Groups of channels that do not mix; as many as channels: a depthwise convolution.
     pub groups: usize,
-    /// Whether a bias is added.
+    /// Whether a bias is added to each output channel.
     pub bias: bool,
 }
 
-/// A convolution over height and width.
-#[derive(Module, Debug)]
-pub struct Conv2d {
-    /// `[out, in / groups, kernel, kernel]`.
-    pub weight: Param<Tensor<4>>,
-    /// `[out]`.
-    pub bias: Option<Param<Tensor<1>>>,
-    /// Step in both directions.
-    pub stride: usize,
-    /// Zeros around the input.
-    pub padding: usize,
-    /// Groups of channels that do not see each other.
-    pub groups: usize,
-}
-
 impl Conv2dConfig {
-    /// A layer with PyTorch's initial values: uniform within 1 / sqrt(fan in).
+    /// A convolution of stride 1 without padding, groups or bias.
+    pub fn new(channels: [usize; 2], kernel: usize) -> Self {
+        Self {
+            channels,
+            kernel,
+            stride: 1,
+            padding: 0,
+            groups: 1,
+            bias: false,
+        }
+    }
+
+    /// The layer, its parameters drawn as PyTorch draws them: uniform within 1 / sqrt(fan in).
+    ///
+    /// # Panics
+    ///
+    /// If a size is zero or `groups` divides a number of channels with a remainder.
     pub fn init(&self, device: &Device) -> Conv2d {
-        let [input, output] = self.channels;
-        let fan_in = input / self.groups * self.kernel * self.kernel;
-        let bound = 1.0 / (fan_in as f64).sqrt();
-        let uniform = Initializer::Uniform {
-            min: -bound,
-            max: bound,
+        let [inputs, outputs] = self.channels;
+        let (kernel, groups) = (self.kernel, self.groups);
+        assert!(
+            inputs > 0 && outputs > 0 && kernel > 0 && self.stride > 0 && groups > 0,
+            "channels, kernel, stride and groups of a convolution must be positive: {self:?}"
+        );
+        assert!(
+            inputs.is_multiple_of(groups) && outputs.is_multiple_of(groups),
+            "groups must divide the channels of a convolution: {self:?}"
+        );
+        let fan_in = inputs / groups * kernel * kernel;
+        let initializer = Initializer::KaimingUniform {
+            gain: 1.0 / 3f64.sqrt(),
+            fan_out_only: false,
         };
-        let shape = [output, input / self.groups, self.kernel, self.kernel];
+        let draw_bias = || initializer.init_with([outputs], Some(fan_in), None, device);
         Conv2d {
-            weight: uniform.init(shape, device),
-            bias: self.bias.then(|| uniform.init([output], device)),
+            weight: initializer.init_with(
+                [outputs, inputs / groups, kernel, kernel],
+                Some(fan_in),
+                None,
+                device,
+            ),
+            bias: self.bias.then(draw_bias),
             stride: self.stride,
             padding: self.padding,
-            groups: self.groups,
+            groups,
         }
     }
 }
 
+/// Convolution of pictures, as PyTorch's `Conv2d` with a square kernel.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[channels_out, channels_in / groups, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[channels_out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    /// Step between two positions of the kernel.
+    pub stride: usize,
+    /// Rows and columns of zeros around the input.
+    pub padding: usize,
+    /// Groups of channels that do not mix.
+    pub groups: usize,
+}
+
 impl Conv2d {
-    /// # Shapes
+    /// `[batch, channels_in, height, width]` to `[batch, channels_out, height_out, width_out]`, where
+    /// `height_out = (height + 2 padding - kernel) / stride + 1`, rounded down, and likewise the width.
     ///
-    /// `[rows, in, height, width]` to `[rows, out, height', width']`.
+    /// # Panics
+    ///
+    /// If the input has other channels than the layer or is smaller than the kernel.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
-        let bias = self.bias.as_ref().map(Param::val);
-        conv2d(input, self.weight.val(), bias, options)
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        #[cfg(feature = "flex")]
+        if let Some(window) = super::flex::Window::of(self, &input) {
+            let output = super::flex::convolution(input, weight, window);
+            return match bias {
+                Some(bias) => output + bias.reshape([1, -1, 1, 1]),
+                None => output,
+            };
+        }
+        let [stride, padding] = [self.stride, self.padding].map(|size| [size; 2]);
+        let options = ConvOptions::new(stride, padding, [1, 1], self.groups);
+        conv2d(input, weight, bias, options)
     }
 }

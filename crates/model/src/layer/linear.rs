@@ -1,48 +1,65 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
+use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-/// Settings of a [`Linear`].
+/// Configuration of a [`Linear`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearConfig {
-    /// Columns of the input.
-    pub inputs: usize,
-    /// Columns of the output.
-    pub outputs: usize,
+    /// Features of the input and of the output.
+    pub features: [usize; 2],
     /// Whether a bias is added.
     pub bias: bool,
 }
 
-/// A product with a matrix.
-#[derive(Module, Debug)]
-pub struct Linear {
-    /// `[in, out]`; PyTorch's files hold the transpose.
-    pub weight: Param<Tensor<2>>,
-    /// `[out]`.
-    pub bias: Option<Param<Tensor<1>>>,
-}
-
 impl LinearConfig {
-    /// A layer with PyTorch's initial values: uniform within 1 / sqrt(inputs).
+    /// A linear layer with bias.
+    pub fn new(features: [usize; 2]) -> Self {
+        Self {
+            features,
+            bias: true,
+        }
+    }
+
+    /// The layer, its parameters drawn as PyTorch draws them: uniform within 1 / sqrt(fan in).
+    ///
+    /// # Panics
+    ///
+    /// If a number of features is zero.
     pub fn init(&self, device: &Device) -> Linear {
-        let bound = 1.0 / (self.inputs as f64).sqrt();
-        let uniform = Initializer::Uniform {
-            min: -bound,
-            max: bound,
+        let [inputs, outputs] = self.features;
+        assert!(
+            inputs > 0 && outputs > 0,
+            "features of a linear layer must be positive: {self:?}"
+        );
+        let initializer = Initializer::KaimingUniform {
+            gain: 1.0 / 3f64.sqrt(),
+            fan_out_only: false,
         };
+        let draw_bias = || initializer.init_with([outputs], Some(inputs), None, device);
         Linear {
-            weight: uniform.init([self.inputs, self.outputs], device),
-            bias: self.bias.then(|| uniform.init([self.outputs], device)),
+            weight: initializer.init_with([inputs, outputs], Some(inputs), None, device),
+            bias: self.bias.then(draw_bias),
         }
     }
 }
 
+/// `x W + b`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[features_in, features_out]`: the transpose of PyTorch's.
+    pub weight: Param<Tensor<2>>,
+    /// `[features_out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
 impl Linear {
-    /// # Shapes
+    /// `[.., features_in]` to `[.., features_out]`.
     ///
-    /// `[.., in]` to `[.., out]`.
+    /// # Panics
+    ///
+    /// If the input has other features than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let bias = self.bias.as_ref().map(Param::val);
-        burn::tensor::module::linear(input, self.weight.val(), bias)
+        linear(input, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
 }

@@ -1,7 +1,14 @@
-//! The layers that the networks are made of.
+//! The layers that face networks are made of.
+//!
+//! They compute what burn's and PyTorch's layers of the same names compute, and run on every backend. With the
+//! feature `flex`, `f32` tensors on burn's Flex backend (the CPU) go through kernels with backward passes of their
+//! own, several times faster than the general ones; everything else goes through burn's operations.
+//! `docs/model-speed.md` in the repository has the numbers.
 
 mod batch_norm;
 mod conv2d;
+#[cfg(feature = "flex")]
+mod flex;
 mod linear;
 mod norm_mode;
 mod prelu;
@@ -10,4 +17,4 @@ pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use conv2d::{Conv2d, Conv2dConfig};
 pub use linear::{Linear, LinearConfig};
 pub use norm_mode::NormMode;
-pub use prelu::Prelu;
+pub use prelu::{Prelu, PreluConfig};

@@ -1,10 +1,10 @@
 /// How batch normalisation gets its statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NormMode {
-    /// Those of the batch; the running ones follow them. For the network that is trained.
+    /// From the batch; the running ones follow. For the network that is trained.
     Train,
-    /// Those of the batch; the running ones stay as they are. For the gallery network.
+    /// From the batch; the running ones stay as they are. For the gallery network.
     Batch,
-    /// The running ones. For a finished network.
+    /// The running ones. For finished networks.
     Evaluate,
 }

@@ -1,9 +1,41 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::activation::{prelu, relu};
+use burn::tensor::activation::prelu;
 use burn::tensor::{Device, Tensor};
 
-/// x where x is positive, alpha x elsewhere; one alpha a channel ([He et al.](https://arxiv.org/abs/1502.01852)).
+/// Configuration of a [`Prelu`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreluConfig {
+    /// Channels, each with a slope of its own.
+    pub channels: usize,
+    /// The slope that all channels start from.
+    pub alpha: f64,
+}
+
+impl PreluConfig {
+    /// Slopes that start from 0.25, as PyTorch's do.
+    pub fn new(channels: usize) -> Self {
+        Self {
+            channels,
+            alpha: 0.25,
+        }
+    }
+
+    /// The layer.
+    ///
+    /// # Panics
+    ///
+    /// If there are no channels.
+    pub fn init(&self, device: &Device) -> Prelu {
+        assert!(self.channels > 0, "a PReLU must have channels");
+        let initializer = Initializer::Constant { value: self.alpha };
+        Prelu {
+            alpha: initializer.init([self.channels], device),
+        }
+    }
+}
+
+/// `x` where it is positive, `alpha x` elsewhere: [PReLU](https://arxiv.org/abs/1502.01852) with a slope a channel.
 #[derive(Module, Debug)]
 pub struct Prelu {
     /// `[channels]`.
@@ -11,24 +43,23 @@ pub struct Prelu {
 }
 
 impl Prelu {
-    /// A layer with alpha = 0.25, as published.
-    pub fn new(channels: usize, device: &Device) -> Self {
-        Self {
-            alpha: Initializer::Constant { value: 0.25 }.init([channels], device),
-        }
-    }
-
-    /// # Shapes
+    /// `[batch, channels, ..]` to the same shape.
     ///
-    /// `[rows, channels, ..]`, unchanged.
+    /// # Panics
+    ///
+    /// If the input has other channels than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let alpha = self.alpha.val();
-        if input.device().is_autodiff() {
-            return prelu(input, alpha);
+        assert!(
+            D >= 2 && input.dims()[1] == alpha.dims()[0],
+            "expected [batch, {}, ..], got {:?}",
+            alpha.dims()[0],
+            input.dims()
+        );
+        #[cfg(feature = "flex")]
+        if super::flex::takes(&input) {
+            return super::flex::prelu(input, alpha);
         }
-        // The same in operations that burn's ONNX exporter knows.
-        let mut shape = [1; D];
-        shape[1] = input.dims()[1];
-        relu(input.clone()) - relu(-input) * alpha.reshape(shape)
+        prelu(input, alpha)
     }
 }

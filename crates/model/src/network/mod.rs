@@ -25,6 +25,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::layer::{
     BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Linear, LinearConfig, NormMode, Prelu,
+    PreluConfig,
 };
 use crate::summary::Count;
 
@@ -76,11 +77,7 @@ fn depthwise(
 }
 
 fn batch_norm(channels: usize, device: &Device) -> BatchNorm {
-    BatchNormConfig {
-        channels,
-        epsilon: 1e-5,
-    }
-    .init(device)
+    BatchNormConfig::new(channels).init(device)
 }
 
 /// The norm of the embedding: the references fix its scale to 1.
@@ -95,13 +92,12 @@ fn embedding_norm(channels: usize, device: &Device) -> BatchNorm {
 }
 
 fn prelu(channels: usize, device: &Device) -> Prelu {
-    Prelu::new(channels, device)
+    PreluConfig::new(channels).init(device)
 }
 
 fn linear(inputs: usize, outputs: usize, bias: bool, device: &Device) -> Linear {
     LinearConfig {
-        inputs,
-        outputs,
+        features: [inputs, outputs],
         bias,
     }
     .init(device)

@@ -145,8 +145,8 @@ impl VitConfig {
             .collect();
         let norm = |channels| {
             BatchNormConfig {
-                channels,
                 epsilon: 2e-5,
+                ..BatchNormConfig::new(channels)
             }
             .init(device)
         };

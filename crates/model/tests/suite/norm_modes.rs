@@ -50,10 +50,7 @@ fn statistics_come_from_where_the_mode_says() {
     let by_batch = expected([first.0, second.0], [first.1, second.1]);
     let by_running = expected([0.0; 2], [1.0; 2]);
     for device in [device(), device().autodiff()] {
-        let config = BatchNormConfig {
-            channels: 2,
-            epsilon: 1e-5,
-        };
+        let config = BatchNormConfig::new(2);
         let norm = config.init(&device);
         let data: Vec<f32> = INPUT.iter().flatten().flatten().copied().collect();
         let input = Tensor::<3>::from_data(TensorData::new(data, [3, 2, 2]), &device);

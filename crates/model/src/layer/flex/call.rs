@@ -1,0 +1,65 @@
+use burn::backend::{Dispatch, DispatchTensorKind};
+use burn::tensor::{DType, Tensor};
+
+use super::Window;
+use super::operation::FaceLayers;
+
+/// Whether the kernels here take this tensor.
+pub(in crate::layer) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
+    if tensor.dtype() != DType::F32 || tensor.shape().num_elements() == 0 {
+        return false;
+    }
+    let kind = tensor.clone().into_dispatch().kind;
+    let kind = match kind {
+        DispatchTensorKind::Autodiff(inner) => *inner,
+        kind => kind,
+    };
+    matches!(kind, DispatchTensorKind::Flex(_))
+}
+
+/// Convolution without bias.
+pub(in crate::layer) fn convolution(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    window: Window,
+) -> Tensor<4> {
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::face_convolution(input, weight, window))
+}
+
+/// Output, mean and biased variance.
+pub(in crate::layer) fn batch_norm<const D: usize>(
+    input: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
+    let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
+    let (output, mean, variance) =
+        Dispatch::face_batch_norm(input.into_dispatch(), gamma, beta, epsilon);
+    (
+        Tensor::from_dispatch(output),
+        Tensor::from_dispatch(mean),
+        Tensor::from_dispatch(variance),
+    )
+}
+
+/// PReLU.
+pub(in crate::layer) fn prelu<const D: usize>(input: Tensor<D>, alpha: Tensor<1>) -> Tensor<D> {
+    let (input, alpha) = (input.into_dispatch(), alpha.into_dispatch());
+    Tensor::from_dispatch(Dispatch::face_prelu(input, alpha))
+}
+
+/// `scale x + shift` for each channel, without gradient.
+pub(in crate::layer) fn scale_and_shift<const D: usize>(
+    input: Tensor<D>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+) -> Tensor<D> {
+    let (scale, shift) = (scale.into_dispatch(), shift.into_dispatch());
+    Tensor::from_dispatch(Dispatch::face_scale_and_shift(
+        input.into_dispatch(),
+        scale,
+        shift,
+    ))
+}

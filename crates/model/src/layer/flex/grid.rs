@@ -1,0 +1,189 @@
+use super::Window;
+
+/// Layout of one channel for a convolution, in which each tap of the kernel reads one contiguous run of the input.
+///
+/// The channel is padded with zeros and split into phases: phase (a, b) has the rows a, a + stride, .. and the columns
+/// b, b + stride, .. of the padded picture. Rows of the input's phases and of the output have the same pitch, so an
+/// output pixel at `j` needs, for the tap (dy, dx), the input at `j + offset`, where the offset depends on the tap
+/// alone. The zeros right of a row are those left of the next. Columns of the output beyond its width are junk: never
+/// read, and zero in gradients.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid {
+    height: usize,
+    width: usize,
+    out_height: usize,
+    out_width: usize,
+    window: Window,
+    /// Phases in each direction that taps read.
+    phases: usize,
+    rows: usize,
+    pitch: usize,
+}
+
+impl Grid {
+    pub fn new(window: Window, height: usize, width: usize) -> Self {
+        let Window {
+            kernel,
+            stride,
+            padding,
+            ..
+        } = window;
+        let out = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+        Self {
+            height,
+            width,
+            out_height: out(height),
+            out_width: out(width),
+            window,
+            phases: stride.min(kernel),
+            // With padding, one row more: the zeros right of the last row.
+            rows: (height + 2 * padding).div_ceil(stride) + usize::from(padding > 0),
+            pitch: (width + padding).div_ceil(stride),
+        }
+    }
+
+    /// Pixels of an input channel.
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Height and width of the output.
+    pub fn out(&self) -> [usize; 2] {
+        [self.out_height, self.out_width]
+    }
+
+    /// Pixels of an output channel.
+    pub fn out_pixels(&self) -> usize {
+        self.out_height * self.out_width
+    }
+
+    /// Numbers of an input channel that is laid out.
+    pub fn plane(&self) -> usize {
+        self.phases * self.phases * self.rows * self.pitch
+    }
+
+    /// Numbers of an output channel that is laid out: the length of the runs.
+    pub fn columns(&self) -> usize {
+        self.out_height * self.pitch
+    }
+
+    /// Numbers that the last runs read beyond the last plane; zeros.
+    pub fn slack(&self) -> usize {
+        let last = self.taps().max().unwrap_or(0);
+        (last + self.columns()).saturating_sub(self.plane())
+    }
+
+    /// The offset of each tap, row by row.
+    pub fn taps(&self) -> impl Iterator<Item = usize> + use<> {
+        let Self {
+            window,
+            phases,
+            rows,
+            pitch,
+            ..
+        } = *self;
+        let Window { kernel, stride, .. } = window;
+        (0..kernel).flat_map(move |dy| {
+            (0..kernel).map(move |dx| {
+                let phase = dy % stride * phases + dx % stride;
+                phase * rows * pitch + dy / stride * pitch + dx / stride
+            })
+        })
+    }
+
+    /// Where the run of each (channel, tap) starts.
+    pub fn runs(&self, channels: usize) -> Vec<usize> {
+        (0..channels)
+            .flat_map(|channel| self.taps().map(move |tap| channel * self.plane() + tap))
+            .collect()
+    }
+
+    /// Whether channels lie as they should already.
+    pub fn is_plain(&self) -> bool {
+        self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
+    }
+
+    /// Whether channels of the output have no junk.
+    pub fn out_is_plain(&self) -> bool {
+        self.pitch == self.out_width
+    }
+
+    /// Lays out a channel in `plane`, whose padding must be zero already.
+    pub fn lay_out(&self, picture: &[f32], plane: &mut [f32]) {
+        let stride = self.window.stride;
+        for row in self.rows_of_phases() {
+            let to = &mut plane[row.start..][..row.length];
+            let from = &picture[row.pixel..];
+            if stride == 1 {
+                to.copy_from_slice(&from[..row.length]);
+            } else {
+                for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+
+    /// The inverse of [`lay_out`](Self::lay_out).
+    pub fn take_back(&self, plane: &[f32], picture: &mut [f32]) {
+        let stride = self.window.stride;
+        for row in self.rows_of_phases() {
+            let from = &plane[row.start..][..row.length];
+            let to = &mut picture[row.pixel..];
+            if stride == 1 {
+                to[..row.length].copy_from_slice(from);
+            } else {
+                for (to, from) in to.iter_mut().step_by(stride).zip(from) {
+                    *to = *from;
+                }
+            }
+        }
+    }
+
+    /// Lays out an output channel, junk untouched.
+    pub fn lay_out_output(&self, picture: &[f32], run: &mut [f32]) {
+        let rows = picture.chunks_exact(self.out_width);
+        for (to, from) in run.chunks_exact_mut(self.pitch).zip(rows) {
+            to[..self.out_width].copy_from_slice(from);
+        }
+    }
+
+    /// The inverse of [`lay_out_output`](Self::lay_out_output).
+    pub fn take_back_output(&self, run: &[f32], picture: &mut [f32]) {
+        let rows = picture.chunks_exact_mut(self.out_width);
+        for (from, to) in run.chunks_exact(self.pitch).zip(rows) {
+            to.copy_from_slice(&from[..self.out_width]);
+        }
+    }
+
+    fn rows_of_phases(&self) -> impl Iterator<Item = PhaseRow> + use<> {
+        let grid = *self;
+        let Window {
+            stride, padding, ..
+        } = grid.window;
+        let phases = (0..grid.phases).flat_map(move |a| (0..grid.phases).map(move |b| (a, b)));
+        phases.flat_map(move |(a, b)| {
+            let first = padding.saturating_sub(b).div_ceil(stride);
+            let x = first * stride + b - padding;
+            let length = grid.width.saturating_sub(x).div_ceil(stride);
+            (0..grid.rows).filter_map(move |row| {
+                let y = (row * stride + a).checked_sub(padding)?;
+                let inside = y < grid.height && length > 0;
+                inside.then(|| PhaseRow {
+                    start: ((a * grid.phases + b) * grid.rows + row) * grid.pitch + first,
+                    pixel: y * grid.width + x,
+                    length,
+                })
+            })
+        })
+    }
+}
+
+/// A row of a phase without its padding.
+struct PhaseRow {
+    /// Where it starts in the plane.
+    start: usize,
+    /// Where it starts in the picture.
+    pixel: usize,
+    length: usize,
+}
