@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::activation::prelu;
+use burn::tensor::activation::{prelu, relu};
 use burn::tensor::{Device, Tensor};
 
 /// Configuration of a [`Prelu`].
@@ -60,6 +60,12 @@ impl Prelu {
         if super::flex::takes(&input) {
             return super::flex::prelu(input, alpha);
         }
-        prelu(input, alpha)
+        if input.device().is_autodiff() {
+            return prelu(input, alpha);
+        }
+        // The same in operations that burn's ONNX exporter knows.
+        let mut shape = [1; D];
+        shape[1] = alpha.dims()[0];
+        relu(input.clone()) - relu(-input) * alpha.reshape(shape)
     }
 }

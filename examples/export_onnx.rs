@@ -1,7 +1,7 @@
 //! Writes narrow networks as ONNX files, each with embeddings to compare, into a folder.
 //!
-//! `cargo run -p ffc-model --example export_onnx --features onnx -- FOLDER`, then `python tests/fixtures/make.py onnx FOLDER` runs the
-//! files in onnxruntime with another number of pictures.
+//! `cargo run -p ffc-examples --example export_onnx --features onnx -- FOLDER`, then
+//! `python crates/model/tests/fixtures/make.py onnx FOLDER` runs the files in onnxruntime with another number of pictures.
 
 use std::path::PathBuf;
 
