@@ -84,26 +84,17 @@ struct Layout {
 
 impl Layout {
     /// Each picture's channels one after the other instead of pixel by pixel, every value converted.
-    fn planes<T: Copy + Default>(&self, pixels: &[u8], convert: impl Fn(u8) -> T) -> Vec<T> {
-        let picture = self.picture;
+    fn planes<T>(&self, pixels: &[u8], convert: impl Fn(u8) -> T) -> Vec<T> {
         if self.channels == 1 {
             return pixels.iter().copied().map(convert).collect();
         }
-        let mut planes = vec![T::default(); pixels.len()];
-        for (from, to) in pixels
-            .chunks_exact(3 * picture)
-            .zip(planes.chunks_exact_mut(3 * picture))
-        {
-            let (first, rest) = to.split_at_mut(picture);
-            let (second, third) = rest.split_at_mut(picture);
-            let (red, green, blue) = if self.bgr {
-                (third, second, first)
-            } else {
-                (first, second, third)
-            };
-            let targets = red.iter_mut().zip(green).zip(blue);
-            for (pixel, ((red, green), blue)) in from.as_chunks::<3>().0.iter().zip(targets) {
-                [*red, *green, *blue] = pixel.map(&convert);
+        let order = if self.bgr { [2, 1, 0] } else { [0, 1, 2] };
+        // Appended, not written over zeros: a batch of floats is large enough for that to show.
+        let mut planes = Vec::with_capacity(pixels.len());
+        for picture in pixels.chunks_exact(3 * self.picture) {
+            for channel in order {
+                let pixels = picture.as_chunks::<3>().0.iter();
+                planes.extend(pixels.map(|pixel| convert(pixel[channel])));
             }
         }
         planes
