@@ -1,19 +1,114 @@
-//! Time of the layers of face networks beside burn's own in the same run, then of whole networks put together from
-//! either: forward in evaluation, and forward with backward in training. `reference/layers_pytorch.py` does the same work in PyTorch.
+//! Time of the layers of face networks beside burn's own in the same run: forward in evaluation, and forward with
+//! backward in training. `reference/layers_pytorch.py` does the same work in PyTorch.
 
 use std::hint::black_box;
 use std::time::Duration;
 
+use burn::nn::conv::Conv2dConfig;
+use burn::nn::{BatchNormConfig, PReluConfig, PaddingConfig2d};
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{BenchmarkId, Criterion};
-use ffc_benches::layer_stacks::{Layer, Layers, iresnet50, mobile_face_net};
 use ffc_benches::table::median_seconds;
+use ffc_model::layer::{self, NormMode};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const BATCH: usize = 32;
 const CHANNELS: usize = 128;
+
+/// A layer with its parameters.
+type Layer = Box<dyn Fn(Tensor<4>) -> Tensor<4>>;
+
+/// Whose layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layers {
+    /// burn-nn's.
+    Burn,
+    /// ffc-model's.
+    Ffc,
+}
+
+impl Layers {
+    /// Name in a table.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Burn => "burn",
+            Self::Ffc => "ffc",
+        }
+    }
+
+    /// A convolution without bias that keeps the size at stride 1.
+    fn conv2d(
+        self,
+        channels: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        device: &Device,
+    ) -> Layer {
+        let padding = kernel / 2;
+        match self {
+            Self::Burn => {
+                let layer = Conv2dConfig::new(channels, [kernel; 2])
+                    .with_stride([stride; 2])
+                    .with_padding(PaddingConfig2d::Explicit(
+                        padding, padding, padding, padding,
+                    ))
+                    .with_groups(groups)
+                    .with_bias(false)
+                    .init(device);
+                Box::new(move |input| layer.forward(input))
+            }
+            Self::Ffc => {
+                let layer = layer::Conv2dConfig {
+                    stride,
+                    padding,
+                    groups,
+                    ..layer::Conv2dConfig::new(channels, kernel)
+                }
+                .init(device);
+                Box::new(move |input| layer.forward(input))
+            }
+        }
+    }
+
+    /// Batch normalisation: in training on an autodiff device, in evaluation on any other.
+    fn batch_norm(self, channels: usize, device: &Device) -> Layer {
+        match self {
+            Self::Burn => {
+                let layer = BatchNormConfig::new(channels).init(device);
+                Box::new(move |input| layer.forward(input))
+            }
+            Self::Ffc => {
+                let layer = layer::BatchNormConfig::new(channels).init(device);
+                let training = device.is_autodiff();
+                let mode = if training {
+                    NormMode::Train
+                } else {
+                    NormMode::Evaluate
+                };
+                Box::new(move |input| layer.forward(input, mode))
+            }
+        }
+    }
+
+    /// PReLU with a slope for each channel.
+    fn prelu(self, channels: usize, device: &Device) -> Layer {
+        match self {
+            Self::Burn => {
+                let layer = PReluConfig::new()
+                    .with_num_parameters(channels)
+                    .init(device);
+                Box::new(move |input| layer.forward(input))
+            }
+            Self::Ffc => {
+                let layer = layer::PreluConfig::new(channels).init(device);
+                Box::new(move |input| layer.forward(input))
+            }
+        }
+    }
+}
 
 /// Name, shape of the input, layer.
 type Case = (String, [usize; 4], fn(Layers, &Device) -> Layer);
@@ -40,8 +135,6 @@ fn cases() -> Vec<Case> {
         });
         add("PReLU", |layers, device| layers.prelu(CHANNELS, device));
     }
-    cases.push(("MobileFaceNet".into(), [32, 3, 112, 112], mobile_face_net));
-    cases.push(("IResNet-50".into(), [8, 3, 112, 112], iresnet50));
     cases
 }
 
@@ -63,8 +156,7 @@ fn measure(criterion: &mut Criterion, (name, shape, layer): &Case, layers: Layer
     group.bench_function(id("both"), |bencher| {
         let device = Device::flex().autodiff();
         let trained = layer(layers, &device);
-        // Gradients of pictures are not wanted, those of feature maps are.
-        let input = random(*shape, &device).set_require_grad(shape[1] == CHANNELS);
+        let input = random(*shape, &device).require_grad();
         // A weighting of the output in place of a loss.
         let weights = random(trained(input.clone()).dims(), &device);
         bencher.iter(|| {

@@ -1,7 +1,6 @@
 //! What the benches share: the work of a head step, pictures in every format, and the tables at the end.
 
 pub mod head_work;
-pub mod layer_stacks;
 pub mod memory;
 pub mod picture_files;
 pub mod table;
