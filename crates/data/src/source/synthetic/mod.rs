@@ -42,7 +42,7 @@ impl Default for SyntheticConfig {
 /// Face-like drawings by a formula from (seed, identity, image number): any number of identities, no storage.
 ///
 /// Identity sits in shapes, proportions and colours; pose, light, expression, occlusion, background and noise differ
-/// from image to image. A nearest neighbour on pixels does poorly, a trained network well.
+/// from image to image: a nearest neighbour on pixels does poorly.
 #[derive(Debug)]
 pub struct Synthetic {
     config: SyntheticConfig,
