@@ -41,8 +41,8 @@ impl Default for SyntheticConfig {
 
 /// Face-like drawings by a formula from (seed, identity, image number): any number of identities, no storage.
 ///
-/// Identity sits in shapes, proportions and colours; pose, light, expression, occlusion, background and noise differ
-/// from image to image: a nearest neighbour on pixels does poorly.
+/// Identity sits in shapes, proportions, colours and marks; pose, light, expression, occlusion, background and noise
+/// differ from image to image: a nearest neighbour on pixels does poorly.
 #[derive(Debug)]
 pub struct Synthetic {
     config: SyntheticConfig,

@@ -93,6 +93,11 @@ impl Painter<'_> {
                 ]);
                 self.curve(&shape, skin.scaled(shade), 1.0);
             }
+            if let Some(earrings) = &self.person.earrings {
+                let [centre] = self.on_outline([point(x, middle + 1.3 * height)]);
+                let radius = self.view.pose.pixels(earrings.radius);
+                self.ellipse(centre, point(radius, radius), earrings.colour, 1.0);
+            }
         }
     }
 
@@ -118,6 +123,9 @@ impl Painter<'_> {
 
     fn spots(&mut self) {
         let person = self.person;
+        if let Some(mark) = &person.birthmark {
+            self.spot(mark.centre, mark.radii, 0.0, mark.colour, 0.75);
+        }
         for &mole in &person.moles {
             self.spot(mole, point(0.032, 0.032), 0.0, person.skin.scaled(0.4), 0.9);
         }

@@ -32,6 +32,13 @@ const IRIS: [Colour; 5] = [
     Colour([140.0, 160.0, 170.0]),
 ];
 
+/// Colours of birthmarks.
+const MARK: [Colour; 3] = [
+    Colour([64.0, 36.0, 30.0]),
+    Colour([150.0, 30.0, 62.0]),
+    Colour([255.0, 226.0, 214.0]),
+];
+
 /// Lengths are in half heads, heights from the middle of the head downwards.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
@@ -55,6 +62,10 @@ pub(super) struct Identity {
     pub(super) moles: Vec<Point>,
     /// Centres of freckles.
     pub(super) freckles: Vec<Point>,
+    /// A birthmark, if any.
+    pub(super) birthmark: Option<Birthmark>,
+    /// Earrings, if any.
+    pub(super) earrings: Option<Earrings>,
 }
 
 /// Outline of the head and its ears.
@@ -83,7 +94,7 @@ pub(super) struct Head {
 /// Hair behind the head and on the forehead.
 #[derive(Debug, Clone)]
 pub(super) struct Hair {
-    /// Colour, also of the brows.
+    /// Colour, for half of the people also that of the brows.
     pub(super) colour: Colour,
     /// No hair on the forehead.
     pub(super) bald: bool,
@@ -190,15 +201,35 @@ pub(super) struct Beard {
     pub(super) moustache: Option<f32>,
 }
 
+/// A large spot on the face.
+#[derive(Debug, Clone)]
+pub(super) struct Birthmark {
+    /// Its centre.
+    pub(super) centre: Point,
+    /// Half its width and half its height.
+    pub(super) radii: Point,
+    /// Colour.
+    pub(super) colour: Colour,
+}
+
+/// A disc at the lower end of each ear.
+#[derive(Debug, Clone)]
+pub(super) struct Earrings {
+    /// Radius.
+    pub(super) radius: f32,
+    /// Colour.
+    pub(super) colour: Colour,
+}
+
 impl Identity {
     /// The person with this number.
     pub(super) fn new(seed: u64, identity: u64) -> Self {
         let mut rng = CounterRng::new(seed, Purpose::SyntheticIdentity, 0, identity);
         let rng = &mut rng;
         let skin = Colour::between(&SKIN, rng.unit()).shifted([
-            rng.between(-4.0, 8.0),
-            rng.between(-8.0, 8.0),
-            rng.between(-14.0, 10.0),
+            rng.between(-12.0, 16.0),
+            rng.between(-14.0, 14.0),
+            rng.between(-24.0, 24.0),
         ]);
         let head = Head::new(rng);
         let hair = Hair::new(rng);
@@ -212,6 +243,8 @@ impl Identity {
             0 => (0..14).map(|_| spot(rng, 0.5, 0.3)).collect(),
             _ => Vec::new(),
         };
+        let birthmark = (rng.unit() < 0.5).then(|| Birthmark::new(rng));
+        let earrings = (rng.unit() < 0.5).then(|| Earrings::new(rng));
         Self {
             skin,
             head,
@@ -223,6 +256,8 @@ impl Identity {
             beard,
             moles,
             freckles,
+            birthmark,
+            earrings,
         }
     }
 }
@@ -235,13 +270,13 @@ fn spot(rng: &mut CounterRng, width: f32, below: f32) -> Point {
 impl Head {
     fn new(rng: &mut CounterRng) -> Self {
         Self {
-            width: rng.between(0.66, 0.94),
+            width: rng.between(0.6, 0.98),
             cheek: rng.between(0.86, 1.06),
-            jaw: rng.between(0.58, 0.96),
+            jaw: rng.between(0.5, 1.0),
             chin: rng.between(0.18, 0.62),
             top: rng.between(-1.14, -1.0),
-            bottom: rng.between(0.94, 1.16),
-            ear: rng.between(0.12, 0.27),
+            bottom: rng.between(0.86, 1.18),
+            ear: rng.between(0.1, 0.34),
             ear_width: rng.between(0.4, 0.75),
             neck: rng.between(0.45, 0.8),
         }
@@ -251,20 +286,20 @@ impl Head {
 impl Hair {
     fn new(rng: &mut CounterRng) -> Self {
         let natural = |rng: &mut CounterRng| HAIR[rng.below(HAIR.len() as u64) as usize];
-        let colour = if rng.unit() < 0.07 {
+        let colour = if rng.unit() < 0.4 {
             Colour::any(rng)
         } else {
             natural(rng).mixed(natural(rng), rng.between(0.0, 0.6))
         };
-        let height = rng.between(-0.92, -0.45);
-        let tilt = rng.between(-0.22, 0.22);
-        let peak = rng.between(-0.15, 0.18);
+        let height = rng.between(-0.95, -0.4);
+        let tilt = rng.between(-0.3, 0.3);
+        let peak = rng.between(-0.2, 0.24);
         let bend = rng.between(-0.12, 0.12);
         Self {
             colour,
             bald: rng.below(9) == 0,
-            volume: rng.between(0.03, 0.34),
-            side: rng.between(0.02, 0.26),
+            volume: rng.between(0.03, 0.42),
+            side: rng.between(0.02, 0.36),
             length: if rng.below(5) < 2 {
                 rng.between(0.5, 1.7)
             } else {
@@ -288,11 +323,11 @@ impl Eye {
         Self {
             x: rng.between(0.25, 0.42),
             y: rng.between(-0.2, 0.04),
-            width: rng.between(0.12, 0.21),
-            height: rng.between(0.05, 0.12),
-            slant: rng.between(-0.05, 0.07),
+            width: rng.between(0.14, 0.27),
+            height: rng.between(0.06, 0.17),
+            slant: rng.between(-0.07, 0.09),
             colour: Colour::between(&IRIS, rng.unit()),
-            iris: rng.between(0.07, 0.105),
+            iris: rng.between(0.09, 0.15),
             lid: rng.between(0.02, 0.07),
         }
     }
@@ -301,13 +336,17 @@ impl Eye {
 impl Brow {
     fn new(rng: &mut CounterRng, hair: Colour) -> Self {
         Self {
-            colour: hair.scaled(rng.between(0.4, 0.85)),
+            colour: if rng.unit() < 0.5 {
+                Colour::any(rng)
+            } else {
+                hair.scaled(rng.between(0.3, 0.9))
+            },
             inner: rng.between(0.08, 0.2),
             length: rng.between(0.26, 0.46),
-            above: rng.between(0.16, 0.34),
-            rise: rng.between(-0.12, 0.14),
-            arch: rng.between(-0.01, 0.1),
-            thickness: rng.between(0.035, 0.14),
+            above: rng.between(0.17, 0.38),
+            rise: rng.between(-0.18, 0.2),
+            arch: rng.between(-0.03, 0.14),
+            thickness: rng.between(0.03, 0.2),
             taper: rng.between(0.2, 1.0),
         }
     }
@@ -317,23 +356,46 @@ impl Nose {
     fn new(rng: &mut CounterRng) -> Self {
         Self {
             y: rng.between(0.22, 0.42),
-            width: rng.between(0.09, 0.23),
+            width: rng.between(0.08, 0.27),
             bridge: rng.between(0.04, 0.1),
-            red: rng.between(-6.0, 22.0),
+            red: rng.between(-10.0, 50.0),
         }
     }
 }
 
 impl Mouth {
     fn new(rng: &mut CounterRng, nose: &Nose, skin: Colour) -> Self {
-        let red = Colour([rng.between(130.0, 215.0), rng.between(40.0, 95.0), 80.0]);
+        let tint = Colour([
+            rng.between(70.0, 240.0),
+            rng.between(10.0, 130.0),
+            rng.between(20.0, 190.0),
+        ]);
         Self {
             y: nose.y + rng.between(0.17, 0.34),
-            width: rng.between(0.18, 0.38),
-            upper: rng.between(0.02, 0.1),
-            lower: rng.between(0.04, 0.13),
-            rest: rng.between(-0.04, 0.04),
-            colour: skin.scaled(0.8).mixed(red, rng.between(0.2, 0.8)),
+            width: rng.between(0.16, 0.42),
+            upper: rng.between(0.02, 0.13),
+            lower: rng.between(0.03, 0.16),
+            rest: rng.between(-0.1, 0.07),
+            colour: skin.scaled(0.8).mixed(tint, rng.between(0.3, 1.0)),
+        }
+    }
+}
+
+impl Birthmark {
+    fn new(rng: &mut CounterRng) -> Self {
+        Self {
+            centre: point(rng.between(-0.55, 0.55), rng.between(-0.6, 0.75)),
+            radii: point(rng.between(0.08, 0.24), rng.between(0.08, 0.24)),
+            colour: Colour::between(&MARK, rng.unit()),
+        }
+    }
+}
+
+impl Earrings {
+    fn new(rng: &mut CounterRng) -> Self {
+        Self {
+            radius: rng.between(0.07, 0.15),
+            colour: Colour::any(rng),
         }
     }
 }

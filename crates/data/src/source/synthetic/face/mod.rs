@@ -1,6 +1,6 @@
 //! Draws face-like pictures by formula: test data with as many identities as one likes.
 //!
-//! An identity is a set of shapes, proportions and colours. Its pictures differ in pose, light, expression, occlusion,
+//! An identity is a set of shapes, proportions, colours and marks. Its pictures differ in pose, light, expression, occlusion,
 //! background and noise so much that pixels alone do not tell who it is.
 
 mod canvas;

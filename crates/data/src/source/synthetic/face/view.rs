@@ -51,11 +51,14 @@ pub(super) struct Pose {
 impl Pose {
     fn new(rng: &mut CounterRng, size: f32) -> Self {
         Self {
-            centre: point(size * rng.between(0.4, 0.6), size * rng.between(0.43, 0.6)),
-            scale: size * rng.between(0.3, 0.41),
-            roll: turn(middling(rng, 0.2)),
-            yaw: turn(middling(rng, 0.27)),
-            pitch: turn(middling(rng, 0.16)),
+            centre: point(
+                size * rng.between(0.43, 0.57),
+                size * rng.between(0.46, 0.57),
+            ),
+            scale: size * rng.between(0.33, 0.42),
+            roll: turn(middling(rng, 0.12)),
+            yaw: turn(middling(rng, 0.22)),
+            pitch: turn(middling(rng, 0.12)),
         }
     }
 
@@ -120,13 +123,13 @@ pub(super) struct Light {
 
 impl Light {
     fn new(rng: &mut CounterRng) -> Self {
-        let gain = rng.between(0.55, 1.2);
+        let gain = rng.between(0.7, 1.25);
         Self {
-            gain: std::array::from_fn(|_| gain * rng.between(0.85, 1.15)),
-            across: middling(rng, 0.8),
-            down: middling(rng, 0.6),
-            haze: rng.between(-15.0, 40.0),
-            noise: rng.between(2.0, 22.0),
+            gain: std::array::from_fn(|_| gain * rng.between(0.9, 1.1)),
+            across: middling(rng, 0.95),
+            down: middling(rng, 0.85),
+            haze: rng.between(-10.0, 30.0),
+            noise: rng.between(2.0, 12.0),
         }
     }
 }
@@ -152,7 +155,7 @@ impl Expression {
             smile: rng.between(-0.05, 0.13),
             open: rng.between(-0.12, 0.2).max(0.0),
             brow: rng.between(-0.04, 0.07),
-            eye: if rng.below(12) == 0 {
+            eye: if rng.below(20) == 0 {
                 0.15
             } else {
                 rng.between(0.65, 1.15)
@@ -209,14 +212,14 @@ pub(super) struct Block {
 
 impl Scene {
     fn new(rng: &mut CounterRng) -> Self {
-        let worn = rng.below(24);
+        let worn = rng.below(30);
         Self {
             clothes: Colour::any(rng),
             neckline: rng.between(0.0, 0.5),
-            glasses: (rng.below(7) == 0).then(|| Glasses::new(rng)),
-            cap: (worn < 3).then(|| (Colour::any(rng), rng.between(-0.62, -0.45))),
-            scarf: (worn == 3).then(|| (Colour::any(rng), rng.between(0.25, 0.5))),
-            block: (rng.below(6) == 0).then(|| Block::new(rng)),
+            glasses: (rng.below(9) == 0).then(|| Glasses::new(rng)),
+            cap: (worn < 2).then(|| (Colour::any(rng), rng.between(-0.62, -0.45))),
+            scarf: (worn == 2).then(|| (Colour::any(rng), rng.between(0.25, 0.5))),
+            block: (rng.below(10) == 0).then(|| Block::new(rng)),
         }
     }
 }
@@ -238,7 +241,7 @@ impl Block {
         Self {
             colour: Colour::any(rng),
             centre: point(middling(rng, 0.9), middling(rng, 0.9)),
-            extent: point(rng.between(0.15, 0.7), rng.between(0.08, 0.28)),
+            extent: point(rng.between(0.15, 0.6), rng.between(0.08, 0.22)),
             turn: turn(rng.between(-1.0, 1.0)),
         }
     }
