@@ -1,7 +1,12 @@
 use std::path::Path;
+use std::sync::Arc;
 
+use crate::decode::decode;
 use crate::index::{BuildConfig, BuildProgress, Index, IndexBuilder};
-use crate::source::{Content, ImageRef, Source, SourceConfig, Synthetic, SyntheticConfig};
+use crate::loader::Channels;
+use crate::source::{
+    Content, ImageRef, PairBin, Rotated, Selected, Source, SourceConfig, Synthetic, SyntheticConfig,
+};
 use crate::{Error, Result};
 
 /// A source with its index: images by identity, ready to be drawn and read.
@@ -96,6 +101,41 @@ impl Dataset {
         })
     }
 
+    /// Some identities of this dataset as one of their own, numbered from 0 in the order given. Its index is in memory.
+    ///
+    /// # Errors
+    /// If one of them does not exist or none is given.
+    pub fn select(self: Arc<Self>, identities: Vec<u64>) -> Result<Self> {
+        let source = Selected::new(self, identities)?;
+        let index = Index::from_counts(source.counts())?;
+        Ok(Self::from_parts(Box::new(source), index))
+    }
+
+    /// Each identity four times over, turned by 0, 90, 180 and 270 degrees: further classes where turned pictures show
+    /// something else, as characters do. Identity i turned by t quarters clockwise is identity 4 i + t. Its index is in
+    /// memory.
+    ///
+    /// # Errors
+    /// If there are too many images.
+    pub fn with_rotations(self: Arc<Self>) -> Result<Self> {
+        let source = Rotated::new(self);
+        let index = Index::from_counts(source.counts())?;
+        Ok(Self::from_parts(Box::new(source), index))
+    }
+
+    /// The images of a pair file, each an identity of its own, with the index in memory. The images of pair k are numbers
+    /// 2 k and 2 k + 1.
+    ///
+    /// # Errors
+    /// If there are too many for an index.
+    pub fn pairs(bin: PairBin) -> Result<Self> {
+        let index = Index::from_counts(bin.same().iter().flat_map(|_| [1, 1]))?;
+        Ok(Self {
+            source: Box::new(bin),
+            index,
+        })
+    }
+
     /// Puts a source and an index together without a check.
     pub fn from_parts(source: Box<dyn Source>, index: Index) -> Self {
         Self { source, index }
@@ -120,6 +160,37 @@ impl Dataset {
     /// If there is no such image.
     pub fn read(&self, image: u64, buffer: &mut Vec<u8>) -> Result<Content> {
         self.source.read(&self.image(image), buffer)
+    }
+
+    /// Reads and decodes an image to see whether it is whole.
+    ///
+    /// # Errors
+    /// If it cannot be read or decoded.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn check_image(&self, image: u64, buffer: &mut Vec<u8>) -> Result<()> {
+        let Content::Encoded(range) = self.read(image, buffer)? else {
+            return Ok(());
+        };
+        let encoded = buffer.get(range).unwrap_or_default();
+        let decoded = decode(encoded, Channels::Rgb, None, &mut [], &mut Vec::new());
+        decoded.map(|_| ()).map_err(|problem| Error::Image {
+            image,
+            origin: self.origin(image),
+            problem,
+        })
+    }
+
+    /// The name of an image's file without its folder, if the source keeps such names.
+    ///
+    /// # Errors
+    /// If the name cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn file_name(&self, image: u64) -> Result<Option<String>> {
+        self.source.file_name(&self.image(image))
     }
 
     /// The file and record of an image, for messages.

@@ -28,6 +28,7 @@
 //! | [`Index`], [`IndexBuilder`] | which images belong to which identity and where their bytes are; built once in bounded memory, opened at no cost |
 //! | [`InstanceOrder`], [`IdentityOrder`] | orders that are computed, not stored |
 //! | [`InstanceLoader`], [`IdentityLoader`], [`DualLoader`] | batches of bytes; [`ImageBatch::to_device`] uploads and normalises |
+//! | [`ListLoader`], [`PairBin`] | for evaluation: given images in their order, insightface's pair files |
 //!
 //! Everything random depends on (seed, epoch, position) alone: the number of workers, a resume at any step and the
 //! division over ranks change nothing.
@@ -51,12 +52,12 @@ pub use error::{Error, Result};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
     Channels, Damaged, DualBatch, DualLoader, DualPlan, IdentityBatch, IdentityLoader,
-    IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan, Loader, LoaderConfig,
-    Plan, Row, View,
+    IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan, ListLoader, Loader,
+    LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
 pub use order::{IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig};
 pub use source::{
     Content, Fingerprint, FingerprintWriter, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart,
-    RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
+    PairBin, RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
 };

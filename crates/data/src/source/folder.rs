@@ -162,6 +162,10 @@ impl Source for Folder {
         Ok(Content::Encoded(0..buffer.len()))
     }
 
+    fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
+        image.file_name().map(Some)
+    }
+
     fn origin(&self, image: &ImageRef<'_>) -> String {
         match self.file(image) {
             Ok(file) => file.display().to_string(),

@@ -5,7 +5,10 @@ mod fingerprint;
 mod folder;
 mod image_name;
 mod lmdb;
+mod pair_bin;
 mod record_io;
+mod rotated;
+mod selected;
 mod synthetic;
 mod web_dataset;
 mod zip;
@@ -18,7 +21,10 @@ pub use self::config::SourceConfig;
 pub use self::fingerprint::{Fingerprint, FingerprintWriter};
 pub use self::folder::Folder;
 pub use self::lmdb::{Lmdb, LmdbPart};
+pub use self::pair_bin::PairBin;
 pub use self::record_io::RecordIo;
+pub(crate) use self::rotated::Rotated;
+pub(crate) use self::selected::Selected;
 pub use self::synthetic::{ImageCounts, Synthetic, SyntheticConfig};
 pub use self::web_dataset::WebDataset;
 pub use self::zip::Zip;
@@ -52,6 +58,14 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// If the image cannot be read or its record is damaged.
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content>;
+
+    /// The name of an image's file without its folder, in sources that keep such names.
+    ///
+    /// # Errors
+    /// If the name cannot be read.
+    fn file_name(&self, _image: &ImageRef<'_>) -> Result<Option<String>> {
+        Ok(None)
+    }
 
     /// The file and record of an image, for messages.
     fn origin(&self, image: &ImageRef<'_>) -> String {

@@ -262,6 +262,21 @@ impl Source for Zip {
         }
         Ok(Content::Encoded(data))
     }
+
+    fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
+        let offset = image.location()?.offset;
+        let damaged =
+            |problem| Error::record(self.path(), format!("member at byte {offset}"), problem);
+        let mut header = [0; HEADER_BYTES];
+        self.file.read(offset, &mut header)?;
+        if u32_at(&header, 0) != Some(SIGNATURE) {
+            return Err(damaged("no member begins here"));
+        }
+        let mut name = vec![0; usize::from(u16::from_le_bytes([header[26], header[27]]))];
+        self.file.read(offset + HEADER_BYTES as u64, &mut name)?;
+        let name = String::from_utf8(name).map_err(|_| damaged("its name is not valid UTF-8"))?;
+        Ok(name.rsplit('/').next().map(str::to_owned))
+    }
 }
 
 /// What a member's own header says, and the checksum behind its data.

@@ -4,10 +4,13 @@
 mod augmentation;
 mod bad_input;
 mod decoding;
+mod derived;
 mod equality;
 mod formats;
 mod index_file;
+mod list_loader;
 mod orders;
+mod pair_bin;
 #[cfg(unix)]
 mod real_data;
 mod support;

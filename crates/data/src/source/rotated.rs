@@ -1,0 +1,166 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Content, Fingerprint, FingerprintWriter, ImageRef, Source};
+use crate::dataset::Dataset;
+use crate::decode::{Decoded, Size, decode};
+use crate::index::{IndexBuilder, Location};
+use crate::loader::Channels;
+use crate::{Error, Result};
+
+/// Turns that make an identity into four.
+const TURNS: u64 = 4;
+
+/// Another dataset, each identity four times over: as it is and turned by one, two and three quarters. Identity i, turned
+/// by t quarters clockwise, is identity 4 i + t.
+///
+/// Made by [`Dataset::with_rotations`].
+#[derive(Debug)]
+pub(crate) struct Rotated {
+    parent: Arc<Dataset>,
+}
+
+impl Rotated {
+    pub(crate) fn new(parent: Arc<Dataset>) -> Self {
+        Self { parent }
+    }
+
+    /// Images of each identity.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+        let index = self.parent.index();
+        (0..index.identities() * TURNS).map(move |identity| {
+            let images = index.images_of(identity / TURNS);
+            images.end - images.start
+        })
+    }
+
+    /// The image's number in the parent.
+    fn original(&self, image: &ImageRef<'_>) -> u64 {
+        let identity = image.identity() / TURNS;
+        self.parent.index().images_of(identity).start + image.number()
+    }
+}
+
+impl Source for Rotated {
+    fn path(&self) -> &Path {
+        self.parent.source().path()
+    }
+
+    fn expects(&self) -> &'static str {
+        "expected at least one identity"
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        let mut writer = FingerprintWriter::new("rotated identities");
+        writer.setting(format!("{:?}", self.parent.source().fingerprint()?).as_bytes());
+        Ok(writer.finish())
+    }
+
+    fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        let nowhere = Location::new(0, 0, 0)?;
+        for (identity, count) in self.counts().enumerate() {
+            for _ in 0..count {
+                builder.image(identity as u64, nowhere)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
+        let content = self.parent.read(self.original(image), buffer)?;
+        let turns = image.identity() % TURNS;
+        if turns == 0 {
+            return Ok(content);
+        }
+        let (pixels, size) = match content {
+            Content::Rgb { width, height } => (std::mem::take(buffer), Size { width, height }),
+            Content::Encoded(range) => {
+                let damaged = |problem| Error::Image {
+                    image: image.image(),
+                    origin: self.origin(image),
+                    problem,
+                };
+                let encoded = buffer.get(range).unwrap_or_default();
+                let mut pixels = Vec::new();
+                match decode(encoded, Channels::Rgb, None, &mut [], &mut pixels) {
+                    Ok(Decoded::Other(size)) => (pixels, size),
+                    Ok(Decoded::Target) => return Err(damaged("it has no size".into())),
+                    Err(problem) => return Err(damaged(problem)),
+                }
+            }
+        };
+        let turned = turn(&pixels, size, turns, buffer);
+        Ok(Content::Rgb {
+            width: turned.width,
+            height: turned.height,
+        })
+    }
+
+    fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
+        self.parent.file_name(self.original(image))
+    }
+
+    fn origin(&self, image: &ImageRef<'_>) -> String {
+        let degrees = 90 * (image.identity() % TURNS);
+        let original = self.parent.origin(self.original(image));
+        match degrees {
+            0 => original,
+            degrees => format!("{original}, turned by {degrees} degrees"),
+        }
+    }
+}
+
+/// Turns RGB pixels by 1 to 3 quarters clockwise.
+fn turn(pixels: &[u8], size: Size, turns: u64, target: &mut Vec<u8>) -> Size {
+    let Size { width, height } = size;
+    let turned = match turns {
+        2 => size,
+        _ => Size {
+            width: height,
+            height: width,
+        },
+    };
+    target.clear();
+    for row in 0..turned.height {
+        for column in 0..turned.width {
+            let (y, x) = match turns {
+                1 => (height - 1 - column, row),
+                2 => (height - 1 - row, width - 1 - column),
+                _ => (column, width - 1 - row),
+            };
+            let at = 3 * (y * width + x);
+            target.extend_from_slice(&pixels[at..at + 3]);
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A quarter turn clockwise moves the left column, read upwards, to the top row; four of them change nothing.
+    #[test]
+    fn quarter_turns() {
+        let pixel = |value: u8| [value, value + 100, value + 200];
+        let picture: Vec<u8> = (0..6).flat_map(pixel).collect();
+        let size = Size {
+            width: 3,
+            height: 2,
+        };
+        let mut once = Vec::new();
+        let turned = turn(&picture, size, 1, &mut once);
+        assert_eq!((turned.width, turned.height), (2, 3));
+        let expected: Vec<u8> = [3, 0, 4, 1, 5, 2].into_iter().flat_map(pixel).collect();
+        assert_eq!(once, expected);
+
+        let (mut twice, mut other) = (Vec::new(), Vec::new());
+        turn(&once, turned, 1, &mut twice);
+        turn(&picture, size, 2, &mut other);
+        assert_eq!(twice, other);
+        turn(&twice, size, 2, &mut other);
+        assert_eq!(other, picture);
+        turn(&once, turned, 3, &mut other);
+        assert_eq!(other, picture);
+    }
+}
