@@ -1,5 +1,6 @@
 //! Weight files: the tensors of a network under the names that they have in PyTorch.
 
+mod description;
 mod fill;
 mod mismatch;
 mod names;
@@ -9,6 +10,7 @@ mod replace;
 mod safetensors_header;
 mod write;
 
+pub use description::Description;
 pub use mismatch::{ShapeMismatch, TensorMismatch};
 pub use names::TensorInfo;
 pub use preprocessing::{ColourOrder, Preprocessing};

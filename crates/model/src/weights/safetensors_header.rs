@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -44,6 +44,37 @@ pub(super) fn metadata(path: &Path) -> Result<Option<HashMap<String, String>>> {
     let header: Header =
         serde_json::from_slice(&header).map_err(|error| Error::weight_file(path, error))?;
     Ok(Some(header.metadata))
+}
+
+/// Puts the entries of a file's header into one order: the library's is another each time, and equal networks should give equal files.
+pub(super) fn put_in_order(path: &Path, file: &mut [u8]) -> Result<()> {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Ordered {
+        #[serde(rename = "__metadata__")]
+        metadata: BTreeMap<String, String>,
+        #[serde(flatten)]
+        tensors: BTreeMap<String, serde_json::Value>,
+    }
+
+    let length = file
+        .first_chunk()
+        .map_or(0, |length| u64::from_le_bytes(*length));
+    let header = file.get_mut(LENGTH_BYTES as usize..).unwrap_or_default();
+    let header = header.get_mut(..length as usize).unwrap_or_default();
+    let ordered: Ordered =
+        serde_json::from_slice(header).map_err(|error| Error::weight_file(path, error))?;
+    let ordered = serde_json::to_vec(&ordered).map_err(|error| Error::weight_file(path, error))?;
+    if ordered.len() > header.len() {
+        return Err(Error::weight_file(
+            path,
+            "its header cannot be put in order",
+        ));
+    }
+    // Spaces fill a header, as the format has it.
+    let (start, rest) = header.split_at_mut(ordered.len());
+    start.copy_from_slice(&ordered);
+    rest.fill(b' ');
+    Ok(())
 }
 
 #[derive(serde::Deserialize)]

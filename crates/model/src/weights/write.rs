@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::names::Place;
 use super::read::{NETWORK, PREPROCESSING};
-use super::{Preprocessing, TensorInfo, replace};
+use super::{Preprocessing, TensorInfo, replace, safetensors_header};
 use crate::backbone::Backbone;
 use crate::{Error, Result};
 
@@ -69,8 +69,9 @@ impl Backbone {
                 json(serde_json::to_string(preprocessing))?,
             ),
         ]);
-        let bytes = safetensors::serialize(views, Some(metadata))
+        let mut bytes = safetensors::serialize(views, Some(metadata))
             .map_err(|problem| Error::weight_file(path, problem))?;
+        safetensors_header::put_in_order(path, &mut bytes)?;
         replace(path, &bytes)
     }
 }

@@ -314,3 +314,24 @@ fn names_are_unique_and_follow_the_reference() {
         }
     }
 }
+
+/// Equal networks give equal files, byte for byte.
+#[test]
+fn a_network_is_written_alike_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let config: BackboneConfig =
+        serde_json::from_str(r#"{ "network": "compact", "width": 0.25, "embedding": 8 }"#).unwrap();
+    let backbone = config.init(&device()).unwrap();
+    let preprocessing = Preprocessing {
+        height_px: 32,
+        width_px: 32,
+        ..Preprocessing::FFC
+    };
+    let write = |number: usize| {
+        let path = folder.path().join(format!("{number}.safetensors"));
+        backbone.write_weights(&path, &preprocessing).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let first = write(0);
+    assert!((1..8).all(|number| write(number) == first));
+}

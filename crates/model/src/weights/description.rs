@@ -1,0 +1,42 @@
+use std::path::Path;
+
+use super::read::{NETWORK, PREPROCESSING};
+use super::{Preprocessing, safetensors_header};
+use crate::backbone::BackboneConfig;
+use crate::{Error, Result};
+
+/// What a weight file tells of itself. Only SafeTensors files that this crate wrote tell anything.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Description {
+    /// The network that the weights are of.
+    pub network: Option<BackboneConfig>,
+    /// What was done to its pictures.
+    pub preprocessing: Option<Preprocessing>,
+}
+
+impl Description {
+    /// Reads a file's metadata, not its weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::WeightFile`] where the file or its metadata cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let metadata = safetensors_header::metadata(path)?.unwrap_or_default();
+        let problem = |what: &str, error: serde_json::Error| {
+            Error::weight_file(path, format!("its {what}: {error}"))
+        };
+        let network = metadata.get(NETWORK).map(|text| serde_json::from_str(text));
+        let preprocessing = metadata
+            .get(PREPROCESSING)
+            .map(|text| serde_json::from_str(text));
+        Ok(Self {
+            network: network
+                .transpose()
+                .map_err(|error| problem(NETWORK, error))?,
+            preprocessing: preprocessing
+                .transpose()
+                .map_err(|error| problem(PREPROCESSING, error))?,
+        })
+    }
+}
