@@ -1,0 +1,118 @@
+use std::path::{Path, PathBuf};
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Images cannot be read.
+    #[error(transparent)]
+    Data(#[from] ffc_data::Error),
+
+    /// The network refuses the images.
+    #[error(transparent)]
+    Model(#[from] ffc_model::Error),
+
+    /// A setting is outside its range.
+    #[error("{setting} is {value}, but must be {expected}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The values that are allowed.
+        expected: &'static str,
+    },
+
+    /// The operating system refused an operation on a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A list of pairs is not what its format says, or does not fit the images.
+    #[error("{}, line {line}: {problem}", path.display())]
+    PairsFile {
+        /// The list.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What was found and what was expected.
+        problem: String,
+    },
+
+    /// The set is too small for the protocol.
+    #[error("{needed} {what} are needed, but there are {found}")]
+    TooFew {
+        /// Of what.
+        what: &'static str,
+        /// Number that the protocol needs.
+        needed: u64,
+        /// Number that there are.
+        found: u64,
+    },
+
+    /// An embedding holds NaN or an infinity.
+    #[error("the embedding of {origin} is not finite")]
+    NotFinite {
+        /// The image, or the row.
+        origin: String,
+    },
+
+    /// Numbers that belong together differ in number.
+    #[error("{found} {what}, but {expected} were expected")]
+    Count {
+        /// Of what.
+        what: &'static str,
+        /// Number that was expected.
+        expected: usize,
+        /// Number that was given.
+        found: usize,
+    },
+
+    /// Embeddings cannot be read back from the device.
+    #[error("embeddings cannot be read back from the device: {0}")]
+    Device(String),
+}
+
+impl Error {
+    pub(crate) fn setting(
+        setting: &'static str,
+        value: impl ToString,
+        expected: &'static str,
+    ) -> Self {
+        Self::Setting {
+            setting,
+            value: value.to_string(),
+            expected,
+        }
+    }
+
+    pub(crate) fn line(path: &Path, line: usize, problem: impl Into<String>) -> Self {
+        Self::PairsFile {
+            path: path.to_owned(),
+            line,
+            problem: problem.into(),
+        }
+    }
+}
+
+/// An error unless `found` is at least `needed`.
+pub(crate) fn at_least(what: &'static str, needed: usize, found: usize) -> Result<()> {
+    if found >= needed {
+        return Ok(());
+    }
+    Err(Error::TooFew {
+        what,
+        needed: needed as u64,
+        found: found as u64,
+    })
+}

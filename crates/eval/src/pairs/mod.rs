@@ -1,0 +1,18 @@
+//! Pairs of images for verification.
+
+mod file;
+mod lists;
+mod random;
+
+pub use self::file::{NamedPair, PairsFile};
+pub(crate) use self::lists::PairLists;
+pub use self::random::random_pairs;
+
+/// Two images of a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// The images.
+    pub images: [u64; 2],
+    /// Whether they show the same identity.
+    pub same: bool,
+}

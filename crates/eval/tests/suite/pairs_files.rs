@@ -1,0 +1,167 @@
+//! LFW's lists of pairs.
+
+use std::path::Path;
+
+use ffc_data::Dataset;
+use ffc_eval::{Pair, PairsFile};
+use proptest::prelude::*;
+
+fn parse(text: &str) -> ffc_eval::Result<PairsFile> {
+    PairsFile::parse(text, Path::new("pairs.txt"))
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+const LIST: &str = "2\t1\nAnn\t1\t2\nAnn\t2\tBo B\t1\nBo B\t1\t3\r\nCid\t1\tAnn\t1\n\n";
+
+#[test]
+fn both_formats_are_read() {
+    let list = parse(LIST).unwrap();
+    assert_eq!(list.folds, Some(2));
+    let found: Vec<_> = list
+        .pairs
+        .iter()
+        .map(|pair| (pair.line, pair.images.clone(), pair.same))
+        .collect();
+    let image = |name: &str, number| (name.to_owned(), number);
+    assert_eq!(
+        found,
+        [
+            (2, [image("Ann", 1), image("Ann", 2)], true),
+            (3, [image("Ann", 2), image("Bo B", 1)], false),
+            (4, [image("Bo B", 1), image("Bo B", 3)], true),
+            (5, [image("Cid", 1), image("Ann", 1)], false),
+        ]
+    );
+    let list = parse("2\nA\t1\t2\nA\t1\t3\nA\t1\tB\t1\nA\t1\tB\t2").unwrap();
+    assert_eq!((list.folds, list.pairs.len()), (None, 4));
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line() {
+    for (text, message) in [
+        ("", "pairs.txt, line 1: `` is not `folds <tab> n` or `n`"),
+        ("x\n", "line 1: `x` is not"),
+        ("0\n", "line 1: `0` is not"),
+        ("1 2 3\n", "line 1: `1 2 3` is not"),
+        ("99999999999\n", "line 1"),
+        ("1\nA\t1\t2\n", "line 2: 1 pairs, but the first line says 2"),
+        ("1\nA\t1\t2\nA\t1\t3\n", "line 2: 2 of 2 pairs from here on"),
+        (
+            "2\t1\nA\t1\t2\nA\t1\t3\nA\t1\tB\t2\nA\t1\tB\t3\n",
+            "line 2: 2 of 2 pairs from here on",
+        ),
+        (
+            "1\nA\t1\t2\nA\t1\n",
+            "line 3: 2 fields between tabs, expected 3 or 4",
+        ),
+        ("1\nA 1 2\n", "line 2: 1 fields"),
+        (
+            "1\nA\tone\t2\n",
+            "line 2: `A`, `one` is not a name and the number of an image",
+        ),
+        ("1\nA\t0\t2\n", "line 2: `A`, `0`"),
+        ("1\n\t1\t2\n", "line 2: ``, `1`"),
+        ("1\nA\t-1\tB\t2\n", "line 2: `A`, `-1`"),
+        ("1\nA\t2\t2\n", "line 2: both images are the same"),
+        (
+            "1\nA\t2\tA\t3\n",
+            "line 2: a pair of different people, but both are `A`",
+        ),
+    ] {
+        let found = refusal(text);
+        assert!(found.contains(message), "{text:?}: {found}");
+    }
+}
+
+/// A folder of pictures that nobody opens.
+fn people(files: &[&str]) -> (tempfile::TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("people");
+    for file in files {
+        let path = root.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"").unwrap();
+    }
+    let dataset = Dataset::from_path(&root).unwrap();
+    (folder, dataset)
+}
+
+#[test]
+fn names_are_found_in_the_set() {
+    let (_folder, dataset) = people(&[
+        "Ann/Ann_0001.jpg",
+        "Ann/Ann_0002.png",
+        "Bo B/Bo B_0001.jpg",
+        "Bo B/Bo B_0003.jpg",
+        "Cid/Cid_0001.jpg",
+        // The right name in the wrong place.
+        "Eve/Dan_0001.jpg",
+    ]);
+    let pairs = parse(LIST).unwrap().resolve(&dataset).unwrap();
+    let pair = |a, b, same| Pair {
+        images: [a, b],
+        same,
+    };
+    assert_eq!(
+        pairs,
+        [
+            pair(0, 1, true),
+            pair(1, 2, false),
+            pair(2, 3, true),
+            pair(4, 0, false)
+        ]
+    );
+    for (pair, message) in [
+        (
+            "Ann\t1\tDan\t1",
+            "pairs.txt, line 3: there is no identity `Dan` in ",
+        ),
+        ("Ann\t3\tCid\t1", "line 3: there is no image `Ann_0003` in "),
+        ("Ann\t1\tEve\t1", "line 3: there is no image `Eve_0001` in "),
+    ] {
+        let list = parse(&format!("1\nAnn\t1\t2\n{pair}\n")).unwrap();
+        let found = list.resolve(&dataset).unwrap_err().to_string();
+        assert!(found.contains(message), "{found}");
+    }
+}
+
+#[test]
+fn sets_without_file_names_are_refused() {
+    let dataset = super::support::synthetic(3);
+    let list = parse("1\n0\t1\t2\n0\t1\t1\t1\n").unwrap();
+    let found = list.resolve(&dataset).unwrap_err().to_string();
+    assert!(
+        found.contains("line 2: there is no image `0_0001`"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_missing_list_is_told() {
+    let error = PairsFile::read(Path::new("no/such/pairs.txt")).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot read no/such/pairs.txt: ")
+    );
+}
+
+proptest! {
+    /// Whatever the text: a list whose counts fit its first line, or an error with a line.
+    #[test]
+    fn any_text(text in "[0-9A-B\\t\\n \r]{0,60}") {
+        match parse(&text) {
+            Ok(list) => prop_assert_eq!(list.pairs.iter().filter(|pair| pair.same).count() * 2, list.pairs.len()),
+            Err(error) => prop_assert!(error.to_string().starts_with("pairs.txt, line ")),
+        }
+    }
+
+    #[test]
+    fn any_characters(text in any::<String>()) {
+        let _ = parse(&text);
+        let _ = parse(&format!("1\nA\t1\t2\n{text}"));
+    }
+}
