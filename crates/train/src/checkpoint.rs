@@ -1,0 +1,366 @@
+//! Checkpoints: `checkpoints/step-<number>`, a folder of the files below. It is written under another name, every file synced,
+//! the manifest last, and renamed; what lies under its final name is whole.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `probe.bpk`, `gallery.bpk` | the networks, running statistics included |
+//! | `optimizer.bpk` | the optimizer's state |
+//! | `pool.bpk` | centres and slot map |
+//! | `state.json` | [`State`]: steps, time, best score; orders, schedule and augmentation follow from the step and the seed |
+//! | `manifest.json` | version, and size and XXH3-64 of each of the others |
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device};
+use ffc_core::ClassPool;
+use ffc_model::Backbone;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::config::{Config, Schedule};
+use crate::trainer::{Trainer, differentiating};
+use crate::{Error, Result};
+
+const VERSION: u32 = 1;
+const MANIFEST: &str = "manifest.json";
+const STATE: &str = "state.json";
+const PROBE: &str = "probe.bpk";
+const GALLERY: &str = "gallery.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const POOL: &str = "pool.bpk";
+
+/// What a run must remember beside tensors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Finished steps: with the seed, the position of the loaders.
+    pub step: u64,
+    /// Seconds of training so far.
+    pub elapsed_s: f64,
+    /// The best score so far.
+    pub best: Option<Best>,
+}
+
+/// The best score of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Finished steps when it was reached.
+    pub step: u64,
+    /// The first measure of the first evaluation.
+    pub value: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    version: u32,
+    files: BTreeMap<String, FileSum>,
+}
+
+#[derive(Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct FileSum {
+    bytes: u64,
+    xxh3: String,
+}
+
+impl FileSum {
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.len() as u64,
+            xxh3: format!("{:016x}", xxh3_64(bytes)),
+        }
+    }
+}
+
+/// The checkpoints of a run, in one folder.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+/// A checkpoint that was passed over, and why.
+#[derive(Debug)]
+pub struct PassedOver {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub error: Error,
+}
+
+impl Checkpoints {
+    /// In `folder`, made where it is missing. The last `keep` are kept, and the best.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn new(folder: &Path, keep: usize) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            keep,
+        })
+    }
+
+    /// Writes a checkpoint and then removes those that are no longer kept. An older one of the same step is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where it cannot be written: what was there before is untouched.
+    pub fn save(&self, trainer: &Trainer, state: &State) -> Result<PathBuf> {
+        let target = self.path_of(state.step);
+        let aside = self
+            .folder
+            .join(format!(".step-{:010}.partial", state.step));
+        remove(&aside)?;
+        let written = write(&aside, trainer, state).and_then(|()| {
+            remove(&target)?;
+            fs::rename(&aside, &target).map_err(Error::io("rename", &aside))?;
+            sync_folder(&self.folder)
+        });
+        if let Err(error) = written {
+            // Gives the space back where the disk is full.
+            let _ = remove(&aside);
+            return Err(error);
+        }
+        self.prune(state.best.map(|best| best.step))?;
+        Ok(target)
+    }
+
+    /// The newest whole checkpoint, with those that were passed over because they are damaged. None where there is no
+    /// checkpoint at all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunFolder`] where all are damaged; [`Error::Io`].
+    pub fn newest(&self) -> Result<Option<(Checkpoint, Vec<PassedOver>)>> {
+        let mut passed_over = Vec::new();
+        let steps = self.steps()?;
+        for &step in steps.iter().rev() {
+            let path = self.path_of(step);
+            match Checkpoint::open(&path) {
+                Ok(checkpoint) => return Ok(Some((checkpoint, passed_over))),
+                Err(error) => passed_over.push(PassedOver { path, error }),
+            }
+        }
+        match passed_over.first() {
+            None => Ok(None),
+            Some(newest) => Err(Error::RunFolder {
+                path: self.folder.clone(),
+                problem: format!("all checkpoints are damaged; the newest: {}", newest.error),
+            }),
+        }
+    }
+
+    fn path_of(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:010}"))
+    }
+
+    /// Steps of the checkpoints, ascending.
+    fn steps(&self) -> Result<Vec<u64>> {
+        let mut steps = Vec::new();
+        let failed = || Error::io("read the folder", &self.folder);
+        for entry in fs::read_dir(&self.folder).map_err(failed())? {
+            let name = entry.map_err(failed())?.file_name();
+            let step = name.to_str().and_then(|name| name.strip_prefix("step-"));
+            steps.extend(step.and_then(|step| step.parse::<u64>().ok()));
+        }
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    fn prune(&self, best: Option<u64>) -> Result<()> {
+        let steps = self.steps()?;
+        let old = steps.len().saturating_sub(self.keep);
+        for &step in steps[..old].iter().filter(|&&step| Some(step) != best) {
+            remove(&self.path_of(step))?;
+        }
+        Ok(())
+    }
+}
+
+/// A checkpoint whose files were compared with its manifest.
+#[derive(Debug)]
+pub struct Checkpoint {
+    path: PathBuf,
+    state: State,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Checkpoint {
+    /// Reads the files and compares them with the manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where a file is damaged, [`Error::Io`] where it is missing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = path.join(name);
+            fs::read(&path).map_err(Error::io("read", &path))
+        };
+        let manifest: Manifest = parse(&path.join(MANIFEST), &read(MANIFEST)?)?;
+        if manifest.version != VERSION {
+            return Err(Error::format(
+                path.join(MANIFEST),
+                format!("version {}, expected {VERSION}", manifest.version),
+            ));
+        }
+        let mut files = BTreeMap::new();
+        for name in [PROBE, GALLERY, OPTIMIZER, POOL, STATE] {
+            let bytes = read(name)?;
+            if manifest.files.get(name) != Some(&FileSum::of(&bytes)) {
+                return Err(Error::format(
+                    path.join(name),
+                    "damaged: its size or checksum is not the manifest's",
+                ));
+            }
+            files.insert(name.to_owned(), bytes);
+        }
+        Ok(Self {
+            state: parse(&path.join(STATE), &files[STATE])?,
+            path: path.to_owned(),
+            files,
+        })
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it remembers beside tensors.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The training as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where a file does not fit the configuration.
+    pub fn restore(
+        mut self,
+        config: &Config,
+        schedule: Schedule,
+        device: &Device,
+    ) -> Result<Trainer> {
+        config.check()?;
+        let device = differentiating(config, device);
+        let probe = self.network(PROBE, config.backbone.init(&device)?)?;
+        let plain = device.clone().without_autodiff();
+        let gallery = self.network(GALLERY, config.backbone.init(&plain)?)?;
+        let pool = ClassPool::from_bytes(
+            config.head.pool(config.backbone.embedding()),
+            self.take(POOL),
+            &device,
+        )
+        .map_err(|error| Error::format(self.path.join(POOL), error.to_string()))?;
+        let head = config.head.init(pool)?;
+        let optimizer = config
+            .optimizer
+            .init(&probe)
+            .from_bytes(self.take(OPTIMIZER))
+            .map_err(|error| Error::format(self.path.join(OPTIMIZER), error.to_string()))?;
+        let networks = [probe, gallery];
+        let step = self.state.step;
+        Trainer::from_parts(config, schedule, &device, networks, head, optimizer, step)
+    }
+
+    /// Probe and gallery network, on a plain device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where they do not fit the configuration.
+    pub fn networks(mut self, config: &Config, device: &Device) -> Result<[Backbone; 2]> {
+        let probe = self.network(PROBE, config.backbone.init(device)?)?;
+        let gallery = self.network(GALLERY, config.backbone.init(device)?)?;
+        Ok([probe, gallery])
+    }
+
+    fn take(&mut self, name: &str) -> Bytes {
+        Bytes::from_bytes_vec(self.files.remove(name).unwrap_or_default())
+    }
+
+    fn network(&mut self, name: &str, network: Backbone) -> Result<Backbone> {
+        let bytes = self.take(name);
+        ModuleRecord::from_bytes(bytes)
+            .and_then(|record| network.try_load_record(record))
+            .map_err(|error| Error::format(self.path.join(name), error.to_string()))
+    }
+}
+
+fn write(folder: &Path, trainer: &Trainer, state: &State) -> Result<()> {
+    fs::create_dir(folder).map_err(Error::io("make the folder", folder))?;
+    let mut files = BTreeMap::new();
+    let mut put = |name: &str, bytes: &[u8]| {
+        files.insert(name.to_owned(), FileSum::of(bytes));
+        write_file(&folder.join(name), bytes)
+    };
+    let failed = |name: &str, error: &dyn std::fmt::Display| {
+        Error::format(folder.join(name), format!("cannot be made: {error}"))
+    };
+    // Validation copies have their running statistics up to date.
+    for (name, network) in [
+        (PROBE, trainer.probe.valid()),
+        (GALLERY, trainer.gallery.valid()),
+    ] {
+        let record = network.into_record().into_bytes();
+        put(name, &record.map_err(|error| failed(name, &error))?)?;
+    }
+    let optimizer = trainer.optimizer.into_bytes();
+    put(
+        OPTIMIZER,
+        &optimizer.map_err(|error| failed(OPTIMIZER, &error))?,
+    )?;
+    put(POOL, &trainer.head.pool().to_bytes()?)?;
+    put(STATE, &to_json(&folder.join(STATE), state)?)?;
+    let manifest = Manifest {
+        version: VERSION,
+        files,
+    };
+    let path = folder.join(MANIFEST);
+    write_file(&path, &to_json(&path, &manifest)?)?;
+    sync_folder(folder)
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = File::create_new(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(Error::io("write", path))
+}
+
+fn to_json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value).map_err(|error| Error::format(path, error.to_string()))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(path: &Path, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| Error::format(path, error.to_string()))
+}
+
+/// Removes a checkpoint or the rest of one; its manifest first, so that an interruption leaves nothing that looks whole.
+fn remove(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let _ = fs::remove_file(path.join(MANIFEST));
+    fs::remove_dir_all(path).map_err(Error::io("remove", path))
+}
+
+/// A rename is on disk when its folder is; only Unix can open one.
+fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let sync = || File::open(folder)?.sync_all();
+        sync().map_err(Error::io("sync", folder))?;
+    }
+    Ok(())
+}

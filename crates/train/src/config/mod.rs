@@ -1,0 +1,323 @@
+//! The configuration of a run.
+
+mod data;
+mod head;
+mod length;
+mod load;
+mod optimizer;
+mod schedule;
+
+use std::path::PathBuf;
+
+use ffc_core::{MovingAverage, RunningStatistics};
+use ffc_data::{
+    AugmentConfig, Channels, Damaged, InstanceOrderConfig, LoaderConfig, Normalisation,
+};
+use ffc_model::network::IResNetConfig;
+use ffc_model::{BackboneConfig, ColourOrder, Preprocessing};
+use serde::{Deserialize, Serialize};
+
+pub use data::DataConfig;
+pub use head::{HeadConfig, MarginConfig};
+pub use length::Length;
+pub use optimizer::OptimizerConfig;
+pub use schedule::{Decay, Schedule, ScheduleConfig};
+
+use crate::{Error, Result};
+
+/// Everything that decides a run. In a file every key may be left out; `configs/reference.toml` of the repository lists
+/// all with their defaults, which are the published training's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Length, seed, clipping and the like.
+    pub training: TrainingConfig,
+    /// The pictures to train on.
+    pub data: DataConfig,
+    /// How they are drawn and changed.
+    pub loader: LoaderSettings,
+    /// The network.
+    pub backbone: BackboneConfig,
+    /// The gallery network.
+    pub gallery: GalleryConfig,
+    /// The head.
+    pub head: HeadConfig,
+    /// The optimizer.
+    pub optimizer: OptimizerConfig,
+    /// The learning rate over time.
+    pub schedule: ScheduleConfig,
+    /// When checkpoints are written and which are kept.
+    pub checkpoint: CheckpointConfig,
+    /// What is measured, before, during and after training. The first one's first measure decides which network is best.
+    #[serde(rename = "evaluation")]
+    pub evaluations: Vec<EvaluationConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            training: TrainingConfig::default(),
+            data: DataConfig::default(),
+            loader: LoaderSettings::default(),
+            backbone: BackboneConfig::Iresnet(IResNetConfig::default()),
+            gallery: GalleryConfig::default(),
+            head: HeadConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+            checkpoint: CheckpointConfig::default(),
+            evaluations: Vec::new(),
+        }
+    }
+}
+
+/// The course of a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingConfig {
+    /// How long. Default: `"19 epochs"`, as published.
+    pub length: Length,
+    /// Seed of everything random. Default: 0.
+    pub seed: u64,
+    /// Weights to start from: a PyTorch or SafeTensors file. Default: random ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Preprocessing of the pictures: `"ffc"` (BGR, (v - 127.5) / 128) or `"arcface"` (RGB, (v / 255 - 0.5) / 0.5).
+    /// Default: ffc.
+    pub preprocessing: PreprocessingConfig,
+    /// Longest global norm of the gradient; longer ones are shortened to it. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+    /// Whether activations are computed again in the backward pass instead of kept. Default: false.
+    pub gradient_checkpointing: bool,
+    /// How often a line of metrics is written. Default: `"50 steps"`.
+    pub log: Length,
+    /// How often the evaluations run; they also do before and after training. Default: `"1 epoch"`.
+    pub evaluate: Length,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            length: Length::Epochs(19.0),
+            seed: 0,
+            weights: None,
+            preprocessing: PreprocessingConfig::Ffc,
+            clip_norm: None,
+            gradient_checkpointing: false,
+            log: Length::Steps(50),
+            evaluate: Length::Epochs(1.0),
+        }
+    }
+}
+
+/// From bytes to what the network takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreprocessingConfig {
+    /// BGR, (v - 127.5) / 128.
+    Ffc,
+    /// RGB, (v / 255 - 0.5) / 0.5.
+    Arcface,
+}
+
+/// How pictures are drawn and changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoaderSettings {
+    /// Batch size B, even: identities of an id batch, images of an instance batch. A step takes 3 B images. Default: 64.
+    pub batch: usize,
+    /// Threads that decode. Default: 2.
+    pub workers: usize,
+    /// Batches that are held ready. Default: 2.
+    pub queue: usize,
+    /// How the instance loader draws: `{ power = 1.0 }` as the data is, 0 every identity alike. Default: 1.
+    pub order: InstanceOrderConfig,
+    /// What is done to the pictures. Default: flip only.
+    pub augment: AugmentConfig,
+    /// What is done about images that cannot be read: `{ policy = "fail" }` or `{ policy = "skip", limit = 100 }`. Default: fail.
+    pub damaged: Damaged,
+}
+
+impl Default for LoaderSettings {
+    fn default() -> Self {
+        let LoaderConfig {
+            batch,
+            workers,
+            queue,
+            order,
+            augment,
+            damaged,
+            ..
+        } = LoaderConfig::default();
+        Self {
+            batch,
+            workers,
+            queue,
+            order,
+            augment,
+            damaged,
+        }
+    }
+}
+
+/// How the gallery network follows the probe network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GalleryConfig {
+    /// m of G <- m G + (1 - m) P. Default: 0.99, as published.
+    pub momentum: f64,
+    /// Whether running statistics of norms are averaged too; the published code leaves them at their start. Default: true.
+    pub average_statistics: bool,
+}
+
+impl Default for GalleryConfig {
+    fn default() -> Self {
+        Self {
+            momentum: 0.99,
+            average_statistics: true,
+        }
+    }
+}
+
+/// When checkpoints are written and which are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// How often one is written; one is at the end too. Default: `"1 epoch"`.
+    pub every: Length,
+    /// How many of the last are kept, 1 at least, beside the best. Default: 2.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            every: Length::Epochs(1.0),
+            keep: 2,
+        }
+    }
+}
+
+/// A measurement on a set of pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Its name in metrics and report.
+    pub name: String,
+    /// The pictures, of identities that are not trained on.
+    pub data: DataConfig,
+    /// Whether embeddings of a picture and its mirror image are added. Default: false.
+    #[serde(default)]
+    pub flip: bool,
+    /// What is done with the embeddings.
+    pub protocol: ffc_eval::Protocol,
+}
+
+impl Config {
+    /// Checks what needs no data and no device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range or two do not fit.
+    pub fn check(&self) -> Result<()> {
+        if !self.loader.batch.is_multiple_of(2) || self.loader.batch == 0 {
+            return Err(Error::setting(
+                "loader.batch",
+                self.loader.batch,
+                "even and at least 2",
+            ));
+        }
+        self.head.check(self.loader.batch)?;
+        self.optimizer.check()?;
+        self.average()?;
+        if let Some(norm) = self.training.clip_norm
+            && !(norm.is_finite() && norm > 0.0)
+        {
+            return Err(Error::setting(
+                "training.clip_norm",
+                norm,
+                "a finite number above 0",
+            ));
+        }
+        if self.checkpoint.keep == 0 {
+            return Err(Error::setting("checkpoint.keep", 0, "at least 1"));
+        }
+        let mut names: Vec<_> = self
+            .evaluations
+            .iter()
+            .map(|evaluation| &evaluation.name)
+            .collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::setting("evaluation.name", pair[0], "given once"));
+        }
+        Ok(())
+    }
+
+    /// The loaders' settings for the network.
+    pub fn loader(&self) -> LoaderConfig {
+        let input = self.backbone.input();
+        let LoaderSettings {
+            batch,
+            workers,
+            queue,
+            order,
+            augment,
+            damaged,
+        } = self.loader.clone();
+        LoaderConfig {
+            batch,
+            workers,
+            queue,
+            order,
+            augment,
+            damaged,
+            height_px: input.height_px,
+            width_px: input.width_px,
+            channels: self.channels(),
+            seed: self.training.seed,
+            ..LoaderConfig::default()
+        }
+    }
+
+    /// Channels of the pictures.
+    pub fn channels(&self) -> Channels {
+        match self.backbone.input().channels {
+            1 => Channels::Grey,
+            _ => Channels::Rgb,
+        }
+    }
+
+    /// From bytes to the network's input.
+    pub fn normalisation(&self) -> Normalisation {
+        match self.training.preprocessing {
+            PreprocessingConfig::Ffc => Normalisation::FFC,
+            PreprocessingConfig::Arcface => Normalisation::ARCFACE,
+        }
+    }
+
+    /// The same, as weight files carry it.
+    pub fn preprocessing(&self) -> Preprocessing {
+        let input = self.backbone.input();
+        let Normalisation { bgr, mean, scale } = self.normalisation();
+        Preprocessing {
+            height_px: input.height_px,
+            width_px: input.width_px,
+            colour: match (input.channels, bgr) {
+                (1, _) => ColourOrder::Grey,
+                (_, true) => ColourOrder::Bgr,
+                (_, false) => ColourOrder::Rgb,
+            },
+            mean,
+            scale,
+        }
+    }
+
+    pub(crate) fn average(&self) -> Result<MovingAverage> {
+        let statistics = match self.gallery.average_statistics {
+            true => RunningStatistics::Average,
+            false => RunningStatistics::Keep,
+        };
+        Ok(MovingAverage::new(self.gallery.momentum, statistics)?)
+    }
+}

@@ -1,0 +1,141 @@
+use std::path::{Path, PathBuf};
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong in this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration cannot be read or a key or value in it is wrong.
+    #[error("{origin}: {problem}")]
+    Config {
+        /// The file, or the override.
+        origin: String,
+        /// What is wrong and what was expected.
+        problem: String,
+    },
+
+    /// A setting is outside its range, or two do not fit.
+    #[error("{setting} is {value}, but must be {expected}")]
+    Setting {
+        /// The key in the configuration.
+        setting: &'static str,
+        /// The value that was given.
+        value: String,
+        /// The values that are allowed.
+        expected: String,
+    },
+
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// A file as a whole is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        problem: String,
+    },
+
+    /// A line of a file is damaged.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What was found and what was expected.
+        problem: String,
+    },
+
+    /// The folder of a run cannot be used.
+    #[error("{}: {problem}", path.display())]
+    RunFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why, and what to do.
+        problem: String,
+    },
+
+    /// Loss or gradient is no longer a finite number.
+    #[error(
+        "{what} is {value} at step {step}; the last checkpoint is from before. \
+         A lower learning rate, a longer warm-up or clip_norm may help"
+    )]
+    NotFinite {
+        /// Loss or norm of the gradient.
+        what: &'static str,
+        /// Its value.
+        value: f32,
+        /// The step, counted from 1.
+        step: u64,
+    },
+
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+
+    /// From the head or the moving average.
+    #[error(transparent)]
+    Core(#[from] ffc_core::Error),
+
+    /// From the data.
+    #[error(transparent)]
+    Data(#[from] ffc_data::Error),
+
+    /// From the network.
+    #[error(transparent)]
+    Model(#[from] ffc_model::Error),
+
+    /// From an evaluation.
+    #[error("evaluation {name}: {error}")]
+    Evaluation {
+        /// Its name.
+        name: String,
+        /// What went wrong.
+        error: ffc_eval::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl AsRef<Path>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn format(path: impl AsRef<Path>, problem: impl ToString) -> Self {
+        Self::Format {
+            path: path.as_ref().to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
+    pub(crate) fn setting(
+        setting: &'static str,
+        value: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Setting {
+            setting,
+            value: value.to_string(),
+            expected: expected.into(),
+        }
+    }
+}

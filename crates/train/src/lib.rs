@@ -1,0 +1,35 @@
+//! Training of FFC: from a configuration and pictures by identity to networks, checkpoints and a report.
+//!
+//! | part | what |
+//! |---|---|
+//! | [`Config`], [`config`] | what decides a run, in TOML |
+//! | [`Trainer`] | both networks, head and optimizer; one step is FFC's step |
+//! | [`Checkpoints`] | the whole state of a training, written so that an interruption leaves the last one whole |
+//! | [`Training`], [`RunFolder`], [`Interrupt`] | a run with its evaluations, metrics and checkpoints in a folder |
+//! | [`run`], [`report`], [`progress`] | files of metrics, `report.html`, what is shown meanwhile |
+//!
+//! N steps, a checkpoint, an interruption and M steps give what N + M steps do, bit for bit on the CPU.
+
+mod checkpoint;
+pub mod config;
+mod error;
+mod evaluator;
+mod format;
+mod gradient;
+mod interrupt;
+mod meter;
+pub mod progress;
+pub mod report;
+pub mod run;
+mod run_folder;
+mod run_log;
+mod trainer;
+mod training;
+
+pub use checkpoint::{Best, Checkpoint, Checkpoints, PassedOver, State};
+pub use config::Config;
+pub use error::{Error, Result};
+pub use interrupt::Interrupt;
+pub use run_folder::{Environment, RunFolder};
+pub use trainer::{StepNumbers, StepOutput, Trainer};
+pub use training::{Outcome, Training};

@@ -1,0 +1,204 @@
+use std::fmt;
+
+use super::escape::Escaped;
+use super::page::{missing, section};
+use super::run_data::{Kind, RunData};
+use crate::format::percent;
+use crate::run::{BaselineMeasure, EvaluationMetrics};
+
+/// Measures in large figures above the table.
+const TILES: usize = 4;
+/// Width and height of the picture of a row's intervals.
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 26.0;
+const MARGIN: f64 = 8.0;
+
+/// What the evaluations found before and after training.
+pub(super) struct Results<'a>(pub(super) &'a RunData);
+
+impl fmt::Display for Results<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = self.0.kinds();
+        section(f, "results", "Results")?;
+        if kinds.is_empty() {
+            missing(f, "No evaluation in metrics.jsonl.")?;
+            return f.write_str("</section>");
+        }
+
+        // The gallery network is the one that is used after training.
+        let mut tiles: Vec<&Kind<'_>> = kinds
+            .iter()
+            .filter(|kind| kind.after().is_some() && kind.measure == "accuracy")
+            .collect();
+        tiles.sort_by_key(|kind| !kind.is_gallery());
+        f.write_str("<div class=\"tiles\">")?;
+        for kind in tiles.into_iter().take(TILES) {
+            tile(f, kind)?;
+        }
+        f.write_str("</div>")?;
+
+        let rows: Vec<Row<'_>> = kinds.iter().map(|kind| Row::new(kind, self.0)).collect();
+        let lowest = rows.iter().flat_map(Row::values).fold(1.0, f64::min);
+        // Down to a tenth, with room to the left.
+        let floor = ((lowest - 0.02) * 10.0).floor().clamp(0.0, 9.0) / 10.0;
+        f.write_str("<div class=\"card rows\">")?;
+        write!(
+            f,
+            "<div class=\"row head\"><span>evaluation</span><span>before</span><span>after</span><span class=\"ends\"><i>{}</i><i>100 %</i></span></div>",
+            percent(floor, 0)
+        )?;
+        for row in &rows {
+            row.write(f, floor)?;
+        }
+        f.write_str("<p class=\"note\">Lines are 95 % bootstrap intervals. <span class=\"key\"><svg viewBox=\"0 0 12 12\" class=\"c5\"><circle class=\"hollow\" cx=\"6\" cy=\"6\" r=\"4\"/></svg>before training</span> <span class=\"key\"><svg viewBox=\"0 0 12 12\" class=\"c0\"><circle cx=\"6\" cy=\"6\" r=\"4.5\"/></svg>after</span>")?;
+        if rows.iter().any(|row| !row.baselines.is_empty()) {
+            f.write_str(" <span class=\"key\"><svg viewBox=\"0 0 12 12\" class=\"c1\"><path class=\"diamond\" d=\"M6 1l5 5-5 5-5-5Z\"/></svg>simple method</span>")?;
+        }
+        f.write_str("</p></div></section>")
+    }
+}
+
+/// The last value in large figures.
+fn tile(f: &mut fmt::Formatter<'_>, kind: &Kind<'_>) -> fmt::Result {
+    let Some(after) = kind.after() else {
+        return Ok(());
+    };
+    write!(
+        f,
+        "<div class=\"card tile\"><p>{} {}<i>{}</i></p><strong>{}</strong><p class=\"note\">95 % interval {}",
+        Escaped(kind.name),
+        Escaped(kind.measure),
+        Escaped(kind.network),
+        percent(after.value, 2),
+        interval(after.low, after.high),
+    )?;
+    if let Some(before) = kind.before() {
+        write!(
+            f,
+            "<br>before training {} ({})",
+            percent(before.value, 2),
+            interval(before.low, before.high)
+        )?;
+    }
+    f.write_str("</p></div>")
+}
+
+fn interval(low: f64, high: f64) -> String {
+    format!("{:.1} – {}", 100.0 * low, percent(high, 1))
+}
+
+/// A line of the table.
+struct Row<'a> {
+    kind: &'a Kind<'a>,
+    baselines: Vec<&'a BaselineMeasure>,
+}
+
+impl<'a> Row<'a> {
+    fn new(kind: &'a Kind<'a>, run: &'a RunData) -> Self {
+        let scores = run.scores.as_ref();
+        let scores = scores.and_then(|scores| scores.0.get(kind.name));
+        let baselines = scores.into_iter().flat_map(|scores| &scores.baselines);
+        Self {
+            kind,
+            baselines: baselines
+                .filter(|baseline| baseline.measure == kind.measure)
+                .collect(),
+        }
+    }
+
+    /// All that has a place in the picture.
+    fn values(&self) -> impl Iterator<Item = f64> {
+        let metrics = [self.kind.before(), self.kind.after()];
+        let metrics = metrics.into_iter().flatten();
+        let baselines = self.baselines.iter().map(|baseline| baseline.low);
+        metrics
+            .flat_map(|metrics| [metrics.value, metrics.low])
+            .chain(baselines)
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, floor: f64) -> fmt::Result {
+        write!(
+            f,
+            "<div class=\"row\"><span><b>{}</b> {} <i>{}</i>",
+            Escaped(self.kind.name),
+            Escaped(self.kind.measure),
+            Escaped(self.kind.network)
+        )?;
+        for baseline in &self.baselines {
+            write!(
+                f,
+                "<small>{}: {} ({})</small>",
+                Escaped(&baseline.name),
+                percent(baseline.value, 2),
+                interval(baseline.low, baseline.high)
+            )?;
+        }
+        f.write_str("</span>")?;
+        for metrics in [self.kind.before(), self.kind.after()] {
+            match metrics {
+                Some(EvaluationMetrics {
+                    value, low, high, ..
+                }) => write!(
+                    f,
+                    "<span class=\"value\">{}<small>{}</small></span>",
+                    percent(*value, 2),
+                    interval(*low, *high)
+                )?,
+                None => f.write_str("<span class=\"value\">–</span>")?,
+            }
+        }
+        self.picture(f, floor)?;
+        f.write_str("</div>")
+    }
+
+    /// The intervals on an axis from `floor` to 1.
+    fn picture(&self, f: &mut fmt::Formatter<'_>, floor: f64) -> fmt::Result {
+        let place = |value: f64| {
+            let share = ((value - floor) / (1.0 - floor)).clamp(0.0, 1.0);
+            MARGIN + share * (WIDTH - 2.0 * MARGIN)
+        };
+        let y = HEIGHT / 2.0;
+        write!(
+            f,
+            "<svg class=\"intervals\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"xMidYMid meet\" aria-hidden=\"true\"><path class=\"grid\" d=\"M{MARGIN} {y}H{}\"/>",
+            WIDTH - MARGIN
+        )?;
+        if let (Some(before), Some(after)) = (self.kind.before(), self.kind.after()) {
+            write!(
+                f,
+                "<path class=\"gain\" d=\"M{:.1} {y}H{:.1}\"/>",
+                place(before.value),
+                place(after.value)
+            )?;
+        }
+        for baseline in &self.baselines {
+            let x = place(baseline.value);
+            write!(
+                f,
+                "<g class=\"c1\"><title>{}: {}</title><path class=\"line\" d=\"M{:.1} {y}H{:.1}\"/><path class=\"diamond\" d=\"M{x:.1} {}l5 5-5 5-5-5Z\"/></g>",
+                Escaped(&baseline.name),
+                percent(baseline.value, 2),
+                place(baseline.low),
+                place(baseline.high),
+                y - 5.0
+            )?;
+        }
+        let states = [
+            (self.kind.before(), "c5", " class=\"hollow\"", "before"),
+            (self.kind.after(), "c0", "", "after"),
+        ];
+        for (metrics, colour, circle, state) in states {
+            if let Some(metrics) = metrics {
+                write!(
+                    f,
+                    "<g class=\"{colour}\"><title>{state}: {}</title><path class=\"line\" d=\"M{:.1} {y}H{:.1}\"/><circle{circle} cx=\"{:.1}\" cy=\"{y}\" r=\"4.5\"/></g>",
+                    percent(metrics.value, 2),
+                    place(metrics.low),
+                    place(metrics.high),
+                    place(metrics.value)
+                )?;
+            }
+        }
+        f.write_str("</svg>")
+    }
+}

@@ -1,0 +1,33 @@
+use std::fmt;
+
+use super::escape::Escaped;
+use super::page::{missing, section};
+use super::run_data::RunData;
+
+/// Configuration and environment.
+pub(super) struct Setup<'a>(pub(super) &'a RunData);
+
+impl fmt::Display for Setup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        section(f, "setup", "Setup")?;
+        match &self.0.config {
+            Some(config) => write!(
+                f,
+                "<details class=\"card\"><summary>Configuration</summary><pre>{}</pre></details>",
+                Escaped(config)
+            )?,
+            None => missing(f, "No config.toml.")?,
+        }
+        match &self.0.environment {
+            Some(environment) => {
+                f.write_str("<details class=\"card\"><summary>Environment</summary><dl>")?;
+                for (name, value) in environment {
+                    write!(f, "<dt>{}</dt><dd>{}</dd>", Escaped(name), Escaped(value))?;
+                }
+                f.write_str("</dl></details>")?;
+            }
+            None => missing(f, "No environment.json.")?,
+        }
+        f.write_str("</section>")
+    }
+}

@@ -1,0 +1,87 @@
+use serde::{Deserialize, Serialize};
+
+use super::float;
+
+/// A line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Metric {
+    /// What the last steps did.
+    Step(StepMetrics),
+    /// What an evaluation found.
+    Evaluation(EvaluationMetrics),
+}
+
+impl Metric {
+    /// Finished steps of the run when the line was written.
+    pub fn step(&self) -> u64 {
+        match self {
+            Self::Step(metrics) => metrics.step,
+            Self::Evaluation(metrics) => metrics.step,
+        }
+    }
+}
+
+/// What the steps since the last such line did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepMetrics {
+    /// Finished steps.
+    pub step: u64,
+    /// Epochs of the instance loader, with fraction.
+    #[serde(with = "float")]
+    pub epoch: f64,
+    /// Loss of the last step.
+    #[serde(with = "float")]
+    pub loss: f64,
+    /// Learning rate of the last step.
+    #[serde(with = "float")]
+    pub learning_rate: f64,
+    /// Global norm of the last step's gradient before clipping.
+    #[serde(with = "float")]
+    pub gradient_norm: f64,
+    /// Mean cosine between probe rows and their centres before the margin; none where all rows are fresh.
+    #[serde(with = "float::option")]
+    pub target_cosine: Option<f64>,
+    /// Share of probe rows whose identity had no centre, 0 to 1.
+    #[serde(with = "float")]
+    pub fresh_share: f64,
+    /// Used share of the pool, 0 to 1.
+    #[serde(with = "float")]
+    pub pool_fill: f64,
+    /// Identities that lost their slots, a step.
+    #[serde(with = "float")]
+    pub evictions: f64,
+    /// Images through the probe network, a second.
+    #[serde(with = "float")]
+    pub images_per_s: f64,
+    /// Share of the time that was spent waiting for the loader, 0 to 1.
+    #[serde(with = "float")]
+    pub data_wait_share: f64,
+    /// Time of training so far, evaluations and checkpoints included, over all resumptions.
+    #[serde(with = "float")]
+    pub elapsed_s: f64,
+}
+
+/// What an evaluation during or after training found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationMetrics {
+    /// Finished steps.
+    pub step: u64,
+    /// The evaluation's name in the configuration.
+    pub name: String,
+    /// `gallery` or `probe`.
+    pub network: String,
+    /// What was measured, such as `accuracy` or `TAR@FAR 1e-3`.
+    pub measure: String,
+    /// Its value, 0 to 1.
+    #[serde(with = "float")]
+    pub value: f64,
+    /// Lower end of the 95 % bootstrap interval.
+    #[serde(with = "float")]
+    pub low: f64,
+    /// Upper end.
+    #[serde(with = "float")]
+    pub high: f64,
+}

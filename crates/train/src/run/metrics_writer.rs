@@ -1,0 +1,136 @@
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::append_file::AppendFile;
+use super::event_file::EventFile;
+use super::{Metric, NewFile, file_name, metrics_file};
+use crate::{Error, Result};
+
+/// Writes metrics to the run folder: `metrics.jsonl`, the same as tables in `metrics.csv` (steps) and `evaluations.csv`, and as
+/// TensorBoard events.
+///
+/// Every metric is handed to the system at once; [`sync`](Self::sync) waits for the disk.
+pub struct MetricsWriter {
+    lines: AppendFile,
+    steps: AppendFile,
+    evaluations: AppendFile,
+    events: EventFile,
+}
+
+impl MetricsWriter {
+    /// Opens the metrics of a run that has finished `step` steps: 0 for a new one.
+    ///
+    /// What a resumed run is going to do again is cut: lines of later steps leave `metrics.jsonl`, and so does a torn last line, with a
+    /// warning. The tables are written anew from what stays. Events get a file of their own, which tells TensorBoard to forget later steps.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Line`] where a line of `metrics.jsonl` other than the torn last one is damaged: then nothing is changed.
+    pub fn open(run_folder: impl AsRef<Path>, step: u64) -> Result<Self> {
+        let folder = run_folder.as_ref();
+        let paths = [
+            file_name::METRICS,
+            file_name::STEPS_TABLE,
+            file_name::EVALUATIONS_TABLE,
+        ]
+        .map(|name| folder.join(name));
+        let [lines_path, steps_path, evaluations_path] = &paths;
+
+        let mut lines = NewFile::create(lines_path)?;
+        let mut steps = Table::new(steps_path)?;
+        let mut evaluations = Table::new(evaluations_path)?;
+        if lines_path
+            .try_exists()
+            .map_err(Error::io("open", lines_path))?
+        {
+            metrics_file::for_each(lines_path, |line, metric| {
+                if metric.step() > step {
+                    return Ok(());
+                }
+                lines.put(line)?;
+                lines.put(b"\n")?;
+                match &metric {
+                    Metric::Step(metrics) => steps.put(metrics),
+                    Metric::Evaluation(metrics) => evaluations.put(metrics),
+                }
+            })?;
+        }
+        lines.finish()?;
+        steps.file.finish()?;
+        evaluations.file.finish()?;
+
+        Ok(Self {
+            lines: AppendFile::open(lines_path)?,
+            steps: AppendFile::open(steps_path)?,
+            evaluations: AppendFile::open(evaluations_path)?,
+            events: EventFile::create(folder, step)?,
+        })
+    }
+
+    /// Appends a metric to all files.
+    ///
+    /// # Errors
+    /// [`Error::Io`]. The file that failed is as it was before; the next [`open`](Self::open) makes the files agree again.
+    pub fn write(&mut self, metric: &Metric) -> Result<()> {
+        let mut line = serde_json::to_vec(metric)
+            .map_err(|error| Error::io("write", self.lines.path())(error.into()))?;
+        line.push(b'\n');
+        self.lines.append(&line)?;
+        match metric {
+            Metric::Step(metrics) => append_row(&mut self.steps, metrics)?,
+            Metric::Evaluation(metrics) => append_row(&mut self.evaluations, metrics)?,
+        }
+        self.events.write(metric)
+    }
+
+    /// Waits until everything written is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<()> {
+        self.lines.sync()?;
+        self.steps.sync()?;
+        self.evaluations.sync()?;
+        self.events.sync()
+    }
+}
+
+/// A table that is written anew.
+struct Table<'a> {
+    path: &'a Path,
+    file: NewFile,
+    is_empty: bool,
+}
+
+impl<'a> Table<'a> {
+    fn new(path: &'a Path) -> Result<Self> {
+        Ok(Self {
+            path,
+            file: NewFile::create(path)?,
+            is_empty: true,
+        })
+    }
+
+    fn put(&mut self, metrics: &impl Serialize) -> Result<()> {
+        let row = row(metrics, self.is_empty, self.path)?;
+        self.is_empty = false;
+        self.file.put(&row)
+    }
+}
+
+fn append_row(table: &mut AppendFile, metrics: &impl Serialize) -> Result<()> {
+    let row = row(metrics, table.is_empty(), table.path())?;
+    table.append(&row)
+}
+
+/// A row of a table, after the columns' names where it is the first.
+fn row(metrics: &impl Serialize, is_first: bool, path: &Path) -> Result<Vec<u8>> {
+    let mut table = csv::WriterBuilder::new()
+        .has_headers(is_first)
+        .from_writer(Vec::new());
+    table
+        .serialize(metrics)
+        .map_err(std::io::Error::from)
+        .and_then(|()| table.into_inner().map_err(|error| error.into_error()))
+        .map_err(Error::io("write", path))
+}

@@ -1,0 +1,38 @@
+//! The folder of a run.
+//!
+//! | file | what |
+//! |---|---|
+//! | `metrics.jsonl` | everything measured, a JSON object a line: [`Metric`] |
+//! | `metrics.csv`, `evaluations.csv` | the same as tables |
+//! | `events.out.tfevents.*` | the same for TensorBoard |
+//! | `log.txt` | evaluations, checkpoints, interruptions, with the time |
+//! | `scores.json` | scores of the last evaluations and their worst mistakes: [`Scores`] |
+
+mod append_file;
+mod event_file;
+mod float;
+mod metrics;
+mod metrics_file;
+mod metrics_writer;
+mod new_file;
+mod scores;
+
+pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
+pub use metrics_file::read_metrics;
+pub use metrics_writer::MetricsWriter;
+pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
+
+pub(crate) use float::rounded;
+pub(crate) use new_file::NewFile;
+
+/// Names of the run folder's files.
+pub(crate) mod file_name {
+    pub(crate) const METRICS: &str = "metrics.jsonl";
+    pub(crate) const STEPS_TABLE: &str = "metrics.csv";
+    pub(crate) const EVALUATIONS_TABLE: &str = "evaluations.csv";
+    pub(crate) const LOG: &str = "log.txt";
+    pub(crate) const SCORES: &str = "scores.json";
+    pub(crate) const CONFIG: &str = "config.toml";
+    pub(crate) const ENVIRONMENT: &str = "environment.json";
+    pub(crate) const REPORT: &str = "report.html";
+}

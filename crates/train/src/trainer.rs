@@ -1,0 +1,249 @@
+use std::fmt;
+
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{DType, Device, Tensor};
+use ffc_core::{DualEmbeddings, FfcHead, Half, Head, HeadStats, MovingAverage};
+use ffc_data::{DualBatch, ImageBatch, Normalisation};
+use ffc_model::{Backbone, NormMode};
+
+use crate::config::{Config, Schedule};
+use crate::gradient::{clip, global_norm};
+use crate::{Error, Result};
+
+/// Both networks, the head and the optimizer of a training.
+///
+/// [`step`](Self::step) is FFC's step (F2C, CVPR 2022, arXiv:2105.10375, section 3): the moving average first, then both
+/// networks on both sides of a dual batch, the head, one backward pass, one step of the optimizer.
+pub struct Trainer {
+    pub(crate) probe: Backbone,
+    pub(crate) gallery: Backbone,
+    pub(crate) head: FfcHead,
+    pub(crate) optimizer: ModuleOptimizer,
+    pub(crate) step: u64,
+    average: MovingAverage,
+    schedule: Schedule,
+    learning_rate: f64,
+    clip_norm: Option<f64>,
+    normalisation: Normalisation,
+    /// With automatic differentiation.
+    device: Device,
+}
+
+/// What a step did. Its numbers are on the device still: [`StepOutput::read`] waits for them.
+#[derive(Debug)]
+pub struct StepOutput {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// What happened in the head.
+    pub stats: HeadStats,
+    loss: Tensor<1>,
+    gradient_norm: Tensor<1>,
+}
+
+/// A step's numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepNumbers {
+    /// The loss.
+    pub loss: f32,
+    /// Global norm of the gradient before clipping.
+    pub gradient_norm: f32,
+    /// Mean cosine between probe rows and their centres; none where all rows are fresh.
+    pub target_cosine: Option<f32>,
+}
+
+impl StepOutput {
+    /// Reads the numbers from the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] where loss or gradient is not a finite number; [`Error::Device`].
+    pub fn read(&self) -> Result<StepNumbers> {
+        let mut parts = vec![self.loss.clone(), self.gradient_norm.clone()];
+        parts.extend(self.stats.mean_target_cosine.clone());
+        let numbers = Tensor::cat(parts, 0)
+            .try_into_data()
+            .map_err(|error| Error::Device(error.to_string()))?
+            .convert::<f32>();
+        let numbers = numbers
+            .as_slice::<f32>()
+            .map_err(|error| Error::Device(format!("{error:?}")))?;
+        for (what, value) in [
+            ("the loss", numbers[0]),
+            ("the norm of the gradient", numbers[1]),
+        ] {
+            if !value.is_finite() {
+                return Err(Error::NotFinite {
+                    what,
+                    value,
+                    step: self.step,
+                });
+            }
+        }
+        Ok(StepNumbers {
+            loss: numbers[0],
+            gradient_norm: numbers[1],
+            target_cosine: numbers.get(2).copied(),
+        })
+    }
+}
+
+impl fmt::Debug for Trainer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Trainer")
+            .field("step", &self.step)
+            .field("probe", &self.probe.config())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trainer {
+    /// A training at its start: random or given weights, an empty pool.
+    ///
+    /// `device` is a plain one; `schedule` knows the training's length.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting is outside its range or the weights cannot be read.
+    pub fn new(config: &Config, schedule: Schedule, device: &Device) -> Result<Self> {
+        config.check()?;
+        let device = differentiating(config, device);
+        device.seed(config.training.seed);
+        let mut probe = config.backbone.init(&device)?;
+        if let Some(weights) = &config.training.weights {
+            probe.read_weights(weights, Some(&config.preprocessing()))?;
+        }
+        let gallery = MovingAverage::gallery(&probe);
+        let pool = config
+            .head
+            .empty_pool(config.backbone.embedding(), &device)?;
+        let head = config.head.init(pool)?;
+        let optimizer = config.optimizer.init(&probe);
+        Self::from_parts(
+            config,
+            schedule,
+            &device,
+            [probe, gallery],
+            head,
+            optimizer,
+            0,
+        )
+    }
+
+    pub(crate) fn from_parts(
+        config: &Config,
+        schedule: Schedule,
+        device: &Device,
+        [probe, gallery]: [Backbone; 2],
+        head: FfcHead,
+        optimizer: ModuleOptimizer,
+        step: u64,
+    ) -> Result<Self> {
+        Ok(Self {
+            probe,
+            gallery,
+            head,
+            optimizer,
+            step,
+            average: config.average()?,
+            schedule,
+            learning_rate: config.optimizer.learning_rate(),
+            clip_norm: config.training.clip_norm,
+            normalisation: config.normalisation(),
+            device: device.clone(),
+        })
+    }
+
+    /// Steps that were made.
+    pub fn finished_steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The trained network.
+    pub fn probe(&self) -> &Backbone {
+        &self.probe
+    }
+
+    /// The network that follows it.
+    pub fn gallery(&self) -> &Backbone {
+        &self.gallery
+    }
+
+    /// The head with its pool.
+    pub fn head(&self) -> &FfcHead {
+        &self.head
+    }
+
+    /// Puts the gallery network's embeddings of pictures into the pool, to do before training.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not fit the pool.
+    pub fn prefill(&mut self, images: &ImageBatch) -> Result<()> {
+        let plain = self.device.clone().without_autodiff();
+        let pictures = images.to_device(&plain, &self.normalisation);
+        let features = self.gallery.forward(pictures, NormMode::Batch)?;
+        self.head
+            .pool_mut()
+            .prefill(features, images.identities())?;
+        Ok(())
+    }
+
+    /// Makes one step. Waits for nothing on the device.
+    ///
+    /// # Errors
+    ///
+    /// Where the batch does not fit the network or the pool.
+    pub fn step(&mut self, batch: &DualBatch) -> Result<StepOutput> {
+        self.average.update(&mut self.gallery, &self.probe)?;
+        let x = self.embed(&batch.x)?;
+        let y = self.embed(&batch.y)?;
+        let output = self.head.step(DualEmbeddings { x, y })?;
+
+        let loss = output.loss.clone().inner();
+        let mut gradients = GradientsParams::from_grads(output.loss.backward(), &self.probe);
+        let gradient_norm = global_norm(&self.probe, &gradients);
+        if let Some(limit) = self.clip_norm {
+            clip(&self.probe, &mut gradients, gradient_norm.clone(), limit);
+        }
+        let learning_rate = self.learning_rate * self.schedule.factor(self.step);
+        // The optimizer takes the network and gives it back; a plain clone shares its tensors and is gone at once.
+        let probe = self.probe.clone();
+        self.probe = self.optimizer.step(learning_rate, probe, gradients);
+        self.step += 1;
+        Ok(StepOutput {
+            step: self.step,
+            learning_rate,
+            stats: output.stats,
+            loss,
+            gradient_norm,
+        })
+    }
+
+    /// One side through both networks.
+    fn embed(&self, images: &ImageBatch) -> Result<Half> {
+        let pictures = images.to_device(&self.device, &self.normalisation);
+        let gallery = self
+            .gallery
+            .forward(pictures.clone().inner(), NormMode::Batch)?;
+        Ok(Half {
+            probe: self
+                .probe
+                .forward(pictures, NormMode::Train)?
+                .cast(DType::F32),
+            gallery: gallery.cast(DType::F32),
+            identities: images.identities().to_vec(),
+        })
+    }
+}
+
+/// The device with automatic differentiation.
+pub(crate) fn differentiating(config: &Config, device: &Device) -> Device {
+    let device = device.clone().autodiff();
+    match config.training.gradient_checkpointing {
+        true => device.gradient_checkpointing(),
+        false => device,
+    }
+}

@@ -1,0 +1,158 @@
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ffc_train::Config;
+use ffc_train::config::{Length, OptimizerConfig};
+
+use super::support::assert_says;
+
+fn configs() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs")
+}
+
+/// The reference states every key that a resolved configuration has, with its default.
+#[test]
+fn the_reference_is_the_default() {
+    let text = std::fs::read_to_string(configs().join("reference.toml")).unwrap();
+    let reference = Config::parse(&text, "reference", &[]).unwrap();
+    assert_eq!(reference, Config::parse("", "empty", &[]).unwrap());
+    assert_eq!(reference, Config::default());
+
+    let keys = |text: &str| {
+        let table: toml::Table = toml::from_str(text).unwrap();
+        let mut keys = BTreeSet::new();
+        collect("", &toml::Value::Table(table), &mut keys);
+        keys
+    };
+    let mut resolved = keys(&reference.to_toml().unwrap());
+    // The network's own settings are documented with the networks.
+    resolved.retain(|key| !key.starts_with("backbone.") && key != "evaluation");
+    let stated = keys(&text);
+    let missing: Vec<_> = resolved.difference(&stated).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+fn collect(prefix: &str, value: &toml::Value, keys: &mut BTreeSet<String>) {
+    match value.as_table() {
+        Some(table) => {
+            for (key, value) in table {
+                let key = match prefix {
+                    "" => key.clone(),
+                    prefix => format!("{prefix}.{key}"),
+                };
+                collect(&key, value, keys);
+            }
+        }
+        None => {
+            keys.insert(prefix.to_owned());
+        }
+    }
+}
+
+/// Presets are right, and what is written is read back as it was.
+#[test]
+fn presets_are_read_and_written() {
+    for name in ["synthetic", "omniglot", "lfw", "face-112", "face-10m"] {
+        let config = Config::load(&configs().join(format!("{name}.toml")), &[]).unwrap();
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::parse(&text, name, &[]).unwrap(), config, "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_key_gets_the_nearest_valid_one() {
+    let error = |text: &str| Config::parse(text, "my.toml", &[]).unwrap_err().to_string();
+    let message = error("[training]\nlenght = \"3 steps\"");
+    assert_says(
+        &message,
+        &["my.toml", "line 2", "lenght", "did you mean `length`?"],
+    );
+    assert_says(
+        &error("[haed]\npool = 9"),
+        &["line 1", "did you mean `head`?"],
+    );
+    assert_says(
+        &error("optimizer = { kind = \"sdg\" }"),
+        &["did you mean `sgd`?"],
+    );
+    assert_says(
+        &error("optimizer = { kind = \"sgd\", beta_1 = 0.9 }"),
+        &["beta_1"],
+    );
+    assert!(!error("[training]\nxyzzy = 1").contains("did you mean"));
+    assert_says(
+        &error("[training]\nlength = \"3 days\""),
+        &["3 days", "500 steps"],
+    );
+    assert_says(&error("training = 3 4"), &["my.toml", "line 1"]);
+}
+
+#[test]
+fn overrides() {
+    let parse = |overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+        let text = "[[evaluation]]\nname = \"a\"\ndata = {}\nprotocol = { kind = \"random_pairs\", pairs = 10 }";
+        Config::parse(text, "my.toml", &overrides)
+    };
+    let config = parse(&[
+        "training.length=7 steps",
+        "head.pool = 500",
+        "data.path=some folder/pictures",
+        "evaluation.0.data.path=\"others\"",
+        "optimizer={ kind = \"adamw\", learning_rate = 0.5 }",
+    ])
+    .unwrap();
+    assert_eq!(config.training.length, Length::Steps(7));
+    assert_eq!(config.head.pool, 500);
+    assert_eq!(config.data.path, Some("some folder/pictures".into()));
+    assert_eq!(config.evaluations[0].data.path, Some("others".into()));
+    assert!(matches!(
+        config.optimizer,
+        OptimizerConfig::Adamw {
+            learning_rate: 0.5,
+            ..
+        }
+    ));
+
+    let error = |text: &str| parse(&[text]).unwrap_err().to_string();
+    assert_says(
+        &error("head.pol=500"),
+        &["--set head.pol=500", "did you mean `pool`?"],
+    );
+    assert_says(&error("head.pool"), &["--set head.pool", "key=value"]);
+    assert_says(
+        &error("evaluation.0.name.size=3"),
+        &["name is of type string", "no keys"],
+    );
+    assert_says(
+        &error("evaluation.1.name=b"),
+        &["no element of a list of 1"],
+    );
+}
+
+#[test]
+fn settings_that_do_not_fit() {
+    for (text, key) in [
+        ("loader.batch = 5", "loader.batch"),
+        ("head.pool = 95", "head.pool"),
+        ("head.prefill = 1.5", "head.prefill"),
+        ("gallery.momentum = 1.5", "momentum"),
+        ("training.clip_norm = 0.0", "training.clip_norm"),
+        ("checkpoint.keep = 0", "checkpoint.keep"),
+        (
+            "optimizer = { kind = \"sgd\", momentum = 1.0 }",
+            "optimizer.momentum",
+        ),
+        (
+            "optimizer = { kind = \"sgd\", momentum = 0.0 }",
+            "optimizer.nesterov",
+        ),
+        (
+            "optimizer = { kind = \"adamw\", learning_rate = -1.0 }",
+            "optimizer.learning_rate",
+        ),
+    ] {
+        let error = Config::parse(text, "my.toml", &[]).unwrap_err().to_string();
+        assert_says(&error, &[key, "must be"]);
+    }
+}

@@ -1,0 +1,451 @@
+use std::path::Path;
+
+use ffc_train::run::{EvaluationScores, Metric, MetricsWriter, Scores, StepMetrics};
+use ffc_train::{Error, report};
+
+use super::fake_run;
+use super::support::{assert_says, evaluation_metrics, step_metrics};
+
+fn page(folder: &Path) -> String {
+    let path = report::write(folder).unwrap();
+    assert_eq!(path, folder.join("report.html"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// The page of a run with these metrics and nothing else.
+fn page_of(metrics: &[Metric]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), 0).unwrap();
+    for metric in metrics {
+        writer.write(metric).unwrap();
+    }
+    page(folder.path())
+}
+
+fn fake_page() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fake_run::write(folder.path());
+    page(folder.path())
+}
+
+/// The page's tags with their attributes, in order, style and script left out.
+///
+/// Fails where a tag is not closed in its turn or an attribute has no quotes: markup from a name would do that.
+fn tags(page: &str) -> Vec<(String, String)> {
+    let mut tags = Vec::new();
+    let mut open: Vec<String> = Vec::new();
+    let mut rest = page.strip_prefix("<!DOCTYPE html>").unwrap();
+    while let Some(begin) = rest.find('<') {
+        rest = &rest[begin + 1..];
+        let mut quoted = false;
+        let end = rest
+            .find(|letter| {
+                quoted ^= letter == '"';
+                letter == '>' && !quoted
+            })
+            .unwrap();
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let name = name.trim_end_matches('/').to_owned();
+        tags.push((name.clone(), attributes.trim_end_matches('/').to_owned()));
+        if ["style", "script"].contains(&name.as_str()) {
+            rest = &rest[rest.find("</").unwrap()..];
+        }
+        if !tag.ends_with('/') && !["meta", "img", "br"].contains(&name.as_str()) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{open:?} stay open");
+    tags
+}
+
+/// The values of an attribute.
+fn values<'a>(tags: &'a [(String, String)], tag: &str, attribute: &str) -> Vec<&'a str> {
+    let begin = format!("{attribute}=\"");
+    let tags = tags.iter().filter(|(name, _)| name == tag);
+    tags.filter_map(|(_, attributes)| {
+        let at = format!(" {attributes}").find(&format!(" {begin}"))?;
+        let value = &attributes[at + begin.len()..];
+        Some(&value[..value.find('"').unwrap()])
+    })
+    .collect()
+}
+
+#[test]
+fn a_run_is_on_one_page() {
+    let page = fake_page();
+    for part in [
+        "<h2>Results</h2>",
+        "<h2>Training</h2>",
+        "<h2>Recognition</h2>",
+        "<h2>Setup</h2>",
+        "started 2026-11-24 09:12 UTC",
+        "3 h 8 min",
+        "24,000 steps",
+        "before training",
+        "cosine of raw pixels: 58.70 %",
+        "threshold 0.31",
+        "Same person, taken for different ones",
+        "the worst 12 of 12 recorded",
+        "learning_rate = 0.1",
+        "<dt>backend</dt><dd>flex</dd>",
+    ] {
+        assert!(page.contains(part), "no `{part}`");
+    }
+    let tags = tags(&page);
+    let charts = values(&tags, "svg", "aria-label");
+    assert_eq!(
+        charts,
+        [
+            "accuracy against step",
+            "TAR@FAR 1e-3 against step",
+            "Loss against step",
+            "Learning rate against step",
+            "Gradient norm against step",
+            "Target cosine against step",
+            "Fresh rows against step",
+            "Pool fill against step",
+            "Evictions against step",
+            "Throughput against step",
+            "Data wait against step",
+            "Scores against cosine",
+            "ROC against false accept rate",
+        ]
+    );
+    assert_eq!(values(&tags, "img", "src").len(), 40);
+    assert!(!page.contains("class=\"missing\"") && !page.contains("class=\"warning\""));
+}
+
+#[test]
+fn the_page_refers_to_nothing_outside() {
+    let page = fake_page();
+    for word in [
+        "href", "url(", "@import", "<link", "https:", "fetch", "srcset",
+    ] {
+        assert!(!page.contains(word), "{word}");
+    }
+    // The name of SVG itself is no reference.
+    assert_eq!(page.matches("http:").count(), 1);
+    let tags = tags(&page);
+    for tag in ["img", "script", "iframe", "image"] {
+        let sources = values(&tags, tag, "src");
+        assert!(
+            sources
+                .iter()
+                .all(|source| source.starts_with("data:image/png;base64,"))
+        );
+    }
+}
+
+#[test]
+fn pictures_are_those_of_the_scores() {
+    use base64::Engine;
+    let page = fake_page();
+    let tags = tags(&page);
+    let shown: Vec<Vec<u8>> = values(&tags, "img", "src")
+        .iter()
+        .map(|source| {
+            let text = source.strip_prefix("data:image/png;base64,").unwrap();
+            base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .unwrap()
+        })
+        .collect();
+    let scores = fake_run::scores();
+    let mistakes = &scores.0["faces"].mistakes;
+    assert_eq!(shown.len(), 2 * mistakes.len());
+    for mistake in mistakes {
+        assert!(shown.contains(&mistake.left.png) && shown.contains(&mistake.right.png));
+    }
+    // The worst come first: same pairs with low scores, then different ones with high scores.
+    assert_eq!(shown[0], mistakes[0].left.png);
+    assert_eq!(shown[16], mistakes[8].left.png);
+}
+
+#[test]
+fn charts_stay_in_their_pictures_and_are_small() {
+    let page = fake_page();
+    let tags = tags(&page);
+    let mut longest = 0;
+    for path in values(&tags, "path", "d") {
+        assert!(!path.contains("NaN") && !path.contains("inf"), "{path}");
+        longest = longest.max(path.matches('L').count() + 1);
+        if path.starts_with('M') && path.contains('L') && !path.contains('l') {
+            let places = path
+                .trim_start_matches('M')
+                .trim_end_matches('Z')
+                .split('L');
+            for place in places {
+                let (x, y) = place.split_once(' ').unwrap();
+                let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+                assert!(
+                    (54.0..=508.0).contains(&x) && (12.0..=210.0).contains(&y),
+                    "{place}"
+                );
+            }
+        }
+    }
+    // 1,200 lines became at most 500 points; an area has its floor too.
+    assert!((300..=502).contains(&longest), "{longest}");
+}
+
+#[test]
+fn the_last_values_stand_beside_the_titles() {
+    let mut last = evaluation_metrics(64, "lfw");
+    (last.low, last.high) = (0.6, 0.9);
+    let metrics = [
+        Metric::Evaluation(evaluation_metrics(0, "lfw")),
+        Metric::Step(step_metrics(32)),
+        Metric::Step(step_metrics(64)),
+        Metric::Evaluation(last),
+    ];
+    let page = page_of(&metrics);
+    for part in [
+        "<strong>75.00 %</strong>",
+        "95 % interval 60.0 – 90.0 %",
+        "before training 50.00 % (37.5 – 87.5 %)",
+        "<h3><span>accuracy</span> <b>75.00 %</b></h3>",
+        "<h3><span>Learning rate</span> <b>0.125</b></h3>",
+        "<h3><span>Pool fill</span> <b>75.0 %</b></h3>",
+        "1 min 36 s",
+    ] {
+        assert!(page.contains(part), "no `{part}`");
+    }
+}
+
+#[test]
+fn tooltips_have_the_values() {
+    let metrics: Vec<Metric> = (1..=3)
+        .map(|step| Metric::Step(step_metrics(step)))
+        .collect();
+    let page = page_of(&metrics);
+    let tags = tags(&page);
+    let data = values(&tags, "svg", "data-chart")[1].replace("&quot;", "\"");
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let points = serde_json::json!([[1.0, 0.125], [2.0, 0.125], [3.0, 0.125]]);
+    assert_eq!(data["series"][0]["points"], points);
+}
+
+#[test]
+fn missing_files_leave_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path());
+    tags(&page);
+    for line in [
+        "No evaluation in metrics.jsonl.",
+        "No steps in metrics.jsonl.",
+        "No scores.json: no histograms, ROC curves or mistakes.",
+        "No config.toml.",
+        "No environment.json.",
+    ] {
+        assert!(page.contains(line), "no `{line}`");
+    }
+    assert!(!page.contains("<svg class=\"plot\""));
+
+    for (file, line) in [
+        ("metrics.jsonl", "No steps in metrics.jsonl."),
+        ("scores.json", "No scores.json"),
+        ("config.toml", "No config.toml."),
+        ("environment.json", "No environment.json."),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fake_run::write(folder.path());
+        std::fs::remove_file(folder.path().join(file)).unwrap();
+        let page = self::page(folder.path());
+        tags(&page);
+        assert!(page.contains(line), "no `{line}`");
+    }
+}
+
+#[test]
+fn names_are_shown_as_they_are_and_are_no_markup() {
+    const NAME: &str = "<script>alert('1')</script>\" onerror=\"alert(2)&amp;";
+    const SHOWN: &str =
+        "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot; onerror=&quot;alert(2)&amp;amp;";
+    let parent = tempfile::tempdir().unwrap();
+    // A folder's name has no slash.
+    let folder = parent.path().join(NAME.replace('/', "|"));
+    std::fs::create_dir(&folder).unwrap();
+    fake_run::write(&folder);
+
+    let mut writer = MetricsWriter::open(&folder, u64::MAX - 1).unwrap();
+    let mut metrics = evaluation_metrics(24_000, NAME);
+    metrics.network = NAME.to_owned();
+    writer.write(&Metric::Evaluation(metrics.clone())).unwrap();
+    metrics.measure = NAME.to_owned();
+    writer.write(&Metric::Evaluation(metrics)).unwrap();
+    let mut scores = fake_run::scores();
+    let mut evaluation = scores.0.remove("faces").unwrap();
+    evaluation.network = NAME.to_owned();
+    evaluation.mistakes[0].left.name = NAME.to_owned();
+    evaluation.baselines[0].name = NAME.to_owned();
+    scores.0.insert(NAME.to_owned(), evaluation);
+    scores.write(folder.join("scores.json")).unwrap();
+    std::fs::write(folder.join("config.toml"), format!("name = '{NAME}'")).unwrap();
+    let environment = serde_json::json!({ NAME: NAME, "started": NAME });
+    std::fs::write(folder.join("environment.json"), environment.to_string()).unwrap();
+
+    let page = page(&folder);
+    let tags = tags(&page);
+    let scripts = tags.iter().filter(|(name, _)| name == "script");
+    assert_eq!(scripts.count(), 1);
+    for (tag, attributes) in &tags {
+        // Outside of quotes, where an attribute would be.
+        let names: String = attributes.split('"').step_by(2).collect();
+        assert!(!names.contains("onerror"), "{tag} {attributes}");
+    }
+    assert!(!page.contains(NAME));
+    assert!(
+        page.matches(SHOWN).count() >= 15,
+        "{}",
+        page.matches(SHOWN).count()
+    );
+    assert!(values(&tags, "img", "alt").contains(&SHOWN));
+    // The tooltips' data carries the name to the script whole.
+    let charts = values(&tags, "svg", "data-chart");
+    let data = charts.iter().find(|data| data.contains("onerror")).unwrap();
+    let data = data
+        .replace("&quot;", "\"")
+        .replace("&#39;", "'")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let series = data["series"].as_array().unwrap();
+    assert!(
+        series
+            .iter()
+            .any(|series| series["name"] == format!("{NAME} {NAME}"))
+    );
+}
+
+#[test]
+fn values_that_are_not_finite_are_counted() {
+    let mut metrics: Vec<Metric> = (1..=100)
+        .map(|step| Metric::Step(step_metrics(step)))
+        .collect();
+    for (step, loss) in [(50, f64::NAN), (51, f64::INFINITY), (99, 1e300)] {
+        metrics[step] = Metric::Step(StepMetrics {
+            loss,
+            ..step_metrics(step as u64 + 1)
+        });
+    }
+    let page = page_of(&metrics);
+    tags(&page);
+    assert!(page.contains("Values that are not finite and have no place here: 3."));
+    assert!(!page.contains("MNaN"));
+
+    let diverged = StepMetrics {
+        loss: f64::NAN,
+        ..step_metrics(1)
+    };
+    let page = page_of(&[Metric::Step(diverged)]);
+    assert!(page.contains("No value can be drawn."));
+    assert!(page.contains("<h3><span>Loss</span> <b>NaN</b></h3>"));
+}
+
+#[test]
+fn odd_scores_make_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    for (same, different) in [
+        (vec![], vec![]),
+        (vec![0.5], vec![]),
+        (vec![], vec![0.5]),
+        (vec![1.0], vec![1.0]),
+        (vec![-1.0, -1.0], vec![1.0, 1.0]),
+    ] {
+        let mut scores = fake_run::scores();
+        let evaluation = scores.0.get_mut("faces").unwrap();
+        (evaluation.same, evaluation.different) = (same, different);
+        evaluation.threshold = None;
+        evaluation.mistakes.clear();
+        scores.write(folder.path().join("scores.json")).unwrap();
+        let page = page(folder.path());
+        tags(&page);
+        assert!(page.contains("No mistakes are recorded.") && !page.contains("NaN"));
+    }
+}
+
+#[test]
+fn damaged_files_are_errors_with_the_path() {
+    for (file, content) in [
+        ("scores.json", "{\"faces\": {"),
+        ("scores.json", "{\"faces\": {\"network\": \"gallery\"}}"),
+        ("environment.json", "[]"),
+        ("environment.json", "{\"threads\": 2}"),
+        ("config.toml", "\u{0}"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(file);
+        let mut content = content.as_bytes().to_vec();
+        if file == "config.toml" {
+            // No UTF-8.
+            content = vec![0xff];
+        }
+        std::fs::write(&path, content).unwrap();
+        let error = report::write(folder.path()).unwrap_err();
+        assert_says(&error.to_string(), &[path.to_str().unwrap()]);
+        assert!(!folder.path().join("report.html").exists());
+    }
+    let missing = report::write("missing folder").unwrap_err();
+    assert_says(&missing.to_string(), &["cannot open missing folder"]);
+}
+
+#[test]
+fn scores_come_back_and_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scores.json");
+    let scores = fake_run::scores();
+    scores.write(&path).unwrap();
+    assert_eq!(Scores::read(&path).unwrap(), scores);
+
+    type Damage = fn(&mut EvaluationScores);
+    let damages: [(&str, Damage); 4] = [
+        ("NaN", |scores| scores.same[7] = f32::NAN),
+        ("inf", |scores| scores.threshold = Some(f32::INFINITY)),
+        ("NaN", |scores| scores.baselines[0].high = f64::NAN),
+        ("no PNG file", |scores| {
+            scores.mistakes[1].right.png = b"GIF".to_vec()
+        }),
+    ];
+    for (problem, damage) in damages {
+        let mut damaged = scores.clone();
+        damage(damaged.0.get_mut("faces").unwrap());
+        let error = damaged.write(&path).unwrap_err();
+        assert!(matches!(error, Error::Format { .. }));
+        assert_says(&error.to_string(), &["scores.json", "`faces`", problem]);
+        // The older file stays.
+        assert_eq!(Scores::read(&path).unwrap(), scores);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let png = "\"png_base64\":\"iVBOR";
+    assert!(text.contains(png));
+    std::fs::write(&path, text.replacen(png, "\"png_base64\":\"????", 1)).unwrap();
+    assert_says(
+        &Scores::read(&path).unwrap_err().to_string(),
+        &["scores.json"],
+    );
+}
+
+#[test]
+fn a_report_replaces_the_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("report.html"), "older").unwrap();
+    assert!(page(folder.path()).starts_with("<!DOCTYPE html>"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// How the page looks only eyes can tell.
+#[test]
+#[ignore = "writes a run to look at into the folder that FFC_SAMPLE_RUN names"]
+fn write_a_sample() {
+    let folder = std::env::var("FFC_SAMPLE_RUN").unwrap();
+    std::fs::create_dir_all(&folder).unwrap();
+    fake_run::write(Path::new(&folder));
+    page(Path::new(&folder));
+}

@@ -1,0 +1,155 @@
+use std::fs;
+
+use burn::tensor::Device;
+use ffc_train::{Checkpoint, Checkpoints, Config, State, Trainer};
+use tempfile::tempdir;
+
+use super::tiny::{batches, schedule, tiny};
+
+/// Everything that a training holds, as the bytes of its networks and pool, and the losses of further steps, which the
+/// optimizer's state decides.
+fn fingerprint(trainer: &Trainer) -> Vec<Vec<u8>> {
+    let folder = tempdir().unwrap();
+    let mut parts = Vec::new();
+    for network in [trainer.probe(), trainer.gallery()] {
+        let file = folder.path().join("network.safetensors");
+        network
+            .write_weights(&file, &tiny().preprocessing())
+            .unwrap();
+        parts.push(fs::read(&file).unwrap());
+    }
+    parts.push(trainer.head().pool().to_bytes().unwrap().to_vec());
+    parts
+}
+
+fn run(trainer: &mut Trainer, config: &Config, steps: usize) -> Vec<f32> {
+    batches(config, trainer.finished_steps(), steps)
+        .iter()
+        .map(|batch| trainer.step(batch).unwrap().read().unwrap().loss)
+        .collect()
+}
+
+/// N + M steps equal N steps, a checkpoint, a new process and M steps, bit for bit, for every N and both optimizers.
+#[test]
+fn resume_at_every_step() {
+    let device = Device::flex();
+    for optimizer in [
+        r#"optimizer = { kind = "sgd", learning_rate = 0.05, decay_norms_and_biases = false }"#,
+        r#"optimizer = { kind = "adamw" }"#,
+    ] {
+        let mut config = tiny();
+        config.optimizer = Config::parse(optimizer, "test", &[]).unwrap().optimizer;
+        config.training.clip_norm = Some(1.0);
+
+        let mut whole = Trainer::new(&config, schedule(&config), &device).unwrap();
+        let losses = run(&mut whole, &config, 6);
+        assert!(losses.windows(2).all(|pair| pair[0] != pair[1]));
+
+        for first in [0, 1, 3, 5] {
+            let folder = tempdir().unwrap();
+            let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
+            let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+            run(&mut trainer, &config, first);
+            let state = State {
+                step: first as u64,
+                ..State::default()
+            };
+            let path = checkpoints.save(&trainer, &state).unwrap();
+            drop(trainer);
+
+            let checkpoint = Checkpoint::open(&path).unwrap();
+            assert_eq!(checkpoint.state(), &state);
+            let mut resumed = checkpoint
+                .restore(&config, schedule(&config), &device)
+                .unwrap();
+            assert_eq!(resumed.finished_steps(), first as u64);
+            assert_eq!(run(&mut resumed, &config, 6 - first), losses[first..]);
+            assert!(
+                fingerprint(&resumed) == fingerprint(&whole),
+                "after {first} steps"
+            );
+        }
+    }
+}
+
+/// Each file of a checkpoint is needed whole; the newest whole one is taken.
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let device = Device::flex();
+    let config = tiny();
+    for name in [
+        "probe.bpk",
+        "gallery.bpk",
+        "optimizer.bpk",
+        "pool.bpk",
+        "state.json",
+        "manifest.json",
+    ] {
+        for damage in ["flip", "cut", "remove"] {
+            let folder = tempdir().unwrap();
+            let checkpoints = Checkpoints::new(folder.path(), 3).unwrap();
+            let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+            let mut paths = Vec::new();
+            for step in 0..2 {
+                if step > 0 {
+                    run(&mut trainer, &config, 1);
+                }
+                let state = State {
+                    step,
+                    ..State::default()
+                };
+                paths.push(checkpoints.save(&trainer, &state).unwrap());
+            }
+            let file = paths[1].join(name);
+            let mut bytes = fs::read(&file).unwrap();
+            match damage {
+                "flip" => {
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 1;
+                    fs::write(&file, bytes).unwrap();
+                }
+                "cut" => fs::write(&file, &bytes[..bytes.len() / 2]).unwrap(),
+                _ => fs::remove_file(&file).unwrap(),
+            }
+            let (checkpoint, passed_over) = checkpoints.newest().unwrap().unwrap();
+            assert_eq!(checkpoint.path(), paths[0], "{name} {damage}");
+            assert_eq!(passed_over.len(), 1);
+            assert_eq!(passed_over[0].path, paths[1]);
+            let message = passed_over[0].error.to_string();
+            assert!(message.contains(name) || name == "state.json", "{message}");
+
+            fs::remove_file(paths[0].join("manifest.json")).unwrap();
+            assert!(checkpoints.newest().is_err(), "all are damaged");
+        }
+    }
+}
+
+/// The last ones are kept and the best.
+#[test]
+fn old_checkpoints_are_removed_but_for_the_best() {
+    let config = tiny();
+    let folder = tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
+    let trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    for step in 1..=5 {
+        let best = Some(ffc_train::Best {
+            step: 2,
+            value: 0.5,
+        });
+        let state = State {
+            step,
+            elapsed_s: 1.0,
+            best,
+        };
+        checkpoints.save(&trainer, &state).unwrap();
+    }
+    let mut names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["step-0000000002", "step-0000000004", "step-0000000005"]
+    );
+}

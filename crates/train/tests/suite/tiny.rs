@@ -1,0 +1,49 @@
+use std::sync::Arc;
+
+use ffc_data::{Dataset, DualBatch, DualLoader, ImageCounts, SourceConfig, SyntheticConfig};
+use ffc_train::Config;
+use ffc_train::config::Schedule;
+
+/// A training of a minute network on 40 synthetic identities.
+pub fn tiny() -> Config {
+    let mut config = Config::parse(
+        r#"
+        training.length = "8 steps"
+        loader.batch = 4
+        loader.workers = 1
+        head.pool = 12
+        backbone = { network = "compact", width = 0.25, embedding = 16, height_px = 16, width_px = 16 }
+        optimizer = { kind = "sgd", learning_rate = 0.05 }
+        schedule = { warm_up = "2 steps", decay = { kind = "cosine", floor = 0.1 } }
+        "#,
+        "test",
+        &[],
+    )
+    .unwrap();
+    config.data.source = Some(SourceConfig::Synthetic(SyntheticConfig {
+        identities: 40,
+        images: ImageCounts::Equal { images: 3 },
+        size_px: 16,
+        ..Default::default()
+    }));
+    config
+}
+
+pub fn dataset(config: &Config) -> Arc<Dataset> {
+    config.data.open(&mut |_| {}).unwrap()
+}
+
+pub fn loader(config: &Config, first_step: u64) -> DualLoader {
+    DualLoader::new(dataset(config), config.loader(), first_step).unwrap()
+}
+
+pub fn batches(config: &Config, first_step: u64, count: usize) -> Vec<DualBatch> {
+    loader(config, first_step)
+        .take(count)
+        .map(|batch| batch.unwrap())
+        .collect()
+}
+
+pub fn schedule(config: &Config) -> Schedule {
+    config.schedule.init(8, 30).unwrap()
+}

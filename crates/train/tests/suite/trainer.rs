@@ -1,0 +1,125 @@
+use burn::module::Module;
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{GradientsParams, SgdConfig};
+use burn::tensor::Device;
+use ffc_core::margin::CosFace;
+use ffc_core::{
+    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head, MovingAverage,
+    RunningStatistics,
+};
+use ffc_model::NormMode;
+use ffc_train::{Config, Trainer};
+
+use super::tiny::{batches, schedule, tiny};
+
+fn losses(config: &Config, steps: usize) -> Vec<f32> {
+    let mut trainer = Trainer::new(config, schedule(config), &Device::flex()).unwrap();
+    batches(config, 0, steps)
+        .iter()
+        .map(|batch| trainer.step(batch).unwrap().read().unwrap().loss)
+        .collect()
+}
+
+/// The step written out once more: moving average, both networks on both sides, head, backward, optimizer.
+#[test]
+fn a_step_is_the_algorithms() {
+    let config = tiny();
+    let device = Device::flex().autodiff();
+    device.seed(config.training.seed);
+    let mut probe = config.backbone.init(&device).unwrap();
+    let mut gallery = probe.valid();
+    let pool = ClassPoolConfig {
+        capacity: 12,
+        dim: 16,
+        ..Default::default()
+    };
+    let pool = ClassPool::new(pool, &device).unwrap();
+    let mut head = FfcHead::new(pool, CosFace::new(0.4).unwrap(), FfcConfig::default()).unwrap();
+    let momentum = MomentumConfig::new()
+        .with_momentum(0.9)
+        .with_dampening(0.0)
+        .with_nesterov(true);
+    let decay = burn::optim::decay::WeightDecayConfig::new(1e-4);
+    let mut optimizer = SgdConfig::new()
+        .with_momentum(Some(momentum))
+        .with_weight_decay(Some(decay))
+        .init();
+    let average = MovingAverage::new(0.99, RunningStatistics::Average).unwrap();
+    let schedule = schedule(&config);
+
+    let mut expected = Vec::new();
+    for (step, batch) in batches(&config, 0, 4).iter().enumerate() {
+        average.update(&mut gallery, &probe).unwrap();
+        let half = |images: &ffc_data::ImageBatch| {
+            let pictures = images.to_device(&device, &ffc_data::Normalisation::FFC);
+            let probe = probe.forward(pictures.clone(), NormMode::Train).unwrap();
+            let gallery = gallery.forward(pictures.inner(), NormMode::Batch).unwrap();
+            Half {
+                probe,
+                gallery,
+                identities: images.identities().to_vec(),
+            }
+        };
+        let (x, y) = (half(&batch.x), half(&batch.y));
+        let output = head.step(DualEmbeddings { x, y }).unwrap();
+        expected.push(output.loss.clone().into_scalar::<f32>());
+        let gradients = GradientsParams::from_grads(output.loss.backward(), &probe);
+        let rate = 0.05 * schedule.factor(step as u64);
+        probe = optimizer.step(rate, probe, gradients);
+    }
+    assert_eq!(losses(&config, 4), expected);
+}
+
+/// Activations that are computed again are the same ones.
+#[test]
+fn gradient_checkpointing_changes_nothing() {
+    let mut config = tiny();
+    let kept = losses(&config, 4);
+    config.training.gradient_checkpointing = true;
+    for (again, kept) in losses(&config, 4).iter().zip(&kept) {
+        assert!((again - kept).abs() < 1e-3 * kept.abs(), "{again} {kept}");
+    }
+}
+
+#[test]
+fn the_loss_falls() {
+    let mut config = tiny();
+    config.training.length = "60 steps".parse().unwrap();
+    let losses = losses(&config, 60);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
+    assert!(last < 0.9 * first, "{first} {last}");
+}
+
+/// Weights to start from are taken by both networks; those of another preprocessing are refused.
+#[test]
+fn given_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("start.safetensors");
+    let mut config = tiny();
+    let mut trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    for batch in batches(&config, 0, 2) {
+        trainer.step(&batch).unwrap();
+    }
+    trainer
+        .probe()
+        .write_weights(&file, &config.preprocessing())
+        .unwrap();
+
+    config.training.weights = Some(file.clone());
+    let started = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    for (name, network) in [("probe", started.probe()), ("gallery", started.gallery())] {
+        let copy = folder.path().join(name);
+        network
+            .write_weights(&copy, &config.preprocessing())
+            .unwrap();
+        assert!(
+            std::fs::read(&copy).unwrap() == std::fs::read(&file).unwrap(),
+            "{name}"
+        );
+    }
+
+    config.training.preprocessing = ffc_train::config::PreprocessingConfig::Arcface;
+    let error = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("start.safetensors"), "{error}");
+}
