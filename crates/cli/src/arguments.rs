@@ -1,0 +1,266 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::device::DeviceName;
+use crate::logging::LogFormat;
+
+/// Trains an embedding network over any number of identities (FFC, arXiv:2105.10375), measures it and uses it.
+///
+/// Without a command it runs the built-in job: drawn identities, five minutes on two processor cores, and a report.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ffc",
+    version,
+    after_help = "Examples:
+  ffc                                              the built-in job
+  ffc train synthetic --out runs/first             a preset
+  ffc train face-112 --set data.path=faces         your pictures, root/<identity>/<image>
+  ffc train --resume runs/first                    go on after an interruption
+  ffc embed runs/first/best-gallery.safetensors pictures --out embeddings.safetensors
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 130 interrupted and saved."
+)]
+pub struct Arguments {
+    /// Show no progress and no warnings
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Format of log lines on the standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a network
+    Train(Train),
+    /// Measure a network on pictures
+    Eval(Eval),
+    /// Write embeddings of pictures
+    Embed(Embed),
+    /// Index, inspect and look at pictures
+    #[command(subcommand)]
+    Data(Data),
+    /// Write a checkpoint's networks as SafeTensors files
+    Export(Export),
+    /// Show and check configurations
+    #[command(subcommand)]
+    Config(Config),
+    /// Write a run's report.html anew
+    Report {
+        /// Folder of the run
+        run: PathBuf,
+    },
+    /// Show which devices are there and work, versions and memory
+    Doctor,
+    /// Print a script that completes commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc train synthetic
+  ffc train my.toml --set optimizer.learning_rate=0.05 --set training.length=\"5 epochs\"
+  ffc train --resume runs/my-1
+
+`ffc config show reference` prints every key with its meaning and default.
+Ctrl-C saves a checkpoint and stops; a second one stops at once.")]
+pub struct Train {
+    /// A configuration file, or a preset: synthetic, omniglot, lfw, face-112, face-10m
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    pub config: Option<String>,
+    /// Change a key of the configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Folder of the run; by default a new one in runs/
+    #[arg(long, conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in this folder from its newest whole checkpoint
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceName,
+    /// Check configuration, data and network, show what would be done, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// A network to run over pictures.
+#[derive(Debug, Args)]
+pub struct NetworkArguments {
+    /// Weights: SafeTensors, .pt or .pth
+    pub weights: PathBuf,
+    /// A configuration that tells network and preprocessing, where the weights do not
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceName,
+    /// Pictures at once
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+    /// Threads that decode
+    #[arg(long, default_value_t = 2)]
+    pub workers: usize,
+    /// Add the embedding of the mirrored picture
+    #[arg(long)]
+    pub flip: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc eval best-gallery.safetensors faces --random-pairs 6000 --flip
+  ffc eval best-gallery.safetensors lfw.zip --pairs pairsDevTest.txt --train-pairs pairsDevTrain.txt
+  ffc eval best-gallery.safetensors --bin lfw.bin --flip
+  ffc eval best-gallery.safetensors characters --episodes 20x1")]
+pub struct Eval {
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards
+    #[arg(required_unless_present = "bin")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub protocol: ProtocolArguments,
+    /// Write scores and results as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "protocol")]
+pub struct ProtocolArguments {
+    /// Verification of so many random pairs, in ten folds
+    #[arg(long, value_name = "N")]
+    pub random_pairs: Option<u64>,
+    /// Verification of the pairs of a file, as LFW has them
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Verification of insightface's pair file
+    #[arg(long, value_name = "FILE")]
+    pub bin: Option<PathBuf>,
+    /// Accuracy of 1,000 episodes with so many classes and pictures of each
+    #[arg(long, value_name = "WAYSxSHOTS")]
+    pub episodes: Option<String>,
+    /// True accept rate at false accept rates from 1e-6 to 0.1 over all pairs
+    #[arg(long)]
+    pub tar_at_far: bool,
+    /// With --pairs: the list that the threshold is chosen on, instead of ten folds
+    #[arg(long, value_name = "FILE", requires = "pairs", group = "with_pairs")]
+    pub train_pairs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc embed best-gallery.safetensors pictures --out embeddings.safetensors
+  ffc embed best-gallery.safetensors pictures --out embeddings.csv --flip
+
+A SafeTensors file holds `embeddings`, [images, dimensions], of length 1, and `identities`, [images]; the names of images and
+identities are in its metadata.")]
+pub struct Embed {
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards
+    pub data: PathBuf,
+    /// File to write: .safetensors or .csv
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// Build the index of a source
+    Index {
+        /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards
+        data: PathBuf,
+        /// Where the index shall lie; by default beside the source
+        #[arg(long)]
+        index: Option<PathBuf>,
+        /// Build it anew where there is one
+        #[arg(long)]
+        force: bool,
+        /// Number identities without gaps where labels are missing
+        #[arg(long)]
+        close_gaps: bool,
+    },
+    /// Show how many identities and images there are, and how they are distributed
+    Inspect {
+        /// Pictures by identity, or `synthetic`
+        data: PathBuf,
+        /// Decode every image and name those that are damaged
+        #[arg(long)]
+        decode: bool,
+    },
+    /// Draw a contact sheet, an identity a row
+    Sheet {
+        /// Pictures by identity, or `synthetic`
+        data: PathBuf,
+        /// PNG file to write
+        #[arg(long)]
+        out: PathBuf,
+        /// Identities
+        #[arg(long, default_value_t = 8)]
+        rows: usize,
+        /// Pictures of each, at most
+        #[arg(long, default_value_t = 8)]
+        columns: usize,
+        /// Side of a picture in pixels
+        #[arg(long, default_value_t = 112)]
+        size: usize,
+    },
+}
+
+/// One of a run's networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WhichNetwork {
+    /// The moving average.
+    Gallery,
+    /// The trained one.
+    Probe,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ffc export runs/first/checkpoints/step-0000001000 --config runs/first/config.toml --out gallery.safetensors")]
+pub struct Export {
+    /// Folder of a checkpoint, or of a run for its newest
+    pub checkpoint: PathBuf,
+    /// The run's configuration; by default that of the run which the checkpoint lies in
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Which network
+    #[arg(long, value_enum, default_value_t = WhichNetwork::Gallery)]
+    pub network: WhichNetwork,
+    /// SafeTensors file to write
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print a preset or the resolved configuration of a file
+    Show {
+        /// A file or preset; without it the presets are listed
+        config: Option<String>,
+        /// Change a key of the configuration
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print every key, not the file as it is
+        #[arg(long)]
+        resolved: bool,
+    },
+    /// Check a configuration
+    Check {
+        /// A file or preset
+        config: String,
+        /// Change a key of the configuration
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+    },
+}

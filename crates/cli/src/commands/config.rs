@@ -1,0 +1,42 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::arguments;
+use crate::error::{Error, Result};
+use crate::presets::{PRESETS, load};
+
+/// Shows and checks configurations.
+pub fn run(command: arguments::Config) -> Result<ExitCode> {
+    match command {
+        arguments::Config::Show { config: None, .. } => {
+            for (name, what, _) in PRESETS {
+                println!("{name:10}  {what}");
+            }
+        }
+        arguments::Config::Show {
+            config: Some(name),
+            set,
+            resolved,
+        } => {
+            if resolved || !set.is_empty() {
+                print!("{}", load(&name, &set)?.to_toml()?);
+            } else {
+                print!("{}", text(&name)?);
+            }
+        }
+        arguments::Config::Check { config, set } => {
+            load(&config, &set)?;
+            println!("{config} is right");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A configuration as it was written, comments included.
+fn text(name: &str) -> Result<String> {
+    let preset = PRESETS.iter().find(|(preset, ..)| *preset == name);
+    match preset {
+        Some((_, _, text)) if !Path::new(name).exists() => Ok((*text).to_owned()),
+        _ => std::fs::read_to_string(name).map_err(Error::io("read", name)),
+    }
+}

@@ -1,0 +1,156 @@
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ffc_data::{
+    BuildConfig, BuildProgress, Dataset, IndexBuilder, ListLoader, LoaderConfig, SourceConfig,
+    SyntheticConfig,
+};
+use image::RgbImage;
+
+use crate::arguments::Data;
+use crate::error::{Error, Result};
+
+/// Indexes, inspects and shows pictures.
+pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
+    match command {
+        Data::Index {
+            data,
+            index,
+            force,
+            close_gaps,
+        } => {
+            let config = SourceConfig::detect(&data)?;
+            let path = index.or_else(|| config.index_path()).ok_or_else(|| {
+                Error::Usage(format!(
+                    "{} has no name to put an index beside",
+                    data.display()
+                ))
+            })?;
+            if path.exists() && !force {
+                return Err(Error::Usage(format!(
+                    "{} is there already; --force builds it anew",
+                    path.display()
+                )));
+            }
+            let build = BuildConfig {
+                close_gaps,
+                ..Default::default()
+            };
+            let mut show = |progress| {
+                if !quiet {
+                    show(progress);
+                }
+            };
+            IndexBuilder::build(&*config.open()?, &path, &build, &mut show)?;
+            println!("{}", path.display());
+        }
+        Data::Inspect { data, decode } => inspect(&open(&data)?, decode)?,
+        Data::Sheet {
+            data,
+            out,
+            rows,
+            columns,
+            size,
+        } => sheet(open(&data)?, &out, [rows, columns, size])?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(data: &Path) -> Result<Dataset> {
+    Ok(match data.to_str() {
+        Some("synthetic") if !data.exists() => Dataset::synthetic(SyntheticConfig::default())?,
+        _ => Dataset::from_path(data)?,
+    })
+}
+
+fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
+    let index = dataset.index();
+    println!(
+        "{} images of {} identities",
+        index.images(),
+        index.identities()
+    );
+    let mut counts: Vec<u64> = (0..index.identities())
+        .map(|identity| {
+            let images = index.images_of(identity);
+            images.end - images.start
+        })
+        .collect();
+    counts.sort_unstable();
+    let quantile = |share: f64| counts[((counts.len() - 1) as f64 * share) as usize];
+    println!(
+        "images of an identity: least {}, half have {} or fewer, nine tenths {} or fewer, most {}",
+        quantile(0.0),
+        quantile(0.5),
+        quantile(0.9),
+        quantile(1.0)
+    );
+    let single = counts.partition_point(|&count| count < 2);
+    println!("identities with a single image: {single}");
+    if decode {
+        let (mut buffer, mut damaged) = (Vec::new(), 0);
+        for image in 0..index.images() {
+            if let Err(error) = dataset.check_image(image, &mut buffer) {
+                println!("{error}");
+                damaged += 1;
+            }
+        }
+        println!("{damaged} images cannot be decoded");
+    }
+    Ok(())
+}
+
+fn sheet(dataset: Dataset, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {
+    if rows == 0 || columns == 0 || rows * columns > 10_000 {
+        return Err(Error::Usage("a sheet has 1 to 10,000 pictures".into()));
+    }
+    let index = dataset.index();
+    let rows = rows.min(index.identities() as usize);
+    let (mut images, mut places) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        for (column, image) in index.images_of(row as u64).take(columns).enumerate() {
+            images.push(image);
+            places.push((column * size, row * size));
+        }
+    }
+    let config = LoaderConfig {
+        batch: 32,
+        height_px: size,
+        width_px: size,
+        ..Default::default()
+    };
+    let mut sheet = RgbImage::new((columns * size) as u32, (rows * size) as u32);
+    let mut places = places.into_iter();
+    for batch in ListLoader::new(Arc::new(dataset), images, &config)? {
+        let batch = batch?;
+        for (pixels, (x, y)) in batch
+            .pixels()
+            .chunks_exact(3 * size * size)
+            .zip(&mut places)
+        {
+            let picture = RgbImage::from_raw(size as u32, size as u32, pixels.to_vec());
+            if let Some(picture) = picture {
+                image::imageops::replace(&mut sheet, &picture, x as i64, y as i64);
+            }
+        }
+    }
+    sheet
+        .save_with_format(out, image::ImageFormat::Png)
+        .map_err(|error| Error::Failed(format!("cannot write {}: {error}", out.display())))?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+/// A line that tells how far the building of an index is.
+pub fn show(progress: BuildProgress) {
+    match progress {
+        BuildProgress::Scanning { images } => eprint!("\r{images} images found"),
+        BuildProgress::Writing { images, total } => {
+            eprint!("\r{images} of {total} images written");
+            if images == total {
+                eprintln!();
+            }
+        }
+    }
+}

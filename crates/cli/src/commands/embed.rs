@@ -1,0 +1,129 @@
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ffc_data::Dataset;
+use ffc_eval::{EmbedderConfig, Embeddings};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::arguments::Embed;
+use crate::error::{Error, Result};
+use crate::network::Network;
+
+/// Writes embeddings of pictures.
+pub fn run(arguments: Embed) -> Result<ExitCode> {
+    let write = match arguments.out.extension().and_then(|ending| ending.to_str()) {
+        Some("safetensors") => safetensors_file,
+        Some("csv") => csv_file,
+        _ => {
+            return Err(Error::Usage(format!(
+                "{} has an unknown ending; expected .safetensors or .csv",
+                arguments.out.display()
+            )));
+        }
+    };
+    let device = arguments.network.device.open()?;
+    let network = Network::read(
+        &arguments.network.weights,
+        arguments.network.config.as_ref(),
+        &device,
+    )?;
+    let mut embedder = network.embedder(EmbedderConfig {
+        batch: arguments.network.batch,
+        workers: arguments.network.workers,
+        flip: arguments.network.flip,
+    })?;
+    let dataset = Arc::new(Dataset::from_path(&arguments.data)?);
+    let images: Vec<u64> = (0..dataset.index().images()).collect();
+    let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
+    let bytes = write(&dataset, &embeddings)?;
+    replace(&arguments.out, &bytes)?;
+    println!(
+        "{}: {} embeddings of {} dimensions",
+        arguments.out.display(),
+        embeddings.len(),
+        embeddings.dim()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
+    let (index, rows) = (dataset.index(), embeddings.len());
+    let images = 0..rows as u64;
+    let values: Vec<u8> = (0..rows)
+        .flat_map(|row| embeddings.row(row))
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let identities: Vec<u8> = images
+        .clone()
+        .flat_map(|image| (index.identity_of(image) as i64).to_le_bytes())
+        .collect();
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::Failed(format!("cannot make a SafeTensors file: {error}"))
+    };
+    let view = |kind, shape: Vec<usize>, bytes| {
+        TensorView::new(kind, shape, bytes).map_err(|error| failed(&error))
+    };
+    let tensors = [
+        (
+            "embeddings",
+            view(Dtype::F32, vec![rows, embeddings.dim()], &values)?,
+        ),
+        ("identities", view(Dtype::I64, vec![rows], &identities)?),
+    ];
+    let names: Vec<String> = images.map(|image| dataset.origin(image)).collect();
+    let people: std::result::Result<Vec<String>, _> = (0..index.identities())
+        .map(|identity| index.name_of(identity))
+        .collect();
+    let json = |names: &[String]| serde_json::to_string(names).map_err(|error| failed(&error));
+    let metadata = HashMap::from([
+        ("images".to_owned(), json(&names)?),
+        ("identities".to_owned(), json(&people?)?),
+    ]);
+    safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))
+}
+
+fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
+    let mut text = String::from("image,identity");
+    for dimension in 0..embeddings.dim() {
+        let _ = write!(text, ",{dimension}");
+    }
+    text.push('\n');
+    for row in 0..embeddings.len() {
+        let image = row as u64;
+        let identity = dataset
+            .index()
+            .name_of(dataset.index().identity_of(image))?;
+        for (at, field) in [dataset.origin(image), identity].iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            // RFC 4180.
+            let _ = write!(text, "\"{}\"", field.replace('"', "\"\""));
+        }
+        for value in embeddings.row(row) {
+            let _ = write!(text, ",{value}");
+        }
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}
+
+/// The file appears under its name when it is whole and on disk.
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(Error::io("write", path))
+}

@@ -1,0 +1,40 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use ffc_train::{Checkpoint, Checkpoints};
+
+use crate::arguments::{Export, WhichNetwork};
+use crate::error::{Error, Result};
+
+/// Writes a checkpoint's network as a SafeTensors file.
+pub fn run(arguments: Export) -> Result<ExitCode> {
+    let folder = &arguments.checkpoint;
+    let (checkpoint, run) = if folder.join("checkpoints").is_dir() {
+        let checkpoints = Checkpoints::new(&folder.join("checkpoints"), 1)?;
+        let newest = checkpoints
+            .newest()?
+            .ok_or_else(|| Error::Usage(format!("{} has no checkpoint yet", folder.display())))?;
+        for passed in newest.1 {
+            tracing::warn!("passed over {}: {}", passed.path.display(), passed.error);
+        }
+        (newest.0, Some(folder.clone()))
+    } else {
+        let run = folder.parent().and_then(|checkpoints| checkpoints.parent());
+        (Checkpoint::open(folder)?, run.map(PathBuf::from))
+    };
+    let config = match (&arguments.config, run) {
+        (Some(config), _) => config.clone(),
+        (None, Some(run)) => run.join("config.toml"),
+        (None, None) => return Err(Error::Usage("give the run's --config".into())),
+    };
+    let config = ffc_train::Config::load(&config, &[])?;
+    let [probe, gallery] = checkpoint.networks(&config, &Device::flex())?;
+    let network = match arguments.network {
+        WhichNetwork::Gallery => gallery,
+        WhichNetwork::Probe => probe,
+    };
+    network.write_weights(&arguments.out, &config.preprocessing())?;
+    println!("{}", arguments.out.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,11 @@
+//! The commands, one a file.
+
+pub mod completions;
+pub mod config;
+pub mod data;
+pub mod doctor;
+pub mod embed;
+pub mod eval;
+pub mod export;
+pub mod report;
+pub mod train;

@@ -1,0 +1,16 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::error::{Error, Result};
+
+/// Writes a run's report anew.
+pub fn run(folder: &Path) -> Result<ExitCode> {
+    if !folder.join("config.toml").exists() {
+        return Err(Error::Usage(format!(
+            "{} is no run: config.toml is missing there",
+            folder.display()
+        )));
+    }
+    println!("{}", ffc_train::report::write(folder)?.display());
+    Ok(ExitCode::SUCCESS)
+}

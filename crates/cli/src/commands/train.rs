@@ -1,0 +1,157 @@
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use burn::tensor::Device;
+use ffc_train::progress::Progress;
+use ffc_train::run::EvaluationMetrics;
+use ffc_train::{Interrupt, RunFolder, Training};
+
+use super::data::show;
+use crate::arguments::Train;
+use crate::device::DeviceName;
+use crate::environment::environment;
+use crate::error::{Error, INTERRUPTED, Result};
+use crate::presets;
+
+/// Drawn identities, the command's answer to no arguments.
+pub fn built_in(progress: bool) -> Result<ExitCode> {
+    let train = Train {
+        config: Some("synthetic".into()),
+        set: Vec::new(),
+        out: None,
+        resume: None,
+        device: DeviceName::Auto,
+        dry_run: false,
+    };
+    run(train, progress)
+}
+
+/// Trains.
+///
+/// Without `progress` only the results are shown.
+pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
+    let device = arguments.device.open()?;
+    let environment = environment(arguments.device);
+    let folder = match (&arguments.resume, &arguments.config) {
+        (Some(run), _) => RunFolder::resume(run, &arguments.set, &environment)?,
+        (None, Some(name)) => {
+            let config = presets::load(name, &arguments.set)?;
+            // What is missing shows before there is a folder.
+            let plan = plan(&config, &device, progress)?;
+            if arguments.dry_run {
+                println!("{plan}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            let path = match arguments.out {
+                Some(path) => path,
+                None => free_folder(name),
+            };
+            RunFolder::create(&path, config, &environment)?
+        }
+        (None, None) => {
+            return Err(Error::Usage(
+                "name a configuration or --resume a run".into(),
+            ));
+        }
+    };
+    if progress {
+        eprintln!("run folder: {}", folder.path().display());
+    }
+
+    let interrupt = Interrupt::default();
+    let asked = interrupt.clone();
+    let handler = move || {
+        if asked.request() {
+            std::process::exit(INTERRUPTED.into());
+        }
+        eprintln!("saving a checkpoint and stopping; once more stops at once");
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
+
+    let progress = |finished, total| match progress {
+        true => Progress::stderr(finished, total),
+        false => Progress::quiet(),
+    };
+    let outcome = Training::open(&folder, &device, interrupt, progress)?.run()?;
+    for line in results(&outcome.results) {
+        println!("{line}");
+    }
+    println!("report: {}", outcome.report.display());
+    if outcome.finished {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "stopped after {} steps; go on with: ffc train --resume {}",
+        outcome.steps,
+        folder.path().display()
+    );
+    Ok(ExitCode::from(INTERRUPTED))
+}
+
+/// Opens everything and says what will be done.
+fn plan(config: &ffc_train::Config, device: &Device, progress: bool) -> Result<String> {
+    let mut show = |building| {
+        if progress {
+            show(building);
+        }
+    };
+    let data = config.data.open(&mut show)?;
+    let index = data.index();
+    let epoch = index.images().div_ceil(config.loader.batch as u64);
+    let mut plan = format!(
+        "{} images of {} identities\n{} steps of 3 x {} images, {epoch} steps an epoch\n",
+        index.images(),
+        index.identities(),
+        config.training.length.steps(epoch),
+        config.loader.batch
+    );
+    for evaluation in &config.evaluations {
+        let data = evaluation.data.open(&mut show)?;
+        plan += &format!(
+            "evaluation {}: {} images of {} identities\n",
+            evaluation.name,
+            data.index().images(),
+            data.index().identities()
+        );
+    }
+    plan += &config.backbone.init(device)?.summary().to_string();
+    Ok(plan)
+}
+
+/// `runs/<name>-<number>`, the first that is free.
+fn free_folder(name: &str) -> PathBuf {
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    let path = |number: u32| Path::new("runs").join(format!("{}-{number}", stem.to_string_lossy()));
+    let mut number = 1;
+    while path(number).exists() {
+        number += 1;
+    }
+    path(number)
+}
+
+/// A line for each measure: before and after.
+fn results(results: &[EvaluationMetrics]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(last_step) = results.last().map(|result| result.step) else {
+        return lines;
+    };
+    for after in results.iter().filter(|result| result.step == last_step) {
+        let before = results.iter().find(|result| {
+            result.name == after.name && result.measure == after.measure && result.step == 0
+        });
+        let before = before.map_or(String::new(), |before| {
+            format!("{:.2} % before, ", 100.0 * before.value)
+        });
+        lines.push(format!(
+            "{}, {} network: {} {before}{:.2} % after {last_step} steps (95 % interval {:.2} to {:.2})",
+            after.name,
+            after.network,
+            after.measure,
+            100.0 * after.value,
+            100.0 * after.low,
+            100.0 * after.high
+        ));
+    }
+    lines
+}

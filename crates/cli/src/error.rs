@@ -1,0 +1,71 @@
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What a command fails with: one sentence, and an exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments do not fit, beyond what their parser sees.
+    #[error("{0}")]
+    Usage(String),
+
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+
+    /// Something cannot be set up.
+    #[error("{0}")]
+    Failed(String),
+
+    /// From a training.
+    #[error(transparent)]
+    Train(#[from] ffc_train::Error),
+
+    /// From the data.
+    #[error(transparent)]
+    Data(#[from] ffc_data::Error),
+
+    /// From the network.
+    #[error(transparent)]
+    Model(#[from] ffc_model::Error),
+
+    /// From an evaluation.
+    #[error(transparent)]
+    Eval(#[from] ffc_eval::Error),
+}
+
+/// A command was interrupted and can go on later.
+pub const INTERRUPTED: u8 = 130;
+/// Arguments or configuration are wrong.
+const USAGE: u8 = 2;
+
+impl Error {
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// 2 where arguments or configuration are wrong, 1 for everything else.
+    pub fn code(&self) -> ExitCode {
+        use ffc_train::Error as Train;
+        match self {
+            Self::Usage(_) | Self::Train(Train::Config { .. } | Train::Setting { .. }) => {
+                ExitCode::from(USAGE)
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
+}

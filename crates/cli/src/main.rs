@@ -1,0 +1,50 @@
+//! The `ffc` command: trains an embedding network over any number of identities, measures it and uses it.
+
+mod arguments;
+mod commands;
+mod device;
+mod environment;
+mod error;
+mod logging;
+mod network;
+mod presets;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use logging::LogFormat;
+
+// The system's allocator gives large blocks back after every use; each new one then costs page faults.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = logging::init(arguments.log, arguments.quiet) {
+        eprintln!("error: {error}");
+        return ExitCode::FAILURE;
+    }
+    let quiet = arguments.quiet;
+    let progress = !quiet && arguments.log == LogFormat::Text;
+    let result = match arguments.command {
+        None => commands::train::built_in(progress),
+        Some(Command::Train(train)) => commands::train::run(train, progress),
+        Some(Command::Eval(eval)) => commands::eval::run(eval, quiet),
+        Some(Command::Embed(embed)) => commands::embed::run(embed),
+        Some(Command::Data(data)) => commands::data::run(data, quiet),
+        Some(Command::Export(export)) => commands::export::run(export),
+        Some(Command::Config(config)) => commands::config::run(config),
+        Some(Command::Report { run }) => commands::report::run(&run),
+        Some(Command::Doctor) => commands::doctor::run(),
+        Some(Command::Completions { shell }) => commands::completions::run(shell),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.code()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use ffc_data::Normalisation;
+use ffc_eval::{Embedder, EmbedderConfig};
+use ffc_model::weights::Description;
+use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
+
+use crate::error::{Error, Result};
+
+/// A network with its weights and what is done to its pictures.
+pub struct Network {
+    pub backbone: Backbone,
+    pub preprocessing: Preprocessing,
+    device: Device,
+}
+
+impl Network {
+    /// Reads a weight file. `config` is for files that do not tell their network.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
+    pub fn read(weights: &Path, config: Option<&PathBuf>, device: &Device) -> Result<Self> {
+        let told = Description::read(weights)?;
+        let config = match config {
+            Some(path) => Some(ffc_train::Config::load(path, &[])?),
+            None => None,
+        };
+        let network: BackboneConfig = match (&config, told.network) {
+            (Some(config), _) => config.backbone.clone(),
+            (None, Some(network)) => network,
+            (None, None) => {
+                return Err(Error::Usage(format!(
+                    "{} does not tell its network; give --config with a file that does",
+                    weights.display()
+                )));
+            }
+        };
+        let expected = config.as_ref().map(ffc_train::Config::preprocessing);
+        let mut backbone = network.init(device)?;
+        let preprocessing = backbone.read_weights(weights, expected.as_ref())?;
+        let preprocessing = preprocessing.or(expected).ok_or_else(|| {
+            Error::Usage(format!(
+                "{} does not tell how its pictures are prepared; give --config with a file that does",
+                weights.display()
+            ))
+        })?;
+        Ok(Self {
+            backbone,
+            preprocessing,
+            device: device.clone(),
+        })
+    }
+
+    /// What makes its embeddings.
+    ///
+    /// # Errors
+    /// Where the network takes neither colour nor grey pictures.
+    pub fn embedder(&self, config: EmbedderConfig) -> Result<Embedder<'_>> {
+        let normalisation = Normalisation {
+            bgr: self.preprocessing.colour == ColourOrder::Bgr,
+            mean: self.preprocessing.mean,
+            scale: self.preprocessing.scale,
+        };
+        Ok(Embedder::new(
+            &self.backbone,
+            &self.device,
+            normalisation,
+            config,
+        )?)
+    }
+}

@@ -1,0 +1,147 @@
+//! A run that is killed at random moments and resumed ends as one that is left alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+/// How often a run is killed.
+const KILLS: usize = 50;
+
+const CONFIG: &str = r#"
+[training]
+length = "60 steps"
+log = "1 step"
+evaluate = "10 steps"
+
+[data]
+source = { format = "synthetic", identities = 40, images = { law = "equal", images = 3 }, size_px = 16 }
+
+[loader]
+batch = 4
+
+[backbone]
+network = "compact"
+width = 0.25
+embedding = 16
+height_px = 16
+width_px = 16
+
+[head]
+pool = 12
+
+[optimizer]
+kind = "adamw"
+
+[schedule]
+decay = { kind = "cosine", floor = 0.0 }
+
+[checkpoint]
+every = "2 steps"
+
+[[evaluation]]
+name = "unseen"
+data = { source = { format = "synthetic", identities = 20, first_identity = 1000, size_px = 16 } }
+protocol = { kind = "random_pairs", pairs = 40 }
+"#;
+
+fn ffc(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ffc"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn finish(mut command: Command) {
+    let output = command.output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+}
+
+/// Asserts that nothing that must not depend on kills does: weights, best weights, scores, and the metrics but for what the clock says.
+fn assert_equal(run: &Path, whole: &Path, kills: usize) {
+    for name in [
+        "last-gallery.safetensors",
+        "last-probe.safetensors",
+        "best-gallery.safetensors",
+        "best-probe.safetensors",
+        "scores.json",
+        "evaluations.csv",
+    ] {
+        let [run, whole] = [run, whole].map(|run| fs::read(run.join(name)).unwrap());
+        assert!(run == whole, "{name} after {kills} kills");
+    }
+    let [run, whole] = [run, whole].map(|run| {
+        let table = fs::read_to_string(run.join("metrics.csv")).unwrap();
+        let timeless = table.lines().map(|line| {
+            let columns: Vec<_> = line.split(',').collect();
+            columns[..columns.len() - 3].join(",")
+        });
+        timeless.collect::<Vec<_>>()
+    });
+    assert_eq!(run, whole, "after {kills} kills");
+}
+
+#[test]
+fn killed_runs_end_as_undisturbed_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("tiny.toml");
+    fs::write(&config, CONFIG).unwrap();
+    let config = config.to_str().unwrap();
+    let whole = folder.path().join("whole");
+    let start = Instant::now();
+    finish(ffc(&[
+        "--quiet",
+        "train",
+        config,
+        "--out",
+        whole.to_str().unwrap(),
+    ]));
+    let duration = start.elapsed();
+
+    let mut rng = StdRng::seed_from_u64(0);
+    let (mut kills, mut runs) = (0, 0);
+    while kills < KILLS {
+        let run = folder.path().join(format!("run-{runs}"));
+        let path = run.to_str().unwrap();
+        runs += 1;
+        let mut command = ffc(&["--quiet", "train", config, "--out", path]);
+        loop {
+            // From the first moments to the last of what a process needs for the whole run.
+            let wait = duration.mul_f64(rng.random_range(0.0..1.0));
+            let mut process = command.spawn().unwrap();
+            let begin = Instant::now();
+            let mut ended = None;
+            while ended.is_none() && begin.elapsed() < wait {
+                std::thread::sleep(Duration::from_millis(1));
+                ended = process.try_wait().unwrap();
+            }
+            match ended {
+                Some(status) => {
+                    assert!(status.success(), "after {kills} kills: {status}");
+                    break;
+                }
+                None => {
+                    // SIGKILL on Unix.
+                    process.kill().unwrap();
+                    process.wait().unwrap();
+                    kills += 1;
+                }
+            }
+            // Killed before there was a run, it begins once more.
+            command = match run.join("config.toml").exists() {
+                true => ffc(&["--quiet", "train", "--resume", path]),
+                false => ffc(&["--quiet", "train", config, "--out", path]),
+            };
+        }
+        assert_equal(&run, &whole, kills);
+    }
+    println!("{kills} kills in {runs} runs");
+}

@@ -1,0 +1,431 @@
+//! What the command says where something is wrong: one sentence, an exit code, never a panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn ffc(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ffc"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn fails(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = ffc(folder, arguments);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    for part in parts {
+        assert!(
+            message.contains(part),
+            "{arguments:?}: `{message}` does not say `{part}`"
+        );
+    }
+    for word in ["panicked", "backtrace", "Error {"] {
+        assert!(!message.contains(word), "{arguments:?}: {message}");
+    }
+}
+
+#[track_caller]
+fn works(folder: &Path, arguments: &[&str]) -> String {
+    let output = ffc(folder, arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {message}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder with two people, six grey pictures of 16 x 16 each.
+fn pictures(folder: &TempDir) -> PathBuf {
+    let root = folder.path().join("people");
+    for (person, shade) in [("ann", 40u8), ("bob", 200)] {
+        fs::create_dir_all(root.join(person)).unwrap();
+        for number in 0..6u8 {
+            let mut file = b"P5\n16 16\n255\n".to_vec();
+            file.extend((0..=255u8).map(|at| (at.wrapping_mul(number + 3) / 2) ^ shade));
+            fs::write(root.join(person).join(format!("{number}.pgm")), file).unwrap();
+        }
+    }
+    root
+}
+
+const TRAIN: &[&str] = &[
+    "--quiet",
+    "train",
+    "synthetic",
+    "--set",
+    "training.length=2 steps",
+    "--set",
+    "data.source.size_px=16",
+    "--set",
+    "schedule.warm_up=0 steps",
+    "--set",
+    "evaluation=[]",
+    "--set",
+    "backbone={ network = \"compact\", width = 0.25, embedding = 16, height_px = 16, width_px = 16 }",
+];
+
+/// A run of two steps.
+fn trained(folder: &Path) -> PathBuf {
+    let mut arguments = TRAIN.to_vec();
+    arguments.extend(["--out", "run"]);
+    works(folder, &arguments);
+    folder.join("run")
+}
+
+#[test]
+fn wrong_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fails(at, &["train"], 2, &["CONFIG"]);
+    fails(at, &["tarin"], 2, &["train"]);
+    fails(at, &["eval"], 2, &["WEIGHTS"]);
+    fails(at, &["embed"], 2, &["WEIGHTS", "--out"]);
+    fails(at, &["data"], 2, &["inspect"]);
+    fails(at, &["export"], 2, &["CHECKPOINT"]);
+    fails(at, &["config"], 2, &["check"]);
+    fails(at, &["report"], 2, &["RUN"]);
+    fails(at, &["completions", "tcsh"], 2, &["bash"]);
+    fails(
+        at,
+        &["train", "nothing"],
+        2,
+        &["neither a file nor a preset", "omniglot"],
+    );
+    fails(
+        at,
+        &["train", "synthetic", "--device", "tpu"],
+        2,
+        &["cpu", "cuda:N"],
+    );
+    fails(
+        at,
+        &["train", "synthetic", "--device", "cuda"],
+        2,
+        &["no cuda"],
+    );
+    fails(
+        at,
+        &["train", "synthetic", "--set", "head.pol=3"],
+        2,
+        &["did you mean `pool`"],
+    );
+    fails(
+        at,
+        &["train", "synthetic", "--set", "head.pool=3"],
+        2,
+        &["head.pool", "48"],
+    );
+    fails(
+        at,
+        &["train", "synthetic", "--set", "head.pool"],
+        2,
+        &["key=value"],
+    );
+    fails(at, &["config", "check", "nothing"], 2, &["neither"]);
+    fails(at, &["report", "nothing"], 2, &["is no run"]);
+    // Nothing was begun.
+    assert!(fs::read_dir(at).unwrap().next().is_none());
+}
+
+#[test]
+fn wrong_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let missing = "No such file";
+    fails(at, &["train", "face-112"], 1, &["faces", missing]);
+    fails(
+        at,
+        &["train", "--resume", "nothing"],
+        1,
+        &["nothing", "no run lies there"],
+    );
+    fails(
+        at,
+        &["eval", "no.safetensors", "x", "--random-pairs", "9"],
+        1,
+        &["no.safetensors", missing],
+    );
+    fails(
+        at,
+        &["embed", "no.safetensors", "x", "--out", "a.csv"],
+        1,
+        &["no.safetensors", missing],
+    );
+    fails(
+        at,
+        &["embed", "no.safetensors", "x", "--out", "a.txt"],
+        2,
+        &["a.txt", ".csv"],
+    );
+    fails(
+        at,
+        &["data", "inspect", "nothing"],
+        1,
+        &["nothing", missing],
+    );
+    fails(at, &["data", "index", "nothing"], 1, &["nothing", missing]);
+    fails(
+        at,
+        &["export", "nothing", "--out", "a.safetensors"],
+        1,
+        &["nothing", missing],
+    );
+    assert!(fs::read_dir(at).unwrap().next().is_none());
+}
+
+#[test]
+fn damaged_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let root = pictures(&folder);
+    fs::write(root.join("bob/1.pgm"), b"P5\n16 16\n255\nshort").unwrap();
+    let found = works(at, &["data", "inspect", "people", "--decode"]);
+    assert!(found.contains("12 images of 2 identities"), "{found}");
+    assert!(
+        found.contains("1 images cannot be decoded") && found.contains("bob"),
+        "{found}"
+    );
+    let mut arguments = TRAIN.to_vec();
+    arguments.extend([
+        "--set",
+        "data={ path = \"people\" }",
+        "--set",
+        "loader.batch=2",
+        "--set",
+        "training.length=20 steps",
+    ]);
+    fails(at, &arguments, 1, &["bob", "1.pgm"]);
+
+    fs::create_dir(at.join("empty")).unwrap();
+    fails(at, &["data", "inspect", "empty"], 1, &["empty"]);
+}
+
+#[test]
+fn from_training_to_embeddings() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let run = trained(at);
+    pictures(&folder);
+    let weights = "run/last-gallery.safetensors";
+
+    works(at, &["embed", weights, "people", "--out", "all.csv"]);
+    let table = fs::read_to_string(at.join("all.csv")).unwrap();
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines.len(), 13);
+    assert_eq!(lines[1].split(',').count(), 2 + 16);
+    assert!(
+        lines[1].contains("ann") && lines[12].contains("bob"),
+        "{table}"
+    );
+
+    works(
+        at,
+        &["embed", weights, "people", "--out", "all.safetensors"],
+    );
+    let bytes = fs::read(at.join("all.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("embeddings").unwrap().shape(), [12, 16]);
+    let values: Vec<f32> = tensors
+        .tensor("embeddings")
+        .unwrap()
+        .data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+        .collect();
+    let written: Vec<f32> = lines[1..]
+        .iter()
+        .flat_map(|line| {
+            line.split(',')
+                .skip(2)
+                .map(|value| value.parse::<f32>().unwrap())
+        })
+        .collect();
+    assert_eq!(values, written);
+
+    let found = works(at, &["eval", weights, "people", "--random-pairs", "10"]);
+    assert!(
+        found.contains("network: accuracy") && found.contains("raw pixels: accuracy"),
+        "{found}"
+    );
+
+    works(at, &["export", "run", "--out", "out.safetensors"]);
+    let [exported, last] =
+        ["out.safetensors", weights].map(|name| fs::read(at.join(name)).unwrap());
+    assert!(exported == last);
+
+    works(
+        at,
+        &[
+            "data",
+            "sheet",
+            "people",
+            "--out",
+            "sheet.png",
+            "--size",
+            "16",
+        ],
+    );
+    assert!(
+        fs::read(at.join("sheet.png"))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+
+    fs::remove_file(run.join("report.html")).unwrap();
+    works(at, &["report", "run"]);
+    assert!(run.join("report.html").exists());
+
+    // A finished run has nothing left to do.
+    works(at, &["--quiet", "train", "--resume", "run"]);
+    // A damaged weight file, and one of another network.
+    fs::write(at.join("cut.safetensors"), &last[..last.len() / 2]).unwrap();
+    fails(
+        at,
+        &["embed", "cut.safetensors", "people", "--out", "b.csv"],
+        1,
+        &["cut.safetensors"],
+    );
+    fails(
+        at,
+        &[
+            "embed",
+            weights,
+            "people",
+            "--out",
+            "b.csv",
+            "--config",
+            "run/nothing.toml",
+        ],
+        1,
+        &["nothing.toml"],
+    );
+}
+
+/// The newest checkpoint is damaged: the one before it is taken, and the message says so.
+#[test]
+fn a_damaged_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut arguments = TRAIN.to_vec();
+    arguments.extend(["--out", "run", "--set", "checkpoint.every=1 step"]);
+    works(at, &arguments);
+    let newest = at.join("run/checkpoints/step-0000000002/pool.bpk");
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(&newest, bytes).unwrap();
+    let output = ffc(at, &["train", "--resume", "run"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{message}");
+    for part in [
+        "passed over",
+        "step-0000000002",
+        "pool.bpk",
+        "step-0000000001",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+/// Where the disk is full the run ends with a message and the checkpoint from before is whole.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let small = at.join("small");
+    fs::create_dir(&small).unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+        .arg(&small)
+        .output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no right to mount a small disk");
+        return;
+    }
+    let mut arguments = TRAIN.to_vec();
+    arguments.extend([
+        "--out",
+        "small/run",
+        "--set",
+        "checkpoint.every=1 step",
+        "--set",
+        "checkpoint.keep=100",
+        "--set",
+        "training.length=100 steps",
+    ]);
+    let output = ffc(at, &arguments);
+    let resumed = ffc(at, &["export", "small/run", "--out", "kept.safetensors"]);
+    let _ = Command::new("umount").arg(&small).output();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("No space left"), "{message}");
+    assert!(
+        resumed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&resumed.stderr)
+    );
+}
+
+/// Ctrl-C saves a checkpoint and stops; the run goes on from there.
+#[cfg(unix)]
+#[test]
+fn ctrl_c() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut arguments = TRAIN.to_vec();
+    arguments.extend([
+        "--out",
+        "run",
+        "--set",
+        "training.length=1000000 steps",
+        "--set",
+        "training.log=1 step",
+        "--set",
+        "training.evaluate=1000000 steps",
+        "--set",
+        "checkpoint.every=1000000 steps",
+    ]);
+    let process = Command::new(env!("CARGO_BIN_EXE_ffc"))
+        .args(&arguments)
+        .current_dir(at)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first lines of metrics tell that it trains.
+    let metrics = at.join("run/metrics.jsonl");
+    let begin = std::time::Instant::now();
+    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
+        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let id = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = process.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("ffc train --resume run"), "{text}");
+
+    let checkpoints: Vec<_> = fs::read_dir(at.join("run/checkpoints")).unwrap().collect();
+    assert_eq!(checkpoints.len(), 1);
+    let steps = text.split("stopped after ").nth(1).unwrap();
+    let steps: u64 = steps.split(' ').next().unwrap().parse().unwrap();
+    let length = format!("training.length={} steps", steps + 2);
+    let resume = ["--quiet", "train", "--resume", "run", "--set", &length];
+    let log = "checkpoint.every=1 step";
+    works(at, &[&resume[..], &["--set", log]].concat());
+    let lines = fs::read_to_string(&metrics).unwrap();
+    assert_eq!(lines.lines().count() as u64, steps + 2);
+}
