@@ -3,9 +3,18 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../.git/HEAD");
+    // HEAD names a branch; what was committed stands in its log.
+    for file in ["HEAD", "logs/HEAD"] {
+        println!("cargo::rerun-if-changed=../../.git/{file}");
+    }
     let output = Command::new("git")
-        .args(["rev-parse", "--short=12", "HEAD"])
+        .args([
+            "describe",
+            "--always",
+            "--dirty",
+            "--abbrev=12",
+            "--exclude=*",
+        ])
         .output();
     let commit = output
         .ok()

@@ -88,7 +88,7 @@ pub struct Train {
     #[arg(long, default_value = "auto")]
     pub device: DeviceName,
     /// Check configuration, data and network, show what would be done, and stop
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub dry_run: bool,
 }
 
@@ -128,6 +128,9 @@ pub struct Eval {
     pub data: Option<PathBuf>,
     #[command(flatten)]
     pub protocol: ProtocolArguments,
+    /// With --pairs: the list that the threshold is chosen on, instead of ten folds
+    #[arg(long, value_name = "FILE", requires = "pairs")]
+    pub train_pairs: Option<PathBuf>,
     /// Write scores and results as JSON
     #[arg(long)]
     pub json: bool,
@@ -151,9 +154,6 @@ pub struct ProtocolArguments {
     /// True accept rate at false accept rates from 1e-6 to 0.1 over all pairs
     #[arg(long)]
     pub tar_at_far: bool,
-    /// With --pairs: the list that the threshold is chosen on, instead of ten folds
-    #[arg(long, value_name = "FILE", requires = "pairs", group = "with_pairs")]
-    pub train_pairs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

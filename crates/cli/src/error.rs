@@ -60,12 +60,14 @@ impl Error {
 
     /// 2 where arguments or configuration are wrong, 1 for everything else.
     pub fn code(&self) -> ExitCode {
-        use ffc_train::Error as Train;
-        match self {
-            Self::Usage(_) | Self::Train(Train::Config { .. } | Train::Setting { .. }) => {
-                ExitCode::from(USAGE)
-            }
-            _ => ExitCode::FAILURE,
+        let usage = match self {
+            Self::Usage(_) => true,
+            Self::Train(error) => error.is_of_configuration(),
+            _ => false,
+        };
+        match usage {
+            true => ExitCode::from(USAGE),
+            false => ExitCode::FAILURE,
         }
     }
 }

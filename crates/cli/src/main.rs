@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod logging;
 mod network;
+mod output;
 mod presets;
 
 use std::process::ExitCode;

@@ -40,7 +40,7 @@ pub const PRESETS: [(&str, &str, &str); 6] = [
 
 /// Reads a configuration: a file, or a preset by its name.
 pub fn load(name: &str, overrides: &[String]) -> Result<Config> {
-    if Path::new(name).exists() {
+    if Path::new(name).is_file() {
         return Ok(Config::load(Path::new(name), overrides)?);
     }
     match PRESETS.iter().find(|(preset, ..)| *preset == name) {

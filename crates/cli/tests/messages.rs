@@ -253,6 +253,28 @@ fn from_training_to_embeddings() {
         "{found}"
     );
 
+    // LFW's View 1: names and numbers, `<name>_0001`.
+    for person in ["ann", "bob"] {
+        fs::create_dir_all(at.join("lfw").join(person)).unwrap();
+        for number in 0..2 {
+            let from = at.join("people").join(person).join(format!("{number}.pgm"));
+            let to = format!("{person}_{:04}.pgm", number + 1);
+            fs::copy(from, at.join("lfw").join(person).join(to)).unwrap();
+        }
+    }
+    fs::write(at.join("pairs.txt"), "1\nann\t1\t2\nann\t1\tbob\t1\n").unwrap();
+    let view_1 = [
+        "eval",
+        weights,
+        "lfw",
+        "--pairs",
+        "pairs.txt",
+        "--train-pairs",
+        "pairs.txt",
+    ];
+    let found = works(at, &view_1);
+    assert!(found.contains("network: accuracy"), "{found}");
+
     works(at, &["export", "run", "--out", "out.safetensors"]);
     let [exported, last] =
         ["out.safetensors", weights].map(|name| fs::read(at.join(name)).unwrap());

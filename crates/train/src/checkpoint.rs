@@ -44,6 +44,20 @@ pub struct State {
     pub elapsed_s: f64,
     /// The best score so far.
     pub best: Option<Best>,
+    /// The set that it is trained on. Identities are numbers: with another set they would be other people.
+    pub data: DataIdentity,
+}
+
+/// What tells a set from another.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataIdentity {
+    /// Identities.
+    pub identities: u64,
+    /// Images.
+    pub images: u64,
+    /// What the source tells of itself.
+    pub source: String,
 }
 
 /// The best score of a run.
@@ -130,7 +144,7 @@ impl Checkpoints {
             let _ = remove(&aside);
             return Err(error);
         }
-        self.prune(state.best.map(|best| best.step))?;
+        self.prune(state.step, state.best.map(|best| best.step))?;
         Ok(target)
     }
 
@@ -176,11 +190,33 @@ impl Checkpoints {
         Ok(steps)
     }
 
-    fn prune(&self, best: Option<u64>) -> Result<()> {
-        let steps = self.steps()?;
+    /// Removes what is no longer kept after step `newest` was saved. Later ones are damaged and were passed over: the run makes
+    /// them anew.
+    fn prune(&self, newest: u64, best: Option<u64>) -> Result<()> {
+        let (steps, later): (Vec<u64>, Vec<u64>) =
+            self.steps()?.into_iter().partition(|&step| step <= newest);
         let old = steps.len().saturating_sub(self.keep);
-        for &step in steps[..old].iter().filter(|&&step| Some(step) != best) {
+        let old = steps[..old].iter().filter(|&&step| Some(step) != best);
+        for &step in old.chain(&later) {
             remove(&self.path_of(step))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what writing left behind that was interrupted. Only for the process that holds the run's folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn clean(&self) -> Result<()> {
+        let failed = || Error::io("read the folder", &self.folder);
+        for entry in fs::read_dir(&self.folder).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(".step-") && name.ends_with(".partial") {
+                remove(&entry.path())?;
+            }
         }
         Ok(())
     }

@@ -108,6 +108,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the configuration is wrong, not the world.
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Config { .. }
+                | Self::Setting { .. }
+                | Self::Core(ffc_core::Error::Setting { .. })
+                | Self::Data(ffc_data::Error::Setting { .. })
+                | Self::Model(ffc_model::Error::Setting { .. })
+        )
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: impl AsRef<Path>,

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use ffc_data::{Channels, Dataset, ImageBatch, ListLoader, LoaderConfig, Normalisation, PairBin};
+use ffc_data::{
+    BuildProgress, Channels, Dataset, ImageBatch, ListLoader, LoaderConfig, Normalisation, PairBin,
+};
 use ffc_eval::{Embed, Embedder, EmbedderConfig, Evaluation, Protocol, RawPixels};
 use ffc_model::Backbone;
 
@@ -23,11 +25,19 @@ pub(crate) struct Evaluator {
 
 impl Evaluator {
     /// Opens the sets of all evaluations and checks that the protocols fit them.
-    pub(crate) fn all(config: &Config) -> Result<Vec<Self>> {
+    pub(crate) fn all(
+        config: &Config,
+        building: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Vec<Self>> {
         let open = |evaluation: &EvaluationConfig| {
+            let dataset = match &evaluation.protocol {
+                // It brings its own pictures.
+                Protocol::Bin { path } => Arc::new(Dataset::pairs(PairBin::open(path)?)?),
+                _ => evaluation.data.open(building)?,
+            };
             let evaluator = Self {
                 config: evaluation.clone(),
-                dataset: evaluation.data.open(&mut |_| {})?,
+                dataset,
                 normalisation: config.normalisation(),
                 embedder: EmbedderConfig {
                     batch: 64,
@@ -41,6 +51,10 @@ impl Evaluator {
             Ok(evaluator)
         };
         config.evaluations.iter().map(open).collect()
+    }
+
+    pub(crate) fn dataset(&self) -> &Dataset {
+        &self.dataset
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -119,23 +133,18 @@ impl Evaluator {
     }
 
     fn pictures(&self, images: Vec<u64>) -> Result<Vec<Picture>> {
-        let dataset = match &self.config.protocol {
-            // It brings its own pictures.
-            Protocol::Bin { path } => Arc::new(Dataset::pairs(PairBin::open(path)?)?),
-            _ => self.dataset.clone(),
-        };
         let config = LoaderConfig {
             batch: 16,
             channels: Channels::Rgb,
             ..Default::default()
         };
         let mut pictures = Vec::new();
-        for batch in ListLoader::new(dataset.clone(), images, &config)? {
+        for batch in ListLoader::new(self.dataset.clone(), images, &config)? {
             let batch = batch?;
             let [_, height, width, channels] = batch.shape();
             let pixels = batch.pixels().chunks_exact(height * width * channels);
             for (pixels, &image) in pixels.zip(batch.images()) {
-                let name = dataset.origin(image);
+                let name = self.dataset.origin(image);
                 pictures.push(Picture {
                     png: png(pixels, height, width).map_err(|error| Error::format(&name, error))?,
                     name,

@@ -26,10 +26,10 @@ mod run_log;
 mod trainer;
 mod training;
 
-pub use checkpoint::{Best, Checkpoint, Checkpoints, PassedOver, State};
+pub use checkpoint::{Best, Checkpoint, Checkpoints, DataIdentity, PassedOver, State};
 pub use config::Config;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;
 pub use run_folder::{Environment, RunFolder};
 pub use trainer::{StepNumbers, StepOutput, Trainer};
-pub use training::{Outcome, Training};
+pub use training::{Outcome, Plan, Training};

@@ -27,7 +27,7 @@ impl Meter {
         }
     }
 
-    /// Leaves out what went on until now: an evaluation is no training.
+    /// Starts anew, also to leave out what went on until now: an evaluation is no training.
     pub(crate) fn restart(&mut self) {
         *self = Self::new();
     }
@@ -49,16 +49,16 @@ impl Meter {
         self.evictions += output.stats.evictions as u64;
     }
 
-    /// What was counted, and starts anew.
+    /// What was counted.
     pub(crate) fn metrics(
-        &mut self,
+        &self,
         numbers: &StepNumbers,
         output: &StepOutput,
         epoch: f64,
         elapsed_s: f64,
     ) -> StepMetrics {
         let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
-        let metrics = StepMetrics {
+        StepMetrics {
             step: output.step,
             epoch,
             loss: f64::from(numbers.loss),
@@ -71,8 +71,6 @@ impl Meter {
             images_per_s: self.images as f64 / seconds,
             data_wait_share: self.waited.as_secs_f64() / seconds,
             elapsed_s,
-        };
-        self.restart();
-        metrics
+        }
     }
 }

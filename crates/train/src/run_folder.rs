@@ -15,6 +15,8 @@ pub type Environment = BTreeMap<String, String>;
 pub struct RunFolder {
     path: PathBuf,
     config: Config,
+    /// Whether `config` differs from what lies in the folder.
+    changed: bool,
     /// Locked while this lives.
     _lock: File,
 }
@@ -37,26 +39,26 @@ impl RunFolder {
                 problem: "a run lies there; resume it or name another folder".into(),
             });
         }
-        let folder = Self {
+        let file = path.join(file_name::ENVIRONMENT);
+        let json = serde_json::to_vec_pretty(environment);
+        write(&file, &json.map_err(|error| Error::format(&file, error))?)?;
+        // Last: what has a configuration is a run.
+        write(&path.join(file_name::CONFIG), config.to_toml()?.as_bytes())?;
+        Ok(Self {
             path: path.to_owned(),
             config,
+            changed: false,
             _lock: lock,
-        };
-        folder.write_environment(environment)?;
-        // Last: what has a configuration is a run.
-        write(
-            &path.join(file_name::CONFIG),
-            folder.config.to_toml()?.as_bytes(),
-        )?;
-        Ok(folder)
+        })
     }
 
-    /// Opens the folder of a run to resume it, with its configuration and overrides.
+    /// Opens the folder of a run to resume it, with its configuration and overrides, which are written into it when they have shown to
+    /// fit the run's checkpoint.
     ///
     /// # Errors
     ///
     /// [`Error::RunFolder`] where there is no run or another process holds it; [`Error::Config`]; [`Error::Io`].
-    pub fn resume(path: &Path, overrides: &[String], environment: &Environment) -> Result<Self> {
+    pub fn resume(path: &Path, overrides: &[String]) -> Result<Self> {
         let config = path.join(file_name::CONFIG);
         if !config.exists() {
             return Err(Error::RunFolder {
@@ -65,16 +67,21 @@ impl RunFolder {
             });
         }
         let lock = lock(path)?;
-        let folder = Self {
+        Ok(Self {
             path: path.to_owned(),
             config: Config::load(&config, overrides)?,
+            changed: !overrides.is_empty(),
             _lock: lock,
-        };
-        if !overrides.is_empty() {
-            write(&config, folder.config.to_toml()?.as_bytes())?;
+        })
+    }
+
+    /// Writes overrides down.
+    pub(crate) fn keep_overrides(&self) -> Result<()> {
+        if !self.changed {
+            return Ok(());
         }
-        folder.write_environment(environment)?;
-        Ok(folder)
+        let text = self.config.to_toml()?;
+        write(&self.path.join(file_name::CONFIG), text.as_bytes())
     }
 
     /// The folder.
@@ -94,13 +101,6 @@ impl RunFolder {
     /// [`Error::Io`].
     pub fn checkpoints(&self) -> Result<Checkpoints> {
         Checkpoints::new(&self.path.join(CHECKPOINTS), self.config.checkpoint.keep)
-    }
-
-    fn write_environment(&self, environment: &Environment) -> Result<()> {
-        let path = self.path.join(file_name::ENVIRONMENT);
-        let json =
-            serde_json::to_vec_pretty(environment).map_err(|error| Error::format(&path, error))?;
-        write(&path, &json)
     }
 }
 

@@ -5,6 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{DualEmbeddings, FfcHead, Half, Head, HeadStats, MovingAverage};
 use ffc_data::{DualBatch, ImageBatch, Normalisation};
 use ffc_model::{Backbone, NormMode};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::{Config, Schedule};
 use crate::gradient::{clip, global_norm};
@@ -25,6 +26,7 @@ pub struct Trainer {
     learning_rate: f64,
     clip_norm: Option<f64>,
     normalisation: Normalisation,
+    seed: u64,
     /// With automatic differentiation.
     device: Device,
 }
@@ -152,6 +154,7 @@ impl Trainer {
             learning_rate: config.optimizer.learning_rate(),
             clip_norm: config.training.clip_norm,
             normalisation: config.normalisation(),
+            seed: config.training.seed,
             device: device.clone(),
         })
     }
@@ -197,6 +200,9 @@ impl Trainer {
     ///
     /// Where the batch does not fit the network or the pool.
     pub fn step(&mut self, batch: &DualBatch) -> Result<StepOutput> {
+        // What a network draws, such as stochastic depth, depends on seed and step alone, so that a resumed run draws the same.
+        let seed = xxh3_64_with_seed(&self.step.to_le_bytes(), self.seed);
+        self.device.seed(seed);
         self.average.update(&mut self.gallery, &self.probe)?;
         let x = self.embed(&batch.x)?;
         let y = self.embed(&batch.y)?;

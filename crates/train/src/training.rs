@@ -1,24 +1,29 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use ffc_data::{Dataset, DualLoader, IdentityLoader};
+use ffc_data::{BuildProgress, Dataset, DualLoader, IdentityLoader};
 use ffc_eval::Evaluation;
-use ffc_model::Backbone;
+use ffc_model::{Backbone, Summary};
 
-use crate::checkpoint::{Best, Checkpoints, State};
-use crate::config::{Config, Length};
+use crate::checkpoint::{Best, Checkpoints, DataIdentity, State};
+use crate::config::{Config, Length, Schedule};
 use crate::evaluator::Evaluator;
 use crate::interrupt::Interrupt;
 use crate::meter::Meter;
 use crate::progress::Progress;
-use crate::run::{EvaluationMetrics, Metric, MetricsWriter, Scores, file_name, rounded};
+use crate::run::{
+    EvaluationMetrics, Metric, MetricsWriter, Scores, StepMetrics, file_name, rounded,
+};
 use crate::run_folder::RunFolder;
 use crate::run_log::RunLog;
 use crate::trainer::{StepNumbers, StepOutput, Trainer};
 use crate::{Error, Result};
+
+/// Time between two updates of the progress.
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
 
 /// How a training ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +85,83 @@ impl Lengths {
     }
 }
 
+/// What a configuration names, opened.
+struct Parts {
+    dataset: Arc<Dataset>,
+    evaluators: Vec<Evaluator>,
+    lengths: Lengths,
+    schedule: Schedule,
+}
+
+impl Parts {
+    fn open(config: &Config, building: &mut dyn FnMut(BuildProgress)) -> Result<Self> {
+        config.check()?;
+        let dataset = config.data.open(building)?;
+        let evaluators = Evaluator::all(config, building)?;
+        let images = dataset.index().images();
+        let epoch = images.div_ceil(config.loader.batch as u64);
+        let lengths = Lengths::new(config, epoch)?;
+        let schedule = config.schedule.init(lengths.total, epoch)?;
+        Ok(Self {
+            dataset,
+            evaluators,
+            lengths,
+            schedule,
+        })
+    }
+}
+
+/// What a training would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Identities to train on.
+    pub identities: u64,
+    /// Their images.
+    pub images: u64,
+    /// Steps.
+    pub steps: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Name, identities and images of each evaluation.
+    pub evaluations: Vec<(String, u64, u64)>,
+    /// Size and cost of the network.
+    pub network: Summary,
+}
+
+impl Plan {
+    /// Opens and checks everything that a training needs, its folder aside: data, evaluations, loader, weights, network. Indexes are
+    /// built where there are none, which `building` is told of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Training::open`].
+    pub fn new(
+        config: &Config,
+        device: &Device,
+        building: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Self> {
+        let parts = Parts::open(config, building)?;
+        DualLoader::new(parts.dataset.clone(), config.loader(), 0)?;
+        let trainer = Trainer::new(config, parts.schedule, device)?;
+        let evaluations = parts.evaluators.iter().map(|evaluator| {
+            let index = evaluator.dataset().index();
+            (
+                evaluator.name().to_owned(),
+                index.identities(),
+                index.images(),
+            )
+        });
+        Ok(Self {
+            identities: parts.dataset.index().identities(),
+            images: parts.dataset.index().images(),
+            steps: parts.lengths.total,
+            steps_per_epoch: parts.lengths.epoch,
+            evaluations: evaluations.collect(),
+            network: trainer.probe().summary(),
+        })
+    }
+}
+
 impl<'a> Training<'a> {
     /// Opens the data and begins, or goes on from the newest whole checkpoint of the folder.
     ///
@@ -93,21 +175,30 @@ impl<'a> Training<'a> {
         progress: impl FnOnce(u64, u64) -> Progress,
     ) -> Result<Self> {
         let config = folder.config();
-        let dataset = config.data.open(&mut |_| {})?;
-        let evaluators = Evaluator::all(config)?;
-        let items = dataset.index().images();
-        let epoch = items.div_ceil(config.loader.batch as u64);
-        let lengths = Lengths::new(config, epoch)?;
-        let schedule = config.schedule.init(lengths.total, epoch)?;
+        let parts = Parts::open(config, &mut |_| {})?;
+        let Parts {
+            dataset,
+            evaluators,
+            lengths,
+            schedule,
+        } = parts;
+        let data = DataIdentity {
+            identities: dataset.index().identities(),
+            images: dataset.index().images(),
+            source: dataset.source().fingerprint()?.to_string(),
+        };
 
         let mut log = RunLog::open(folder.path())?;
         let checkpoints = folder.checkpoints()?;
+        checkpoints.clean()?;
         let (trainer, state, resumed) = match checkpoints.newest()? {
-            None => (
-                Trainer::new(config, schedule, device)?,
-                State::default(),
-                false,
-            ),
+            None => {
+                let state = State {
+                    data,
+                    ..State::default()
+                };
+                (Trainer::new(config, schedule, device)?, state, false)
+            }
             Some((checkpoint, passed_over)) => {
                 for passed in passed_over {
                     let text = format!("passed over {}: {}", passed.path.display(), passed.error);
@@ -118,9 +209,19 @@ impl<'a> Training<'a> {
                 tracing::info!("{text}");
                 log.write(&text)?;
                 let state = checkpoint.state().clone();
+                if state.data != data {
+                    return Err(Error::RunFolder {
+                        path: folder.path().to_owned(),
+                        problem: format!(
+                            "it was trained on another set: {} images of {} identities then, {} of {} now, or others",
+                            state.data.images, state.data.identities, data.images, data.identities
+                        ),
+                    });
+                }
                 (checkpoint.restore(config, schedule, device)?, state, true)
             }
         };
+        folder.keep_overrides()?;
         if !resumed {
             // Of a run that ended before its first checkpoint.
             let old = folder.path().join(file_name::METRICS);
@@ -185,6 +286,7 @@ impl<'a> Training<'a> {
         let mut loader = loader.fuse();
         let mut meter = Meter::new();
         let mut pending: Option<StepOutput> = None;
+        let mut shown = Instant::now();
         while self.trainer.finished_steps() < self.lengths.total {
             let batch = meter.wait(|| loader.next()).ok_or_else(|| {
                 Error::Data(ffc_data::Error::Workers("the loader ended too soon".into()))
@@ -196,7 +298,12 @@ impl<'a> Training<'a> {
             );
             // The step before: so that the device always has work.
             if let Some(previous) = pending.replace(output) {
-                previous.read()?;
+                let numbers = previous.read()?;
+                if shown.elapsed() >= SHOWN_EVERY {
+                    shown = Instant::now();
+                    let metrics = self.step_metrics(&meter, &numbers, &previous);
+                    self.progress.update(&metrics);
+                }
             }
 
             let step = self.trainer.finished_steps();
@@ -220,7 +327,14 @@ impl<'a> Training<'a> {
             }
             let mut better = false;
             if due(self.lengths.evaluate) {
-                better = self.evaluate()?;
+                better = match self.evaluate() {
+                    Ok(better) => better,
+                    Err(error) => {
+                        // What was trained is not lost.
+                        self.save()?;
+                        return Err(error);
+                    }
+                };
                 meter.restart();
             }
             if save || better {
@@ -239,9 +353,19 @@ impl<'a> Training<'a> {
         self.before_s + self.began.elapsed().as_secs_f64()
     }
 
-    fn log(&mut self, meter: &mut Meter, numbers: &StepNumbers, output: &StepOutput) -> Result<()> {
+    fn step_metrics(
+        &self,
+        meter: &Meter,
+        numbers: &StepNumbers,
+        output: &StepOutput,
+    ) -> StepMetrics {
         let epoch = output.step as f64 / self.lengths.epoch as f64;
-        let metrics = meter.metrics(numbers, output, epoch, self.elapsed_s());
+        meter.metrics(numbers, output, epoch, self.elapsed_s())
+    }
+
+    fn log(&mut self, meter: &mut Meter, numbers: &StepNumbers, output: &StepOutput) -> Result<()> {
+        let metrics = self.step_metrics(meter, numbers, output);
+        meter.restart();
         self.progress.update(&metrics);
         tracing::debug!(
             step = metrics.step,
@@ -328,6 +452,7 @@ impl<'a> Training<'a> {
                 100.0 * measure.high
             );
             self.progress.message(&text);
+            tracing::debug!("{text}");
             self.log.write(&text)?;
             self.metrics.write(&Metric::Evaluation(EvaluationMetrics {
                 step: self.state.step,

@@ -3,6 +3,8 @@ use std::process::ExitCode;
 
 use crate::arguments;
 use crate::error::{Error, Result};
+use crate::output;
+use crate::output::say;
 use crate::presets::{PRESETS, load};
 
 /// Shows and checks configurations.
@@ -10,7 +12,7 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
     match command {
         arguments::Config::Show { config: None, .. } => {
             for (name, what, _) in PRESETS {
-                println!("{name:10}  {what}");
+                say!("{name:10}  {what}");
             }
         }
         arguments::Config::Show {
@@ -19,14 +21,14 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
             resolved,
         } => {
             if resolved || !set.is_empty() {
-                print!("{}", load(&name, &set)?.to_toml()?);
+                output::write(format_args!("{}", load(&name, &set)?.to_toml()?));
             } else {
-                print!("{}", text(&name)?);
+                output::write(format_args!("{}", text(&name)?));
             }
         }
         arguments::Config::Check { config, set } => {
             load(&config, &set)?;
-            println!("{config} is right");
+            say!("{config} is right");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -36,7 +38,7 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
 fn text(name: &str) -> Result<String> {
     let preset = PRESETS.iter().find(|(preset, ..)| *preset == name);
     match preset {
-        Some((_, _, text)) if !Path::new(name).exists() => Ok((*text).to_owned()),
+        Some((_, _, text)) if !Path::new(name).is_file() => Ok((*text).to_owned()),
         _ => std::fs::read_to_string(name).map_err(Error::io("read", name)),
     }
 }

@@ -10,6 +10,7 @@ use image::RgbImage;
 
 use crate::arguments::Data;
 use crate::error::{Error, Result};
+use crate::output::say;
 
 /// Indexes, inspects and shows pictures.
 pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
@@ -43,7 +44,7 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
                 }
             };
             IndexBuilder::build(&*config.open()?, &path, &build, &mut show)?;
-            println!("{}", path.display());
+            say!("{}", path.display());
         }
         Data::Inspect { data, decode } => inspect(&open(&data)?, decode)?,
         Data::Sheet {
@@ -66,7 +67,7 @@ fn open(data: &Path) -> Result<Dataset> {
 
 fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
     let index = dataset.index();
-    println!(
+    say!(
         "{} images of {} identities",
         index.images(),
         index.identities()
@@ -79,7 +80,7 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
         .collect();
     counts.sort_unstable();
     let quantile = |share: f64| counts[((counts.len() - 1) as f64 * share) as usize];
-    println!(
+    say!(
         "images of an identity: least {}, half have {} or fewer, nine tenths {} or fewer, most {}",
         quantile(0.0),
         quantile(0.5),
@@ -87,23 +88,25 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
         quantile(1.0)
     );
     let single = counts.partition_point(|&count| count < 2);
-    println!("identities with a single image: {single}");
+    say!("identities with a single image: {single}");
     if decode {
         let (mut buffer, mut damaged) = (Vec::new(), 0);
         for image in 0..index.images() {
             if let Err(error) = dataset.check_image(image, &mut buffer) {
-                println!("{error}");
+                say!("{error}");
                 damaged += 1;
             }
         }
-        println!("{damaged} images cannot be decoded");
+        say!("{damaged} images cannot be decoded");
     }
     Ok(())
 }
 
 fn sheet(dataset: Dataset, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {
-    if rows == 0 || columns == 0 || rows * columns > 10_000 {
-        return Err(Error::Usage("a sheet has 1 to 10,000 pictures".into()));
+    let fits = |value: usize, most: usize| (1..=most).contains(&value);
+    if !fits(rows, 100) || !fits(columns, 100) || !fits(size, 512) {
+        let problem = "a sheet has 1 to 100 rows and columns, and pictures of 1 to 512 pixels";
+        return Err(Error::Usage(problem.into()));
     }
     let index = dataset.index();
     let rows = rows.min(index.identities() as usize);
@@ -138,7 +141,7 @@ fn sheet(dataset: Dataset, out: &Path, [rows, columns, size]: [usize; 3]) -> Res
     sheet
         .save_with_format(out, image::ImageFormat::Png)
         .map_err(|error| Error::Failed(format!("cannot write {}: {error}", out.display())))?;
-    println!("{}", out.display());
+    say!("{}", out.display());
     Ok(())
 }
 

@@ -5,16 +5,17 @@ use burn::tensor::{Device, Tensor};
 use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::Result;
+use crate::output::say;
 
 /// Shows what there is and whether it works.
 pub fn run() -> Result<ExitCode> {
     for (name, value) in environment(DeviceName::Cpu) {
         if name != "device" && name != "started" {
-            println!("{name:10} {value}");
+            say!("{name:10} {value}");
         }
     }
     if let Some(memory) = memory() {
-        println!("{:10} {memory}", "memory");
+        say!("{:10} {memory}", "memory");
     }
     let works = works(&Device::flex());
     let result = if works {
@@ -22,9 +23,9 @@ pub fn run() -> Result<ExitCode> {
     } else {
         "gives wrong results"
     };
-    println!("{:10} {result}", "cpu");
+    say!("{:10} {result}", "cpu");
     for name in ["wgpu", "cuda"] {
-        println!("{name:10} not in this build");
+        say!("{name:10} not in this build");
     }
     Ok(match works {
         true => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use crate::arguments::Embed;
 use crate::error::{Error, Result};
 use crate::network::Network;
+use crate::output::say;
 
 /// Writes embeddings of pictures.
 pub fn run(arguments: Embed) -> Result<ExitCode> {
@@ -41,7 +42,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
     let bytes = write(&dataset, &embeddings)?;
     replace(&arguments.out, &bytes)?;
-    println!(
+    say!(
         "{}: {} embeddings of {} dimensions",
         arguments.out.display(),
         embeddings.len(),
@@ -118,8 +119,15 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // As the process's umask has it: temporary files are private otherwise.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use ffc_eval::{EmbedderConfig, Episodes, Evaluation, Protocol, RawPixels};
 use crate::arguments::{Eval, ProtocolArguments};
 use crate::error::{Error, Result};
 use crate::network::Network;
+use crate::output::say;
 
 /// Measures a network, and raw pixels beside it.
 pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
-    let protocol = protocol(&arguments.protocol)?;
+    let protocol = protocol(&arguments.protocol, arguments.train_pairs.as_ref())?;
     let device = arguments.network.device.open()?;
     let network = Network::read(
         &arguments.network.weights,
@@ -28,7 +29,7 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     if arguments.json {
         let json = serde_json::to_string(&evaluation)
             .map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
-        println!("{json}");
+        say!("{json}");
         return Ok(ExitCode::SUCCESS);
     }
     print("network", &evaluation);
@@ -40,7 +41,7 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
 
 fn print(what: &str, evaluation: &Evaluation) {
     for measure in &evaluation.measures {
-        println!(
+        say!(
             "{what}: {} {:.2} % (95 % interval {:.2} to {:.2})",
             measure.name,
             100.0 * measure.value,
@@ -59,7 +60,7 @@ fn dataset(data: Option<&Path>, protocol: &ProtocolArguments) -> Result<Arc<Data
     Ok(Arc::new(dataset))
 }
 
-fn protocol(arguments: &ProtocolArguments) -> Result<Protocol> {
+fn protocol(arguments: &ProtocolArguments, train_pairs: Option<&PathBuf>) -> Result<Protocol> {
     let protocol = match arguments {
         ProtocolArguments {
             random_pairs: Some(pairs),
@@ -69,12 +70,10 @@ fn protocol(arguments: &ProtocolArguments) -> Result<Protocol> {
             seed: 0,
         },
         ProtocolArguments {
-            pairs: Some(path),
-            train_pairs,
-            ..
+            pairs: Some(path), ..
         } => Protocol::PairsFile {
             path: path.clone(),
-            train: train_pairs.clone(),
+            train: train_pairs.cloned(),
         },
         ProtocolArguments {
             bin: Some(path), ..

@@ -6,6 +6,7 @@ use ffc_train::{Checkpoint, Checkpoints};
 
 use crate::arguments::{Export, WhichNetwork};
 use crate::error::{Error, Result};
+use crate::output::say;
 
 /// Writes a checkpoint's network as a SafeTensors file.
 pub fn run(arguments: Export) -> Result<ExitCode> {
@@ -35,6 +36,6 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
         WhichNetwork::Probe => probe,
     };
     network.write_weights(&arguments.out, &config.preprocessing())?;
-    println!("{}", arguments.out.display());
+    say!("{}", arguments.out.display());
     Ok(ExitCode::SUCCESS)
 }

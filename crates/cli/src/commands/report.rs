@@ -2,6 +2,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::error::{Error, Result};
+use crate::output::say;
 
 /// Writes a run's report anew.
 pub fn run(folder: &Path) -> Result<ExitCode> {
@@ -11,6 +12,6 @@ pub fn run(folder: &Path) -> Result<ExitCode> {
             folder.display()
         )));
     }
-    println!("{}", ffc_train::report::write(folder)?.display());
+    say!("{}", ffc_train::report::write(folder)?.display());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,16 +1,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use burn::tensor::Device;
 use ffc_train::progress::Progress;
 use ffc_train::run::EvaluationMetrics;
-use ffc_train::{Interrupt, RunFolder, Training};
+use ffc_train::{Interrupt, Plan, RunFolder, Training};
 
 use super::data::show;
 use crate::arguments::Train;
 use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::{Error, INTERRUPTED, Result};
+use crate::output::say;
 use crate::presets;
 
 /// Drawn identities, the command's answer to no arguments.
@@ -33,13 +33,18 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     let device = arguments.device.open()?;
     let environment = environment(arguments.device);
     let folder = match (&arguments.resume, &arguments.config) {
-        (Some(run), _) => RunFolder::resume(run, &arguments.set, &environment)?,
+        (Some(run), _) => RunFolder::resume(run, &arguments.set)?,
         (None, Some(name)) => {
             let config = presets::load(name, &arguments.set)?;
             // What is missing shows before there is a folder.
-            let plan = plan(&config, &device, progress)?;
+            let mut building = |building| {
+                if progress {
+                    show(building);
+                }
+            };
+            let plan = Plan::new(&config, &device, &mut building)?;
             if arguments.dry_run {
-                println!("{plan}");
+                print(&plan, config.loader.batch);
                 return Ok(ExitCode::SUCCESS);
             }
             let path = match arguments.out {
@@ -75,13 +80,13 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     };
     let outcome = Training::open(&folder, &device, interrupt, progress)?.run()?;
     for line in results(&outcome.results) {
-        println!("{line}");
+        say!("{line}");
     }
-    println!("report: {}", outcome.report.display());
+    say!("report: {}", outcome.report.display());
     if outcome.finished {
         return Ok(ExitCode::SUCCESS);
     }
-    println!(
+    say!(
         "stopped after {} steps; go on with: ffc train --resume {}",
         outcome.steps,
         folder.path().display()
@@ -89,34 +94,18 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     Ok(ExitCode::from(INTERRUPTED))
 }
 
-/// Opens everything and says what will be done.
-fn plan(config: &ffc_train::Config, device: &Device, progress: bool) -> Result<String> {
-    let mut show = |building| {
-        if progress {
-            show(building);
-        }
-    };
-    let data = config.data.open(&mut show)?;
-    let index = data.index();
-    let epoch = index.images().div_ceil(config.loader.batch as u64);
-    let mut plan = format!(
-        "{} images of {} identities\n{} steps of 3 x {} images, {epoch} steps an epoch\n",
-        index.images(),
-        index.identities(),
-        config.training.length.steps(epoch),
-        config.loader.batch
+/// Says what would be done.
+fn print(plan: &Plan, batch: usize) {
+    say!("{} images of {} identities", plan.images, plan.identities);
+    say!(
+        "{} steps of 3 x {batch} images, {} steps an epoch",
+        plan.steps,
+        plan.steps_per_epoch
     );
-    for evaluation in &config.evaluations {
-        let data = evaluation.data.open(&mut show)?;
-        plan += &format!(
-            "evaluation {}: {} images of {} identities\n",
-            evaluation.name,
-            data.index().images(),
-            data.index().identities()
-        );
+    for (name, identities, images) in &plan.evaluations {
+        say!("evaluation {name}: {images} images of {identities} identities");
     }
-    plan += &config.backbone.init(device)?.summary().to_string();
-    Ok(plan)
+    say!("{}", plan.network);
 }
 
 /// `runs/<name>-<number>`, the first that is free.

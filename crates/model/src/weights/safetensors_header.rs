@@ -33,7 +33,7 @@ pub(super) fn metadata(path: &Path) -> Result<Option<HashMap<String, String>>> {
     }
 
     let length = u64::from_le_bytes(length);
-    if length > MAX_HEADER_BYTES || length > file_bytes - LENGTH_BYTES {
+    if length == 0 || length > MAX_HEADER_BYTES || length > file_bytes - LENGTH_BYTES {
         let problem = format!("its header should have {length} bytes, the file has {file_bytes}");
         return Err(Error::weight_file(path, problem));
     }

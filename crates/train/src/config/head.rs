@@ -108,6 +108,40 @@ impl HeadConfig {
                 format!("at least the {rows} rows of a half batch"),
             ));
         }
+        let above_zero = |value: f32| value.is_finite() && value > 0.0;
+        if !above_zero(self.scale) {
+            return Err(Error::setting(
+                "head.scale",
+                self.scale,
+                "finite and above 0",
+            ));
+        }
+        if self.chunk == 0 {
+            return Err(Error::setting("head.chunk", 0, "at least 1"));
+        }
+        if self.hard_negatives == Some(0) {
+            return Err(Error::setting("head.hard_negatives", 0, "at least 1"));
+        }
+        if let UpdateRule::Weighted { alpha } = self.update
+            && !(0.0..=1.0).contains(&alpha)
+        {
+            return Err(Error::setting(
+                "head.update.alpha",
+                alpha,
+                "between 0 and 1",
+            ));
+        }
+        if let MarginConfig::Cosface { margin }
+        | MarginConfig::Arcface { margin }
+        | MarginConfig::Sv { margin } = self.margin
+            && !(margin.is_finite() && margin >= 0.0)
+        {
+            return Err(Error::setting(
+                "head.margin",
+                margin,
+                "finite and not negative",
+            ));
+        }
         if !(0.0..=1.0).contains(&self.prefill) {
             return Err(Error::setting(
                 "head.prefill",

@@ -27,17 +27,18 @@ impl Config {
         toml::from_str::<Self>(text).map_err(|error| wrong(origin, &error))?;
         let mut table: Table = toml::from_str(text).map_err(|error| wrong(origin, &error))?;
         for text in overrides {
-            let origin = format!("--set {text}");
             apply(&mut table, text).map_err(|problem| Error::Config {
-                origin: origin.clone(),
+                origin: format!("--set {text}"),
                 problem,
             })?;
-            let with: std::result::Result<Self, _> = Value::Table(table.clone()).try_into();
-            with.map_err(|error| wrong(&origin, &error))?;
         }
+        let origin = match overrides {
+            [] => origin.to_owned(),
+            overrides => format!("--set {}", overrides.join(" --set ")),
+        };
         let config: Self = Value::Table(table)
             .try_into()
-            .map_err(|error| wrong(origin, &error))?;
+            .map_err(|error| wrong(&origin, &error))?;
         config.check()?;
         Ok(config)
     }
@@ -112,9 +113,7 @@ enum Place<'a> {
 impl<'a> Place<'a> {
     fn enter(self, key: &str) -> std::result::Result<Self, String> {
         let next = match self {
-            Self::Table(table) => table
-                .entry(key)
-                .or_insert_with(|| Value::Table(Table::new())),
+            Self::Table(table) => table.entry(key).or_insert_with(|| default_table(key)),
             Self::List(list) => element(list, key)?,
         };
         match next {
@@ -130,12 +129,28 @@ impl<'a> Place<'a> {
     fn put(self, key: &str, value: Value) -> std::result::Result<(), String> {
         match self {
             Self::Table(table) => {
+                // Another kind has other keys, and a path names a source of its own.
+                match key {
+                    "kind" | "network" if table.get(key) != Some(&value) => table.clear(),
+                    "path" => drop(table.remove("source")),
+                    "source" => drop(table.remove("path")),
+                    _ => {}
+                }
                 table.insert(key.to_owned(), value);
             }
             Self::List(list) => *element(list, key)? = value,
         }
         Ok(())
     }
+}
+
+/// A table of the default configuration: what a file leaves out, so that a single key of it can be set.
+fn default_table(key: &str) -> Value {
+    Table::try_from(Config::default())
+        .ok()
+        .and_then(|mut table| table.remove(key))
+        .filter(Value::is_table)
+        .unwrap_or_else(|| Value::Table(Table::new()))
 }
 
 fn element<'a>(list: &'a mut [Value], key: &str) -> std::result::Result<&'a mut Value, String> {

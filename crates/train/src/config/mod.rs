@@ -25,7 +25,7 @@ pub use schedule::{Decay, Schedule, ScheduleConfig};
 
 use crate::{Error, Result};
 
-/// Everything that decides a run. In a file every key may be left out; `configs/reference.toml` of the repository lists
+/// Everything that decides a run. In a file every table may be left out, and nearly every key; `configs/reference.toml` of the repository lists
 /// all with their defaults, which are the published training's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -204,7 +204,8 @@ impl Default for CheckpointConfig {
 pub struct EvaluationConfig {
     /// Its name in metrics and report.
     pub name: String,
-    /// The pictures, of identities that are not trained on.
+    /// The pictures, of identities that are not trained on. Default: none, for protocols that bring their own.
+    #[serde(default)]
     pub data: DataConfig,
     /// Whether embeddings of a picture and its mirror image are added. Default: false.
     #[serde(default)]
@@ -229,7 +230,15 @@ impl Config {
         }
         self.head.check(self.loader.batch)?;
         self.optimizer.check()?;
-        self.average()?;
+        if !(0.0..=1.0).contains(&self.gallery.momentum) {
+            return Err(Error::setting(
+                "gallery.momentum",
+                self.gallery.momentum,
+                "between 0 and 1",
+            ));
+        }
+        // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
+        self.schedule.init(u64::MAX, 1)?;
         if let Some(norm) = self.training.clip_norm
             && !(norm.is_finite() && norm > 0.0)
         {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ffc_train::Config;
-use ffc_train::config::{Length, OptimizerConfig};
+use ffc_train::config::{Decay, Length, OptimizerConfig};
 
 use super::support::assert_says;
 
@@ -114,6 +114,23 @@ fn overrides() {
         }
     ));
 
+    // Another kind drops the old one's keys; a key of a table that the file leaves out meets its default.
+    let config = parse(&[
+        "optimizer.kind=adamw",
+        "schedule.decay.kind=cosine",
+        "schedule.decay.floor=0.5",
+    ])
+    .unwrap();
+    assert!(matches!(config.optimizer, OptimizerConfig::Adamw { .. }));
+    assert_eq!(config.schedule.decay, Decay::Cosine { floor: 0.5 });
+    let config = parse(&["optimizer.learning_rate=0.05"]).unwrap();
+    assert_eq!(config.optimizer.learning_rate(), 0.05);
+    let config = parse(&["data.source={ format = \"synthetic\" }", "data.path=faces"]).unwrap();
+    assert_eq!(
+        (config.data.source, config.data.path),
+        (None, Some("faces".into()))
+    );
+
     let error = |text: &str| parse(&[text]).unwrap_err().to_string();
     assert_says(
         &error("head.pol=500"),
@@ -136,8 +153,21 @@ fn settings_that_do_not_fit() {
         ("loader.batch = 5", "loader.batch"),
         ("head.pool = 95", "head.pool"),
         ("head.prefill = 1.5", "head.prefill"),
-        ("gallery.momentum = 1.5", "momentum"),
+        ("gallery.momentum = 1.5", "gallery.momentum"),
         ("training.clip_norm = 0.0", "training.clip_norm"),
+        ("head.scale = 0.0", "head.scale"),
+        (
+            "head.margin = { kind = \"cosface\", margin = -1.0 }",
+            "head.margin",
+        ),
+        (
+            "head.update = { weighted = { alpha = 2.0 } }",
+            "head.update.alpha",
+        ),
+        (
+            "schedule.decay = { kind = \"cosine\", floor = 2.0 }",
+            "schedule.decay.floor",
+        ),
         ("checkpoint.keep = 0", "checkpoint.keep"),
         (
             "optimizer = { kind = \"sgd\", momentum = 1.0 }",

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use ffc_train::{Checkpoint, Checkpoints, Config, State, Trainer};
 use tempfile::tempdir;
 
-use super::tiny::{batches, schedule, tiny};
+use super::tiny::{alone, batches, schedule, tiny};
 
 /// Everything that a training holds, as the bytes of its networks and pool, and the losses of further steps, which the
 /// optimizer's state decides.
@@ -32,6 +32,7 @@ fn run(trainer: &mut Trainer, config: &Config, steps: usize) -> Vec<f32> {
 /// N + M steps equal N steps, a checkpoint, a new process and M steps, bit for bit, for every N and both optimizers.
 #[test]
 fn resume_at_every_step() {
+    let _alone = alone();
     let device = Device::flex();
     for optimizer in [
         r#"optimizer = { kind = "sgd", learning_rate = 0.05, decay_norms_and_biases = false }"#,
@@ -72,9 +73,70 @@ fn resume_at_every_step() {
     }
 }
 
+/// What a network draws while it trains depends on seed and step alone.
+#[test]
+fn a_network_with_stochastic_depth_resumes() {
+    let _alone = alone();
+    let device = Device::flex();
+    let mut config = tiny();
+    config.backbone = serde_json::from_str(
+        r#"{ "network": "vit", "embedding": 16, "height_px": 32, "width_px": 32, "patch_px": 8, "width": 32, "depth": 3, "heads": 2,
+            "stochastic_depth": 0.5, "mask_ratio": 0.3 }"#,
+    )
+    .unwrap();
+    let mut whole = Trainer::new(&config, schedule(&config), &device).unwrap();
+    let losses = run(&mut whole, &config, 5);
+    let folder = tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+    assert_eq!(run(&mut trainer, &config, 2), losses[..2]);
+    let state = State {
+        step: 2,
+        ..State::default()
+    };
+    let path = checkpoints.save(&trainer, &state).unwrap();
+    // Something else draws in between.
+    device.seed(99);
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let mut resumed = checkpoint
+        .restore(&config, schedule(&config), &device)
+        .unwrap();
+    assert_eq!(run(&mut resumed, &config, 3), losses[2..]);
+}
+
+/// After a damaged checkpoint was passed over, what is saved next stays and the damaged one goes.
+#[test]
+fn a_checkpoint_before_a_damaged_one_is_kept() {
+    let _alone = alone();
+    let config = tiny();
+    let folder = tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    let save = |step| {
+        let state = State {
+            step,
+            ..State::default()
+        };
+        checkpoints.save(&trainer, &state).unwrap()
+    };
+    let damaged = save(9);
+    fs::remove_file(damaged.join("pool.bpk")).unwrap();
+    let kept = save(7);
+    assert!(!damaged.exists());
+    let (newest, passed_over) = checkpoints.newest().unwrap().unwrap();
+    assert_eq!((newest.path(), passed_over.len()), (&*kept, 0));
+
+    // What an interrupted save left.
+    let rest = folder.path().join(".step-0000000008.partial");
+    fs::create_dir(&rest).unwrap();
+    checkpoints.clean().unwrap();
+    assert!(!rest.exists() && kept.exists());
+}
+
 /// Each file of a checkpoint is needed whole; the newest whole one is taken.
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
+    let _alone = alone();
     let device = Device::flex();
     let config = tiny();
     for name in [
@@ -127,6 +189,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 /// The last ones are kept and the best.
 #[test]
 fn old_checkpoints_are_removed_but_for_the_best() {
+    let _alone = alone();
     let config = tiny();
     let folder = tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
@@ -140,6 +203,7 @@ fn old_checkpoints_are_removed_but_for_the_best() {
             step,
             elapsed_s: 1.0,
             best,
+            ..State::default()
         };
         checkpoints.save(&trainer, &state).unwrap();
     }

@@ -1,8 +1,14 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ffc_data::{Dataset, DualBatch, DualLoader, ImageCounts, SourceConfig, SyntheticConfig};
 use ffc_train::Config;
 use ffc_train::config::Schedule;
+
+/// Held by tests that train: a device has one generator of random numbers for the whole process.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static TRAINING: Mutex<()> = Mutex::new(());
+    TRAINING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A training of a minute network on 40 synthetic identities.
 pub fn tiny() -> Config {

@@ -10,7 +10,7 @@ use ffc_core::{
 use ffc_model::NormMode;
 use ffc_train::{Config, Trainer};
 
-use super::tiny::{batches, schedule, tiny};
+use super::tiny::{alone, batches, schedule, tiny};
 
 fn losses(config: &Config, steps: usize) -> Vec<f32> {
     let mut trainer = Trainer::new(config, schedule(config), &Device::flex()).unwrap();
@@ -23,6 +23,7 @@ fn losses(config: &Config, steps: usize) -> Vec<f32> {
 /// The step written out once more: moving average, both networks on both sides, head, backward, optimizer.
 #[test]
 fn a_step_is_the_algorithms() {
+    let _alone = alone();
     let config = tiny();
     let device = Device::flex().autodiff();
     device.seed(config.training.seed);
@@ -73,6 +74,7 @@ fn a_step_is_the_algorithms() {
 /// Activations that are computed again are the same ones.
 #[test]
 fn gradient_checkpointing_changes_nothing() {
+    let _alone = alone();
     let mut config = tiny();
     let kept = losses(&config, 4);
     config.training.gradient_checkpointing = true;
@@ -83,6 +85,7 @@ fn gradient_checkpointing_changes_nothing() {
 
 #[test]
 fn the_loss_falls() {
+    let _alone = alone();
     let mut config = tiny();
     config.training.length = "60 steps".parse().unwrap();
     let losses = losses(&config, 60);
@@ -94,6 +97,7 @@ fn the_loss_falls() {
 /// Weights to start from are taken by both networks; those of another preprocessing are refused.
 #[test]
 fn given_weights() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("start.safetensors");
     let mut config = tiny();

@@ -9,7 +9,7 @@ use ffc_train::{Config, Environment, Error, Interrupt, Outcome, Result, RunFolde
 use tempfile::tempdir;
 
 use super::support::assert_says;
-use super::tiny::tiny;
+use super::tiny::{alone, tiny};
 
 /// The tiny training with an evaluation, a checkpoint every other step and a log line every step.
 fn config() -> Config {
@@ -62,6 +62,7 @@ fn metrics(folder: &Path) -> Vec<Metric> {
 
 #[test]
 fn a_run_leaves_everything_in_its_folder() {
+    let _alone = alone();
     let folder = tempdir().unwrap();
     let path = folder.path().join("run");
     let run_folder = RunFolder::create(&path, config(), &Environment::new()).unwrap();
@@ -107,13 +108,14 @@ fn a_run_leaves_everything_in_its_folder() {
     drop(run_folder);
     let error = RunFolder::create(&path, config(), &Environment::new()).unwrap_err();
     assert_says(&error.to_string(), &["a run lies there"]);
-    let error = RunFolder::resume(folder.path(), &[], &Environment::new()).unwrap_err();
+    let error = RunFolder::resume(folder.path(), &[]).unwrap_err();
     assert_says(&error.to_string(), &["no run lies there"]);
 }
 
 /// A run that is interrupted after every step ends as one that is not: weights, metrics and scores.
 #[test]
 fn an_interrupted_run_ends_as_another() {
+    let _alone = alone();
     let folder = tempdir().unwrap();
     let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
     let run_folder = RunFolder::create(&whole, config(), &Environment::new()).unwrap();
@@ -121,7 +123,7 @@ fn an_interrupted_run_ends_as_another() {
 
     drop(RunFolder::create(&parts, config(), &Environment::new()).unwrap());
     for step in 1..=8 {
-        let run_folder = RunFolder::resume(&parts, &[], &Environment::new()).unwrap();
+        let run_folder = RunFolder::resume(&parts, &[]).unwrap();
         let interrupt = Interrupt::default();
         assert!(!interrupt.request());
         let outcome = run(&run_folder, interrupt).unwrap();
@@ -140,9 +142,39 @@ fn an_interrupted_run_ends_as_another() {
     assert_eq!(metrics(&whole), metrics(&parts));
 }
 
+/// Overrides of a resumed run are written down when they fit, and not before; another set is refused.
+#[test]
+fn overrides_that_do_not_fit_change_nothing() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let run_folder = RunFolder::create(path, config(), &Environment::new()).unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    run(&run_folder, interrupt).unwrap();
+    drop(run_folder);
+    let before = fs::read(path.join("config.toml")).unwrap();
+
+    for (text, parts) in [
+        ("head.pool=20", ["pool.bpk", "capacity"]),
+        ("data.source.identities=41", ["another set", "identities"]),
+    ] {
+        let run_folder = RunFolder::resume(path, &[text.to_owned()]).unwrap();
+        let error = run(&run_folder, Interrupt::default()).unwrap_err();
+        assert_says(&error.to_string(), &parts);
+        assert_eq!(fs::read(path.join("config.toml")).unwrap(), before);
+    }
+    let length = "training.length=2 steps".to_owned();
+    let run_folder = RunFolder::resume(path, &[length]).unwrap();
+    assert!(run(&run_folder, Interrupt::default()).unwrap().finished);
+    let changed = Config::load(&path.join("config.toml"), &[]).unwrap();
+    assert_eq!(changed.training.length.to_string(), "2 steps");
+}
+
 /// The gallery's embeddings of the first identities of the id order are in the pool before the first step.
 #[test]
 fn prefill() {
+    let _alone = alone();
     let folder = tempdir().unwrap();
     let mut config = config();
     config.head.prefill = 0.2;
@@ -158,6 +190,7 @@ fn prefill() {
 /// Training stops with a message; the checkpoints from before stay.
 #[test]
 fn a_loss_that_is_no_number_ends_the_run() {
+    let _alone = alone();
     let folder = tempdir().unwrap();
     let mut config = config();
     config.optimizer = Config::parse(
