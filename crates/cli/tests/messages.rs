@@ -219,7 +219,7 @@ fn from_training_to_embeddings() {
     assert_eq!(lines.len(), 13);
     assert_eq!(lines[1].split(',').count(), 2 + 16);
     assert!(
-        lines[1].contains("ann") && lines[12].contains("bob"),
+        lines[1].contains("ann/0.pgm") && lines[12].contains("bob/5.pgm"),
         "{table}"
     );
 

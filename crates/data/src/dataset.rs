@@ -193,6 +193,23 @@ impl Dataset {
         self.source.file_name(&self.image(image))
     }
 
+    /// A name to show for an image: `<identity>/<file>` where the source keeps files' names, else its [`origin`](Self::origin).
+    ///
+    /// # Errors
+    /// If a name cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such image.
+    pub fn display_name(&self, image: u64) -> Result<String> {
+        Ok(match self.file_name(image)? {
+            Some(file) => format!(
+                "{}/{file}",
+                self.index.name_of(self.index.identity_of(image))?
+            ),
+            None => self.origin(image),
+        })
+    }
+
     /// The file and record of an image, for messages.
     ///
     /// # Panics

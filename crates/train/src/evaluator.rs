@@ -144,7 +144,7 @@ impl Evaluator {
             let [_, height, width, channels] = batch.shape();
             let pixels = batch.pixels().chunks_exact(height * width * channels);
             for (pixels, &image) in pixels.zip(batch.images()) {
-                let name = self.dataset.origin(image);
+                let name = self.dataset.display_name(image)?;
                 pictures.push(Picture {
                     png: png(pixels, height, width).map_err(|error| Error::format(&name, error))?,
                     name,

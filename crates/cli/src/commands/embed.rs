@@ -75,13 +75,14 @@ fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8
         ),
         ("identities", view(Dtype::I64, vec![rows], &identities)?),
     ];
-    let names: Vec<String> = images.map(|image| dataset.origin(image)).collect();
+    let names: std::result::Result<Vec<String>, _> =
+        images.map(|image| dataset.display_name(image)).collect();
     let people: std::result::Result<Vec<String>, _> = (0..index.identities())
         .map(|identity| index.name_of(identity))
         .collect();
     let json = |names: &[String]| serde_json::to_string(names).map_err(|error| failed(&error));
     let metadata = HashMap::from([
-        ("images".to_owned(), json(&names)?),
+        ("images".to_owned(), json(&names?)?),
         ("identities".to_owned(), json(&people?)?),
     ]);
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))
@@ -98,7 +99,7 @@ fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
         let identity = dataset
             .index()
             .name_of(dataset.index().identity_of(image))?;
-        for (at, field) in [dataset.origin(image), identity].iter().enumerate() {
+        for (at, field) in [dataset.display_name(image)?, identity].iter().enumerate() {
             if at > 0 {
                 text.push(',');
             }
