@@ -127,6 +127,7 @@ fn wrong_arguments() {
         &["key=value"],
     );
     fails(at, &["config", "check", "nothing"], 2, &["neither"]);
+    fails(at, &["config", "show", "nothing"], 2, &["neither"]);
     fails(at, &["report", "nothing"], 2, &["is no run"]);
     // Nothing was begun.
     assert!(fs::read_dir(at).unwrap().next().is_none());

@@ -39,6 +39,10 @@ fn text(name: &str) -> Result<String> {
     let preset = PRESETS.iter().find(|(preset, ..)| *preset == name);
     match preset {
         Some((_, _, text)) if !Path::new(name).is_file() => Ok((*text).to_owned()),
-        _ => std::fs::read_to_string(name).map_err(Error::io("read", name)),
+        _ if Path::new(name).is_file() => {
+            std::fs::read_to_string(name).map_err(Error::io("read", name))
+        }
+        // Neither: what is wrong, and what there is.
+        _ => load(name, &[])?.to_toml().map_err(Error::from),
     }
 }
