@@ -10,8 +10,8 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ffc_benches::picture_files::Pictures;
 use ffc_benches::table::median_seconds;
 use ffc_data::{
-    Dataset, ImageCounts, InstanceBatch, InstanceLoader, LoaderConfig, Normalisation,
-    SyntheticConfig,
+    AugmentConfig, Dataset, ImageCounts, InstanceBatch, InstanceLoader, LoaderConfig,
+    Normalisation, SyntheticConfig,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -57,14 +57,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (format, path) in &formats {
         let dataset = Arc::new(Dataset::from_path(path)?);
         for workers in [1, 2] {
-            bench(&mut group, format, dataset.clone(), workers, &drop)?;
+            // The decoder's work and no other.
+            let config = config(workers, false);
+            bench(&mut group, format, dataset.clone(), config, &drop)?;
         }
+        let name = format!("{format}, flipped");
+        bench(&mut group, &name, dataset, config(1, true), &drop)?;
     }
-    // Normalised too, on the CPU as the device, which shares the cores with the workers.
+    // Flipped and normalised too, on the CPU as the device, which shares the cores with the workers.
     let dataset = Arc::new(Dataset::from_path(&formats[0].1)?);
-    bench(&mut group, "folder, normalised", dataset, 2, &|batch| {
-        batch.images.to_device(&Device::flex(), &Normalisation::FFC);
-    })?;
+    bench(
+        &mut group,
+        "folder, normalised",
+        dataset,
+        config(2, true),
+        &|batch| {
+            batch.images.to_device(&Device::flex(), &Normalisation::FFC);
+        },
+    )?;
     let synthetic = SyntheticConfig {
         identities: 400,
         images: ImageCounts::Equal { images: 10 },
@@ -72,7 +82,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let synthetic = Arc::new(Dataset::synthetic(synthetic)?);
     for workers in [1, 2] {
-        bench(&mut group, "synthetic", synthetic.clone(), workers, &drop)?;
+        let config = config(workers, false);
+        bench(&mut group, "synthetic", synthetic.clone(), config, &drop)?;
     }
     group.finish();
 
@@ -81,46 +92,57 @@ fn main() -> Result<(), Box<dyn Error>> {
         encoded.len(),
         bytes as f64 / encoded.len() as f64 / 1e3
     );
-    println!("| | images/s, 1 worker | of the decoder | images/s, 2 workers | 2 over 1 |");
-    println!("|---|---|---|---|---|");
+    println!(
+        "| | images/s, 1 worker | of the decoder | images/s, 2 workers | 2 over 1 | flipped, 1 worker |"
+    );
+    println!("|---|---|---|---|---|---|");
     let rate = |name: &str, workers: &str| {
         median_seconds("loader", name, workers).map(|s| BATCH as f64 / s)
     };
     let Some(decoder) = rate("decoder", "1") else {
         return Ok(());
     };
-    println!("| decoder alone | {decoder:.0} | 100 % | | |");
+    println!("| decoder alone | {decoder:.0} | 100 % | | | |");
     for name in ["folder", "zip", "record_io", "lmdb", "synthetic"] {
         let (Some(one), Some(two)) = (rate(name, "1"), rate(name, "2")) else {
             continue;
         };
         println!(
-            "| {name} | {one:.0} | {:.0} % | {two:.0} | {:.2} |",
+            "| {name} | {one:.0} | {:.0} % | {two:.0} | {:.2} | {} |",
             100.0 * one / decoder,
-            two / one
+            two / one,
+            rate(&format!("{name}, flipped"), "1")
+                .map_or(String::new(), |rate| format!("{rate:.0}"))
         );
     }
     if let Some(normalised) = rate("folder, normalised", "2") {
-        println!("| folder, normalised | | | {normalised:.0} | |");
+        println!("| folder, flipped and normalised | | | {normalised:.0} | | |");
     }
     Ok(())
 }
 
-/// Time of a batch, decoded and flipped, with the queue full at the start.
+fn config(workers: usize, flip: bool) -> LoaderConfig {
+    LoaderConfig {
+        batch: BATCH,
+        workers,
+        augment: AugmentConfig {
+            flip,
+            ..Default::default()
+        },
+        ..Default::default()
+    }
+}
+
+/// Time of a batch with the queue full at the start.
 fn bench(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     name: &str,
     dataset: Arc<Dataset>,
-    workers: usize,
+    config: LoaderConfig,
     take: &dyn Fn(InstanceBatch),
 ) -> Result<(), Box<dyn Error>> {
-    let config = LoaderConfig {
-        batch: BATCH,
-        workers,
-        ..Default::default()
-    };
     let mut failed = None;
-    group.bench_function(BenchmarkId::new(name, workers), |bencher| {
+    group.bench_function(BenchmarkId::new(name, config.workers), |bencher| {
         bencher.iter_custom(
             |batches| match time(dataset.clone(), config.clone(), batches, take) {
                 Ok(time) => time,

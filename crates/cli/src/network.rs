@@ -1,11 +1,10 @@
-use std::path::{Path, PathBuf};
-
 use burn::tensor::Device;
 use ffc_data::Normalisation;
 use ffc_eval::{Embedder, EmbedderConfig};
 use ffc_model::weights::Description;
 use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
 
+use crate::arguments::NetworkArguments;
 use crate::error::{Error, Result};
 
 /// A network with its weights and what is done to its pictures.
@@ -13,16 +12,18 @@ pub struct Network {
     pub backbone: Backbone,
     pub preprocessing: Preprocessing,
     device: Device,
+    run: EmbedderConfig,
 }
 
 impl Network {
-    /// Reads a weight file. `config` is for files that do not tell their network.
+    /// Reads the weight file that the arguments name, on their device. A configuration is for files that do not tell their network.
     ///
     /// # Errors
     /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
-    pub fn read(weights: &Path, config: Option<&PathBuf>, device: &Device) -> Result<Self> {
+    pub fn read(arguments: &NetworkArguments) -> Result<Self> {
+        let (weights, device) = (&arguments.weights, arguments.device.open()?);
         let told = Description::read(weights)?;
-        let config = match config {
+        let config = match &arguments.config {
             Some(path) => Some(ffc_train::Config::load(path, &[])?),
             None => None,
         };
@@ -37,7 +38,7 @@ impl Network {
             }
         };
         let expected = config.as_ref().map(ffc_train::Config::preprocessing);
-        let mut backbone = network.init(device)?;
+        let mut backbone = network.init(&device)?;
         let preprocessing = backbone.read_weights(weights, expected.as_ref())?;
         let preprocessing = preprocessing.or(expected).ok_or_else(|| {
             Error::Usage(format!(
@@ -48,7 +49,12 @@ impl Network {
         Ok(Self {
             backbone,
             preprocessing,
-            device: device.clone(),
+            device,
+            run: EmbedderConfig {
+                batch: arguments.batch,
+                workers: arguments.workers,
+                flip: arguments.flip,
+            },
         })
     }
 
@@ -56,7 +62,7 @@ impl Network {
     ///
     /// # Errors
     /// Where the network takes neither colour nor grey pictures.
-    pub fn embedder(&self, config: EmbedderConfig) -> Result<Embedder<'_>> {
+    pub fn embedder(&self) -> Result<Embedder<'_>> {
         let normalisation = Normalisation {
             bgr: self.preprocessing.colour == ColourOrder::Bgr,
             mean: self.preprocessing.mean,
@@ -66,7 +72,7 @@ impl Network {
             &self.backbone,
             &self.device,
             normalisation,
-            config,
+            self.run.clone(),
         )?)
     }
 }

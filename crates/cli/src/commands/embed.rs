@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ffc_data::Dataset;
-use ffc_eval::{EmbedderConfig, Embeddings};
+use ffc_eval::Embeddings;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::arguments::Embed;
@@ -26,17 +26,8 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
             )));
         }
     };
-    let device = arguments.network.device.open()?;
-    let network = Network::read(
-        &arguments.network.weights,
-        arguments.network.config.as_ref(),
-        &device,
-    )?;
-    let mut embedder = network.embedder(EmbedderConfig {
-        batch: arguments.network.batch,
-        workers: arguments.network.workers,
-        flip: arguments.network.flip,
-    })?;
+    let network = Network::read(&arguments.network)?;
+    let mut embedder = network.embedder()?;
     let dataset = Arc::new(Dataset::from_path(&arguments.data)?);
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ffc_data::{Dataset, PairBin};
-use ffc_eval::{EmbedderConfig, Episodes, Evaluation, Protocol, RawPixels};
+use ffc_eval::{Episodes, Evaluation, Protocol, RawPixels};
 
 use crate::arguments::{Eval, ProtocolArguments};
 use crate::error::{Error, Result};
@@ -13,17 +13,8 @@ use crate::output::say;
 /// Measures a network, and raw pixels beside it.
 pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     let protocol = protocol(&arguments.protocol, arguments.train_pairs.as_ref())?;
-    let device = arguments.network.device.open()?;
-    let network = Network::read(
-        &arguments.network.weights,
-        arguments.network.config.as_ref(),
-        &device,
-    )?;
-    let mut embedder = network.embedder(EmbedderConfig {
-        batch: arguments.network.batch,
-        workers: arguments.network.workers,
-        flip: arguments.network.flip,
-    })?;
+    let network = Network::read(&arguments.network)?;
+    let mut embedder = network.embedder()?;
     let data = dataset(arguments.data.as_deref(), &arguments.protocol)?;
     let evaluation = protocol.run(&data, &mut embedder)?;
     if arguments.json {

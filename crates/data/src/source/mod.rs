@@ -143,6 +143,17 @@ impl<'a> ImageRef<'a> {
     }
 }
 
+/// [`Source::scan`] of a source whose images are told by their numbers alone: so many of each identity.
+fn scan_counts(counts: impl Iterator<Item = u64>, builder: &mut IndexBuilder<'_>) -> Result<()> {
+    let nowhere = Location::new(0, 0, 0)?;
+    for (identity, count) in counts.enumerate() {
+        for _ in 0..count {
+            builder.image(identity as u64, nowhere)?;
+        }
+    }
+    Ok(())
+}
+
 /// A part of a record, which must lie inside it.
 fn slice(bytes: &[u8], range: Range<usize>) -> Option<&[u8]> {
     bytes.get(range)

@@ -1,10 +1,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Content, Fingerprint, FingerprintWriter, ImageRef, Source};
+use super::{Content, Fingerprint, FingerprintWriter, ImageRef, Source, scan_counts};
 use crate::dataset::Dataset;
 use crate::decode::{Decoded, Size, decode};
-use crate::index::{IndexBuilder, Location};
+use crate::index::IndexBuilder;
 use crate::loader::Channels;
 use crate::{Error, Result};
 
@@ -57,13 +57,7 @@ impl Source for Rotated {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
-        let nowhere = Location::new(0, 0, 0)?;
-        for (identity, count) in self.counts().enumerate() {
-            for _ in 0..count {
-                builder.image(identity as u64, nowhere)?;
-            }
-        }
-        Ok(())
+        scan_counts(self.counts(), builder)
     }
 
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {

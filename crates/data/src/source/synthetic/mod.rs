@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::counts::ImageCounts;
 use super::fingerprint::FingerprintWriter;
-use super::{Content, Fingerprint, ImageRef, Source};
-use crate::index::{IndexBuilder, Location};
+use super::{Content, Fingerprint, ImageRef, Source, scan_counts};
+use crate::index::IndexBuilder;
 use crate::{Error, Result};
 
 /// Settings of [`Synthetic`].
@@ -109,13 +109,7 @@ impl Source for Synthetic {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
-        let nowhere = Location::new(0, 0, 0)?;
-        for (identity, count) in self.counts().enumerate() {
-            for _ in 0..count {
-                builder.image(identity as u64, nowhere)?;
-            }
-        }
-        Ok(())
+        scan_counts(self.counts(), builder)
     }
 
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
