@@ -428,14 +428,10 @@ fn ctrl_c() {
         assert!(begin.elapsed().as_secs() < 60, "it does not begin");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let id = process.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    // Built into every shell.
+    let kill = format!("kill -INT {}", process.id());
+    let asked = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert!(asked.success());
     let output = process.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
