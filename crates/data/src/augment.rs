@@ -289,9 +289,20 @@ impl Augmenter {
 }
 
 fn flip(pixels: &mut [u8], size: Size, channels: Channels) {
+    // From a copy: pixels of three bytes are slow to swap.
+    let mut from = Vec::new();
     for row in pixels.chunks_exact_mut(size.width * channels.count()) {
         match channels {
-            Channels::Rgb => row.as_chunks_mut::<3>().0.reverse(),
+            Channels::Rgb => {
+                from.clear();
+                from.extend_from_slice(row);
+                let from = from.as_chunks::<3>().0.iter().rev();
+                row.as_chunks_mut()
+                    .0
+                    .iter_mut()
+                    .zip(from)
+                    .for_each(|(to, from)| *to = *from);
+            }
             Channels::Grey => row.reverse(),
         }
     }

@@ -1,4 +1,7 @@
+use std::mem::MaybeUninit;
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use crate::loader::ImageBatch;
@@ -54,7 +57,9 @@ impl ImageBatch {
             bgr,
         };
         if !as_bytes {
-            let floats = layout.planes(self.pixels(), |value| (f32::from(value) - mean) / scale);
+            // By value: behind references the constants would be loaded anew for every value.
+            let normalise = move |value| (f32::from(value) - mean) / scale;
+            let floats = layout.planes(self.pixels(), normalise);
             return Tensor::from_data(TensorData::new(floats, shape), device);
         }
         let bytes = TensorData::new(layout.planes(self.pixels(), |value| value), shape);
@@ -85,19 +90,60 @@ struct Layout {
 impl Layout {
     /// Each picture's channels one after the other instead of pixel by pixel, every value converted.
     fn planes<T>(&self, pixels: &[u8], convert: impl Fn(u8) -> T) -> Vec<T> {
-        if self.channels == 1 {
-            return pixels.iter().copied().map(convert).collect();
-        }
-        let order = if self.bgr { [2, 1, 0] } else { [0, 1, 2] };
-        // Appended, not written over zeros: a batch of floats is large enough for that to show.
-        let mut planes = Vec::with_capacity(pixels.len());
-        for picture in pixels.chunks_exact(3 * self.picture) {
-            for channel in order {
-                let pixels = picture.as_chunks::<3>().0.iter();
-                planes.extend(pixels.map(|pixel| convert(pixel[channel])));
-            }
+        let length = pixels.len();
+        // Not written over zeros: a batch of floats is large enough for that to show.
+        let mut planes = Vec::with_capacity(length);
+        let places = &mut planes.spare_capacity_mut()[..length];
+        // A closure that is not inlined would be compiled for the oldest processors only.
+        Arch::new().dispatch(
+            #[inline(always)]
+            || self.fill(pixels, places, convert),
+        );
+        // SAFETY: `fill` has written each of the places.
+        #[allow(unsafe_code)]
+        unsafe {
+            planes.set_len(length);
         }
         planes
+    }
+
+    /// Writes every place.
+    #[inline(always)]
+    fn fill<T>(&self, pixels: &[u8], places: &mut [MaybeUninit<T>], convert: impl Fn(u8) -> T) {
+        assert_eq!(pixels.len(), places.len());
+        if self.channels == 1 {
+            for (place, &value) in places.iter_mut().zip(pixels) {
+                place.write(convert(value));
+            }
+            return;
+        }
+        assert!(self.channels == 3 && pixels.len().is_multiple_of(3 * self.picture));
+        let pictures = pixels.chunks_exact(3 * self.picture);
+        for (picture, planes) in pictures.zip(places.chunks_exact_mut(3 * self.picture)) {
+            let (first, others) = planes.split_at_mut(self.picture);
+            let (green, last) = others.split_at_mut(self.picture);
+            let (red, blue) = if self.bgr {
+                (last, first)
+            } else {
+                (first, last)
+            };
+            let pixels = picture.as_chunks().0;
+            plane::<T, 0>(pixels, red, &convert);
+            plane::<T, 1>(pixels, green, &convert);
+            plane::<T, 2>(pixels, blue, &convert);
+        }
+    }
+}
+
+/// Writes one colour, known when compiled and one plane at a time: else the compiler finds no SIMD for it.
+#[inline(always)]
+fn plane<T, const COLOUR: usize>(
+    pixels: &[[u8; 3]],
+    plane: &mut [MaybeUninit<T>],
+    convert: impl Fn(u8) -> T,
+) {
+    for (place, pixel) in plane.iter_mut().zip(pixels) {
+        place.write(convert(pixel[COLOUR]));
     }
 }
 
