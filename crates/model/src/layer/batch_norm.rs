@@ -3,7 +3,7 @@ use burn::nn::Initializer;
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
 
-use super::NormMode;
+use super::{NormMode, cast};
 
 /// Configuration of a [`BatchNorm`].
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +79,14 @@ impl BatchNorm {
     /// If the input has other channels than the layer, or, where statistics come from the batch, has only one value a
     /// channel.
     pub fn forward<const D: usize>(&self, input: Tensor<D>, mode: NormMode) -> Tensor<D> {
+        let dtype = input.dtype();
+        cast(
+            self.normalise(cast(input, self.beta.val().dtype()), mode),
+            dtype,
+        )
+    }
+
+    fn normalise<const D: usize>(&self, input: Tensor<D>, mode: NormMode) -> Tensor<D> {
         let beta = self.beta.val();
         let [channels] = beta.dims();
         assert!(

@@ -4,6 +4,8 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
+use super::cast;
+
 /// Configuration of a [`Conv2d`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conv2dConfig {
@@ -94,7 +96,8 @@ impl Conv2d {
     ///
     /// If the input has other channels than the layer or is smaller than the kernel.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        let weight = cast(self.weight.val(), input.dtype());
+        let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
         #[cfg(feature = "flex")]
         if let Some(window) = super::flex::Window::of(self, &input) {
             let output = super::flex::convolution(input, weight, window);

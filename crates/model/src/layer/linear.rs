@@ -3,6 +3,8 @@ use burn::nn::Initializer;
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
+use super::cast;
+
 /// Configuration of a [`Linear`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearConfig {
@@ -60,6 +62,8 @@ impl Linear {
     ///
     /// If the input has other features than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        linear(input, self.weight.val(), self.bias.as_ref().map(Param::val))
+        let weight = cast(self.weight.val(), input.dtype());
+        let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
+        linear(input, weight, bias)
     }
 }

@@ -3,6 +3,9 @@
 //! They compute what burn's and PyTorch's layers of the same names compute, and run on every backend. With the
 //! feature `flex`, `f32` tensors on burn's Flex backend (the CPU) go through kernels with backward passes of their
 //! own, several times faster than the general ones; everything else goes through burn's operations.
+//! A layer computes in the precision of its input, so a network fed with `bf16` pictures computes in `bf16`; its parameters stay
+//! as they are, and norms compute in their precision.
+//!
 //! `docs/model-speed.md` in the repository has the numbers.
 
 mod batch_norm;
@@ -11,10 +14,12 @@ mod conv2d;
 mod flex;
 mod linear;
 mod norm_mode;
+mod precision;
 mod prelu;
 
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use conv2d::{Conv2d, Conv2dConfig};
 pub use linear::{Linear, LinearConfig};
 pub use norm_mode::NormMode;
+pub(crate) use precision::{cast, layer_norm};
 pub use prelu::{Prelu, PreluConfig};

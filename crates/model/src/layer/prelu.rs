@@ -3,6 +3,8 @@ use burn::nn::Initializer;
 use burn::tensor::activation::{prelu, relu};
 use burn::tensor::{Device, Tensor};
 
+use super::cast;
+
 /// Configuration of a [`Prelu`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreluConfig {
@@ -49,7 +51,7 @@ impl Prelu {
     ///
     /// If the input has other channels than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let alpha = self.alpha.val();
+        let alpha = cast(self.alpha.val(), input.dtype());
         assert!(
             D >= 2 && input.dims()[1] == alpha.dims()[0],
             "expected [batch, {}, ..], got {:?}",

@@ -2,12 +2,14 @@ use burn::module::{Module, Param};
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
-use burn::tensor::{Device, Distribution, Int, Tensor};
+use burn::tensor::{DType, Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names};
-use crate::layer::{BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Linear, NormMode};
+use crate::layer::{
+    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Linear, NormMode, cast, layer_norm,
+};
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
 
@@ -219,7 +221,8 @@ impl Architecture for Vit {
     fn forward(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2> {
         let training = mode == NormMode::Train;
         let maps = self.patch_embed.proj.forward(images);
-        let tokens = maps.flatten::<3>(2, 3).permute([0, 2, 1]) + self.pos_embed.val();
+        let dtype = maps.dtype();
+        let tokens = maps.flatten::<3>(2, 3).permute([0, 2, 1]) + cast(self.pos_embed.val(), dtype);
         let mask = if training {
             Mask::draw(&tokens, self.mask_ratio)
         } else {
@@ -233,9 +236,9 @@ impl Architecture for Vit {
             .blocks
             .iter()
             .fold(tokens, |tokens, block| block.forward(tokens, training));
-        let tokens = self.norm.forward(tokens);
+        let tokens = layer_norm(&self.norm, tokens);
         let tokens = match &mask {
-            Some(mask) => mask.restore(tokens, self.mask_token.val()),
+            Some(mask) => mask.restore(tokens, cast(self.mask_token.val(), dtype)),
             None => tokens,
         };
         let feature = &self.feature;
@@ -268,9 +271,9 @@ pub struct VitBlock {
 
 impl VitBlock {
     fn forward(&self, tokens: Tensor<3>, training: bool) -> Tensor<3> {
-        let branch = self.attn.forward(self.norm1.forward(tokens.clone()));
+        let branch = self.attn.forward(layer_norm(&self.norm1, tokens.clone()));
         let tokens = tokens + self.drop(branch, training);
-        let branch = self.mlp.forward(self.norm2.forward(tokens.clone()));
+        let branch = self.mlp.forward(layer_norm(&self.norm2, tokens.clone()));
         tokens + self.drop(branch, training)
     }
 
@@ -286,7 +289,8 @@ impl VitBlock {
             Distribution::Bernoulli(keep),
             &branch.device(),
         );
-        branch * (kept / keep)
+        let dtype = branch.dtype();
+        branch * cast(kept / keep, dtype)
     }
 
     fn count(&self, count: &mut Count, tokens: usize) {
@@ -297,6 +301,14 @@ impl VitBlock {
         for linear in [&self.attn.proj, &self.mlp.fc1, &self.mlp.fc2] {
             count.linear_at(linear, tokens);
         }
+    }
+}
+
+/// The precision, but no less than single.
+fn single(dtype: DType) -> DType {
+    match dtype {
+        DType::F64 => DType::F64,
+        _ => DType::F32,
     }
 }
 
@@ -313,7 +325,8 @@ impl Attention {
         let [rows, count, width] = tokens.dims();
         let head = width / self.heads;
         // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
-        let weight = self.qkv.weight.val();
+        let dtype = tokens.dtype();
+        let weight = cast(self.qkv.weight.val(), dtype);
         let part = |part: usize| -> Tensor<4> {
             let columns = weight.clone().narrow(1, part * width, width);
             linear(tokens.clone(), columns, None)
@@ -322,7 +335,9 @@ impl Attention {
         };
         let (query, key, value) = (part(0), part(1), part(2));
         let scores = (query * (head as f64).powf(-0.5)).matmul(key.permute([0, 1, 3, 2]));
-        let mixed = softmax(scores, 3).matmul(value);
+        // Shares of many tokens: in half precision their sum would not be one.
+        let shares = cast(softmax(cast(scores, single(dtype)), 3), dtype);
+        let mixed = shares.matmul(value);
         let mixed = mixed.permute([0, 2, 1, 3]).reshape([rows, count, width]);
         self.proj.forward(mixed)
     }
