@@ -1,105 +1,110 @@
 //! Speed of the networks: forward in evaluation, and forward with backward to all gradients in training.
 //! `reference/backbones_pytorch.py` does the same work in PyTorch.
+//!
+//! `BURN_DEVICE` names the device, `FFC_BENCH_BACKBONES` what is measured: network:batch:precision, separated by commas.
 
+use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{DType, Device, Distribution, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
+use ffc_benches::settings::{device, list, network};
 use ffc_benches::table::median_seconds;
-use ffc_model::network::{CompactConfig, IResNetConfig, MobileFaceNetConfig, VitConfig};
 use ffc_model::{Backbone, BackboneConfig, NormMode};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const DEFAULT: &str = "MobileFaceNet:32:f32,IResNet-50:8:f32,ViT-T:32:f32,Compact:128:f32";
+
 struct Case {
-    name: &'static str,
+    name: String,
     batch: usize,
     config: BackboneConfig,
+    precision: DType,
 }
 
 impl Case {
-    fn all() -> [Self; 4] {
-        let case = |name, batch, config| Self {
-            name,
-            batch,
-            config,
+    fn new(text: &str) -> Result<Self, Box<dyn Error>> {
+        let mut parts = text.split(':');
+        let mut part = || {
+            parts
+                .next()
+                .ok_or(format!("{text}: expected network:batch:precision"))
         };
-        [
-            case(
-                "MobileFaceNet",
-                32,
-                BackboneConfig::MobileFaceNet(MobileFaceNetConfig::default()),
-            ),
-            case(
-                "IResNet-50",
-                8,
-                BackboneConfig::Iresnet(IResNetConfig::default()),
-            ),
-            case("ViT-T", 32, BackboneConfig::Vit(VitConfig::tiny())),
-            case(
-                "Compact",
-                128,
-                BackboneConfig::Compact(CompactConfig::default()),
-            ),
-        ]
+        Ok(Self {
+            config: network(part()?)?,
+            batch: part()?.parse()?,
+            precision: match part()? {
+                "f32" => DType::F32,
+                "bf16" => DType::BF16,
+                other => return Err(format!("precision {other}: expected f32 or bf16").into()),
+            },
+            name: text.replace(':', ","),
+        })
     }
 
-    fn network(&self, device: &Device) -> (Backbone, Tensor<4>) {
+    /// Pictures in the precision that the network shall compute in.
+    fn network(&self, device: &Device) -> Result<(Backbone, Tensor<4>), ffc_model::Error> {
         device.seed(1);
         let input = self.config.input();
         let shape = [self.batch, input.channels, input.height_px, input.width_px];
-        let images = Tensor::random(shape, Distribution::Normal(0.0, 1.0), device);
-        match self.config.init(device) {
-            Ok(network) => (network, images),
-            Err(error) => unreachable!("default settings: {error}"),
-        }
+        let images = Tensor::<4>::random(shape, Distribution::Normal(0.0, 1.0), device);
+        Ok((self.config.init(device)?, images.cast(self.precision)))
     }
 
-    fn measure(&self, criterion: &mut Criterion) {
+    fn measure(&self, criterion: &mut Criterion) -> Result<(), ffc_model::Error> {
         let mut group = criterion.benchmark_group("backbone");
         group.throughput(Throughput::Elements(self.batch as u64));
-        // Networks are made inside, so that cases that are not asked for cost nothing.
-        group.bench_function(BenchmarkId::new(self.name, "forward"), |bencher| {
-            let (network, images) = self.network(&Device::flex());
-            bencher.iter(|| black_box(network.forward(images.clone(), NormMode::Evaluate)));
-        });
-        group.bench_function(BenchmarkId::new(self.name, "training"), |bencher| {
-            let device = Device::flex().autodiff();
-            let (network, images) = self.network(&device);
-            // A weighting of the embeddings in place of a loss.
-            let shape = [self.batch, self.config.embedding()];
-            let weights = Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let plain = device();
+        let (network, images) = self.network(&plain)?;
+        group.bench_function(BenchmarkId::new(&self.name, "forward"), |bencher| {
             bencher.iter(|| {
-                let embeddings = network.forward(images.clone(), NormMode::Train);
-                let loss = embeddings.map(|embeddings| (embeddings * weights.clone()).sum());
-                black_box(loss.map(|loss| loss.backward()))
+                black_box(network.forward(images.clone(), NormMode::Evaluate)).map(drop)?;
+                Ok::<_, ffc_model::Error>(plain.sync())
             });
         });
+        drop((network, images));
+        let device = plain.clone().autodiff();
+        let (network, images) = self.network(&device)?;
+        // A weighting of the embeddings in place of a loss.
+        let shape = [self.batch, self.config.embedding()];
+        let weights = Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        group.bench_function(BenchmarkId::new(&self.name, "training"), |bencher| {
+            bencher.iter(|| {
+                let embeddings = network.forward(images.clone(), NormMode::Train)?;
+                let loss = (embeddings.cast(DType::F32) * weights.clone()).sum();
+                black_box(loss.backward());
+                Ok::<_, ffc_model::Error>(plain.sync())
+            });
+        });
+        Ok(())
     }
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
-    let cases = Case::all();
+    let names: Vec<String> = list("FFC_BENCH_BACKBONES", DEFAULT)?;
+    let cases = names.iter().map(|name| Case::new(name));
+    let cases = cases.collect::<Result<Vec<_>, _>>()?;
     for case in &cases {
-        case.measure(&mut criterion);
+        case.measure(&mut criterion)?;
     }
     criterion.final_summary();
 
-    println!("\n| network | batch | forward, ms | images/s | training, ms | images/s |");
-    println!("|---|---|---|---|---|---|");
+    println!("\n| network, batch, precision | forward, ms | images/s | training, ms | images/s |");
+    println!("|---|---|---|---|---|");
     for Case { name, batch, .. } in &cases {
         let pass = |pass| median_seconds("backbone", name, pass);
         if let (Some(forward), Some(training)) = (pass("forward"), pass("training")) {
             let rate = |seconds| *batch as f64 / seconds;
             println!(
-                "| {name} | {batch} | {:.1} | {:.0} | {:.1} | {:.0} |",
+                "| {name} | {:.1} | {:.0} | {:.1} | {:.0} |",
                 forward * 1e3,
                 rate(forward),
                 training * 1e3,
@@ -107,4 +112,5 @@ fn main() {
             );
         }
     }
+    Ok(())
 }

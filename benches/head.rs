@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use burn::tensor::{Distribution, Tensor};
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use ffc_benches::head_work::{BATCHES, CAPACITIES, DIM, HeadWork, Identities, device};
+use ffc_benches::head_work::{BATCHES, CAPACITIES, DIM, HeadWork, Identities};
+use ffc_benches::settings::device;
 use ffc_benches::table::median_seconds;
 use ffc_core::{FfcConfig, Head, Result};
 

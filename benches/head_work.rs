@@ -39,11 +39,6 @@ impl Identities {
     }
 }
 
-/// The device of the benches: the CPU.
-pub fn device() -> Device {
-    Device::flex()
-}
-
 /// Settings of the pools.
 pub fn pool_config(capacity: usize) -> ClassPoolConfig {
     ClassPoolConfig {

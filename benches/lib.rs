@@ -1,6 +1,9 @@
-//! What the benches share: the work of a head step, pictures in every format, and the tables at the end.
+//! What the benches share: settings, the work of a head step, pictures in every format, and the tables at the end.
 
+pub mod counting;
 pub mod head_work;
+pub mod job;
 pub mod memory;
 pub mod picture_files;
+pub mod settings;
 pub mod table;

@@ -1,132 +1,210 @@
-//! A whole training step of the built-in job against its parts: both networks forward and the probe network backward, and the
-//! head. What is left over is the trainer's own: upload, moving average, gradient norm, optimizer.
+//! A whole training step against its parts: both networks forward and the probe network backward, and the head. What is left
+//! over is the trainer's own: upload, moving average, gradient norm, optimizer. Beside it steps that are handed over in a
+//! queue before the device is waited for.
+//!
+//! `BURN_DEVICE` names the device, `FFC_BENCH_STEPS` what is measured: `synthetic`, the built-in job, or
+//! network:batch:precision:pool, separated by commas.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
-use criterion::{BenchmarkId, Criterion};
-use ffc_benches::table::median_seconds;
-use ffc_core::margin::CosFace;
-use ffc_core::{ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head};
-use ffc_data::{DualBatch, DualLoader, ImageBatch};
-use ffc_model::NormMode;
-use ffc_train::{Config, Trainer};
+use burn::tensor::{DType, Device, Tensor};
+use criterion::{BenchmarkId, Criterion, Throughput};
+use ffc_benches::job::Job;
+use ffc_benches::settings::{device, list};
+use ffc_core::{DualEmbeddings, Half, Head};
+use ffc_data::{DualBatch, ImageBatch};
+use ffc_model::{Backbone, NormMode};
+use ffc_train::Trainer;
+use ffc_train::config::Precision;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Batches that the steps go through in turn, so that the pool is in use as in training.
-const BATCHES: usize = 50;
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let config = Config::parse(include_str!("../configs/synthetic.toml"), "synthetic", &[])?;
-    let dataset = config.data.open(&mut |_| {})?;
-    let loader = DualLoader::new(dataset, config.loader(), 0)?;
-    let batches = loader
-        .take(BATCHES)
-        .collect::<Result<Vec<DualBatch>, _>>()?;
+/// Batches that the steps go through in turn.
+const BATCHES: usize = 4;
+/// How often the table's parts are timed, one after the other, so that a slow minute of the machine slows all of them.
+const ROUNDS: usize = 20;
 
-    let plain = Device::flex();
-    let device = Device::flex().autodiff();
-    let schedule = config.schedule.init(BATCHES as u64, BATCHES as u64)?;
-    let mut trainer = Trainer::new(&config, schedule, &plain)?;
-    for batch in &batches {
-        trainer.step(batch)?.read()?;
-    }
+type Part = (&'static str, fn(&mut Work) -> Result<()>);
 
-    let mut criterion = Criterion::default().configure_from_args();
-    let mut group = criterion.benchmark_group("step");
-    group
-        .sample_size(20)
-        .measurement_time(Duration::from_secs(15));
-    let rows = 3 * config.loader.batch;
-    let mut failed = None;
+const PARTS: [Part; 4] = [
+    ("whole", Work::whole),
+    ("queued", Work::queued),
+    ("networks", Work::networks),
+    ("head", Work::head),
+];
 
-    let mut next = batches.iter().cycle();
-    group.bench_function(BenchmarkId::new("whole", rows), |bencher| {
-        bencher.iter(|| {
-            let step = next.next().map(|batch| trainer.step(batch)?.read());
-            failed = failed.take().or(step.and_then(Result::err));
-        });
-    });
+/// A training under way, and its data.
+struct Work {
+    plain: Device,
+    trainer: Trainer,
+    probe: Backbone,
+    gallery: Backbone,
+    batches: Vec<DualBatch>,
+    /// Of each batch, on the device.
+    pictures: Vec<[Tensor<4>; 2]>,
+    embeddings: Vec<DualEmbeddings>,
+    next: usize,
+}
 
-    // Pictures on the device already.
-    let normalisation = config.normalisation();
-    let on_device = |images: &ImageBatch| images.to_device(&device, &normalisation);
-    let pictures: Vec<_> = batches
-        .iter()
-        .map(|batch| [on_device(&batch.x), on_device(&batch.y)])
-        .collect();
-    let (probe, gallery) = (trainer.probe().clone(), trainer.gallery().clone());
-    let mut next = pictures.iter().cycle();
-    group.bench_function(BenchmarkId::new("networks", rows), |bencher| {
-        bencher.iter(|| {
-            let [x, y] = next.next()?;
-            let mut loss: Option<Tensor<1>> = None;
-            for side in [x, y] {
-                let _ = gallery.forward(side.clone().inner(), NormMode::Batch);
-                let sum = probe.forward(side.clone(), NormMode::Train).ok()?.sum();
-                loss = Some(loss.map_or(sum.clone(), |loss| loss + sum));
-            }
-            loss.map(|loss| loss.backward())
-        });
-    });
-
-    let mut halves = Vec::new();
-    for (batch, [x, y]) in batches.iter().zip(&pictures) {
-        let half = |images: &ImageBatch, pictures: &Tensor<4>| {
-            let probe = probe.forward(pictures.clone(), NormMode::Train)?;
-            Ok::<_, ffc_model::Error>(Half {
-                // A leaf: the networks' backward pass is not the head's.
-                probe: Tensor::from_inner(probe.inner()).require_grad(),
-                gallery: gallery.forward(pictures.clone().inner(), NormMode::Batch)?,
-                identities: images.identities().to_vec(),
-            })
+impl Work {
+    fn new(job: &Job, plain: Device) -> Result<Self> {
+        let batches = job.batches(BATCHES)?;
+        let trainer = job.trainer(&plain)?;
+        let device = plain.clone().autodiff();
+        let precision = match job.config.training.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
         };
-        halves.push(DualEmbeddings {
-            x: half(&batch.x, x)?,
-            y: half(&batch.y, y)?,
-        });
-    }
-    let pool = ClassPoolConfig {
-        capacity: config.head.pool,
-        dim: config.backbone.embedding(),
-        ..Default::default()
-    };
-    let settings = FfcConfig {
-        check_embeddings: false,
-        ..Default::default()
-    };
-    let mut head = FfcHead::new(ClassPool::new(pool, &device)?, CosFace::new(0.2)?, settings)?;
-    for half in &halves {
-        head.step(half.clone())?;
-    }
-    let mut next = halves.iter().cycle();
-    group.bench_function(BenchmarkId::new("head", rows), |bencher| {
-        bencher.iter(|| {
-            let output = next.next().map(|half| head.step(half.clone()));
-            output
-                .and_then(Result::ok)
-                .map(|output| output.loss.backward())
-        });
-    });
-    group.finish();
-    if let Some(error) = failed {
-        return Err(error.into());
+        let normalisation = job.config.normalisation();
+        let upload = |images: &ImageBatch| {
+            let pictures = images.to_device(&device, &normalisation);
+            pictures.cast(precision)
+        };
+        let pictures = batches
+            .iter()
+            .map(|batch| [upload(&batch.x), upload(&batch.y)])
+            .collect();
+        let mut work = Self {
+            plain,
+            probe: trainer.probe().clone(),
+            gallery: trainer.gallery().clone(),
+            trainer,
+            batches,
+            pictures,
+            embeddings: Vec::new(),
+            next: 0,
+        };
+        for (batch, [x, y]) in work.batches.iter().zip(&work.pictures) {
+            let half = |images: &ImageBatch, pictures: &Tensor<4>| {
+                let probe = work.probe.forward(pictures.clone(), NormMode::Train)?;
+                let pictures = pictures.clone().inner();
+                let gallery = work.gallery.forward(pictures, NormMode::Batch)?;
+                Ok::<_, ffc_model::Error>(Half {
+                    // A leaf: the networks' backward pass is not the head's.
+                    probe: Tensor::from_inner(probe.inner().cast(DType::F32)).require_grad(),
+                    gallery: gallery.cast(DType::F32),
+                    identities: images.identities().to_vec(),
+                })
+            };
+            let (x, y) = (half(&batch.x, x)?, half(&batch.y, y)?);
+            work.embeddings.push(DualEmbeddings { x, y });
+        }
+        Ok(work)
     }
 
-    let milliseconds =
-        |name: &str| median_seconds("step", name, &rows.to_string()).map(|seconds| 1e3 * seconds);
-    let parts = ["whole", "networks", "head"].map(milliseconds);
-    if let [Some(whole), Some(networks), Some(head)] = parts {
-        println!("| step, ms | networks | head | left over | share |");
-        println!("|---|---|---|---|---|");
-        let rest = whole - networks - head;
-        println!(
-            "| {whole:.1} | {networks:.1} | {head:.1} | {rest:.1} | {:.1} % |",
-            100.0 * rest / whole
-        );
+    fn turn(&mut self) -> usize {
+        self.next = (self.next + 1) % BATCHES;
+        self.next
+    }
+
+    fn whole(&mut self) -> Result<()> {
+        let turn = self.turn();
+        self.trainer.step(&self.batches[turn])?;
+        Ok(self.plain.sync()?)
+    }
+
+    /// As many steps as there are batches.
+    fn queued(&mut self) -> Result<()> {
+        for batch in &self.batches {
+            self.trainer.step(batch)?;
+        }
+        Ok(self.plain.sync()?)
+    }
+
+    fn networks(&mut self) -> Result<()> {
+        let turn = self.turn();
+        let mut sums = Vec::new();
+        for side in &self.pictures[turn] {
+            let _ = self
+                .gallery
+                .forward(side.clone().inner(), NormMode::Batch)?;
+            let embeddings = self.probe.forward(side.clone(), NormMode::Train)?;
+            // A weighting in place of a loss; a plain sum has no gradient behind the last norm.
+            let weights = self.embeddings[turn].x.gallery.clone();
+            sums.push((embeddings.cast(DType::F32) * Tensor::from_inner(weights)).sum());
+        }
+        Tensor::cat(sums, 0).sum().backward();
+        Ok(self.plain.sync()?)
+    }
+
+    fn head(&mut self) -> Result<()> {
+        let turn = self.turn();
+        let output = self
+            .trainer
+            .head_mut()
+            .step(self.embeddings[turn].clone())?;
+        output.loss.backward();
+        Ok(self.plain.sync()?)
+    }
+}
+
+fn main() -> Result<()> {
+    let names: Vec<String> = list("FFC_BENCH_STEPS", "synthetic")?;
+    let jobs = names.iter().map(|name| Job::new(name));
+    let jobs = jobs.collect::<Result<Vec<_>>>()?;
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(2))
+        .measurement_time(Duration::from_secs(4))
+        .configure_from_args();
+    let mut rows = Vec::new();
+    for job in &jobs {
+        rows.push(measure(&mut criterion, job)?);
+    }
+    println!(
+        "| network, batch B, precision, pool | step, ms | images/s | queued, ms | networks | head | left over | step over networks | reserved, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for row in rows {
+        println!("{row}");
     }
     Ok(())
+}
+
+/// Measures the step and its parts. Gives the table's row.
+fn measure(criterion: &mut Criterion, job: &Job) -> Result<String> {
+    let mut work = Work::new(job, device())?;
+    let mut group = criterion.benchmark_group("step");
+    let mut failed = None;
+    for (part, run) in PARTS {
+        let steps = if part == "queued" { BATCHES } else { 1 };
+        group.throughput(Throughput::Elements((steps * job.pictures()) as u64));
+        group.bench_function(BenchmarkId::new(&job.name, part), |bencher| {
+            bencher.iter(|| failed = failed.take().or(run(&mut work).err()));
+        });
+    }
+    group.finish();
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let reserved = device().memory_pool_usage();
+    let reserved = reserved.map_or("-".into(), |usage| (usage.bytes_reserved >> 20).to_string());
+
+    let mut times = [(); PARTS.len()].map(|()| Vec::new());
+    for _ in 0..ROUNDS {
+        for ((_, run), times) in PARTS.iter().zip(&mut times) {
+            let start = Instant::now();
+            run(&mut work)?;
+            times.push(1e3 * start.elapsed().as_secs_f64());
+        }
+    }
+    let [whole, queued, networks, head] = times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[ROUNDS / 2]
+    });
+    let share = |part: f64| format!("{part:.1} ({:.1} %)", 100.0 * part / whole);
+    Ok(format!(
+        "| {} | {whole:.1} | {:.0} | {:.1} | {} | {} | {} | {:.2} | {reserved} |",
+        job.name,
+        1e3 * job.pictures() as f64 / whole,
+        queued / BATCHES as f64,
+        share(networks),
+        share(head),
+        share(whole - networks - head),
+        whole / networks,
+    ))
 }

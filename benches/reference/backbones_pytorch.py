@@ -111,7 +111,7 @@ class VitBlock(nn.Module):
         if not self.training or self.drop == 0:
             return x
         keep = 1 - self.drop
-        return x * (torch.empty(x.shape[0], 1, 1).bernoulli_(keep) / keep)
+        return x * (torch.empty(x.shape[0], 1, 1, device=x.device).bernoulli_(keep) / keep)
 
     def forward(self, x):
         x = x + self.dropped(self.attn(self.norm1(x)))

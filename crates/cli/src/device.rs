@@ -51,19 +51,114 @@ impl fmt::Display for DeviceName {
 }
 
 impl DeviceName {
+    /// The device and what to call it: its name, and what the driver calls it.
+    ///
     /// # Errors
-    /// [`Error::Usage`] where the command was built without it.
-    pub fn open(self) -> Result<Device> {
+    /// [`Error::Usage`] where the command was built without the backend or finds no such device.
+    pub fn open(self) -> Result<(Device, String)> {
+        let device = match self {
+            Self::Auto => return Ok(best()),
+            Self::Cpu => return Ok((Device::flex(), "cpu".into())),
+            Self::Wgpu(number) => nth(Backend::Wgpu, number)?,
+            Self::Cuda(number) => nth(Backend::Cuda, number)?,
+        };
+        let name = match model(&device) {
+            Some(model) => format!("{self} ({model})"),
+            None => self.to_string(),
+        };
+        Ok((device, name))
+    }
+}
+
+/// A backend for GPUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// NVIDIA's.
+    Cuda,
+    /// Vulkan, Metal and DirectX.
+    Wgpu,
+}
+
+impl Backend {
+    /// Each, the one to prefer first.
+    pub const ALL: [Self; 2] = [Self::Cuda, Self::Wgpu];
+
+    /// As `--device` and cargo's features name it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Auto | Self::Cpu => Ok(Device::flex()),
-            Self::Wgpu(_) => Err(missing("wgpu")),
-            Self::Cuda(_) => Err(missing("cuda")),
+            Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
+        }
+    }
+
+    /// Its devices in the order of their numbers; none where the command was built without it.
+    pub fn devices(self) -> Option<Vec<Device>> {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Some(Device::enumerate(burn::tensor::DeviceType::Cuda).into_vec()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Some(Device::enumerate(burn::tensor::DeviceType::Wgpu).into_vec()),
+            #[allow(unreachable_patterns)]
+            _ => None,
         }
     }
 }
 
-fn missing(backend: &str) -> Error {
-    Error::Usage(format!(
-        "this build has no {backend}: only the device cpu was compiled in"
-    ))
+/// The first GPU, the processor where there is none.
+fn best() -> (Device, String) {
+    for backend in Backend::ALL {
+        let devices = backend.devices().unwrap_or_default();
+        let found = devices
+            .into_iter()
+            .zip(0..)
+            .find(|(device, _)| !is_software(device));
+        if let Some((device, number)) = found {
+            let model = model(&device).map_or(String::new(), |model| format!(" ({model})"));
+            return (device, format!("{}:{number}{model}", backend.name()));
+        }
+    }
+    (Device::flex(), "cpu".into())
+}
+
+/// Whether a device of wgpu is a program that draws on the processor: Flex is faster there.
+fn is_software(device: &Device) -> bool {
+    #[cfg(feature = "wgpu")]
+    return *device == Device::wgpu(burn::tensor::DeviceKind::Cpu);
+    #[cfg(not(feature = "wgpu"))]
+    {
+        let _ = device;
+        false
+    }
+}
+
+/// What the driver calls a GPU.
+pub fn model(device: &Device) -> Option<String> {
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    return device.identity().map(|identity| identity.name.to_string());
+    #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+    {
+        let _ = device;
+        None
+    }
+}
+
+fn nth(backend: Backend, number: usize) -> Result<Device> {
+    let name = backend.name();
+    let Some(mut devices) = backend.devices() else {
+        return Err(Error::Usage(format!(
+            "this build has no {name}: build it with `cargo build --release --features {name}`, or use --device cpu"
+        )));
+    };
+    let found = devices.len();
+    if number >= found {
+        let known = match found {
+            0 => format!("no {name} device was found; are its drivers installed?"),
+            1 => format!("there is only {name}:0"),
+            _ => format!("there are {name}:0 to {name}:{}", found - 1),
+        };
+        return Err(Error::Usage(format!(
+            "{name}:{number} is not there: {known} `ffc doctor` lists all devices"
+        )));
+    }
+    Ok(devices.swap_remove(number))
 }

@@ -2,14 +2,12 @@ use std::time::SystemTime;
 
 use ffc_train::Environment;
 
-use crate::device::DeviceName;
-
 /// What a run or a report should tell of where it was made.
-pub fn environment(device: DeviceName) -> Environment {
+pub fn environment(device: &str) -> Environment {
     let entries = [
         ("ffc", env!("CARGO_PKG_VERSION").to_owned()),
         ("commit", env!("FFC_COMMIT").to_owned()),
-        ("device", device.to_string()),
+        ("device", device.to_owned()),
         ("processor", processor()),
         ("threads", threads().to_string()),
         (

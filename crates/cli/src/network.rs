@@ -21,7 +21,7 @@ impl Network {
     /// # Errors
     /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
     pub fn read(arguments: &NetworkArguments) -> Result<Self> {
-        let (weights, device) = (&arguments.weights, arguments.device.open()?);
+        let (weights, (device, _)) = (&arguments.weights, arguments.device.open()?);
         let told = Description::read(weights)?;
         let config = match &arguments.config {
             Some(path) => Some(ffc_train::Config::load(path, &[])?),

@@ -62,7 +62,9 @@ impl ImageBatch {
             let floats = layout.planes(self.pixels(), normalise);
             return Tensor::from_data(TensorData::new(floats, shape), device);
         }
-        let bytes = TensorData::new(layout.planes(self.pixels(), |value| value), shape);
+        let mut bytes = TensorData::new(layout.planes(self.pixels(), |value| value), shape);
+        // Into pinned memory where the device has it: the copy to the device then goes on beside its work.
+        device.staging(std::iter::once(&mut bytes));
         let pixels = Tensor::<4, Int>::from_data(bytes, (device, DType::U8)).float();
         (pixels - mean) / scale
     }

@@ -1,5 +1,8 @@
 use std::fmt;
 
+use burn::module::Module;
+#[cfg(feature = "flex")]
+use burn::module::{ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{DualEmbeddings, FfcHead, Half, Head, HeadStats, MovingAverage};
@@ -7,7 +10,7 @@ use ffc_data::{DualBatch, ImageBatch, Normalisation};
 use ffc_model::{Backbone, NormMode};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::config::{Config, Schedule};
+use crate::config::{Config, Precision, Schedule};
 use crate::gradient::{clip, global_norm};
 use crate::{Error, Result};
 
@@ -26,6 +29,7 @@ pub struct Trainer {
     learning_rate: f64,
     clip_norm: Option<f64>,
     normalisation: Normalisation,
+    precision: DType,
     seed: u64,
     /// With automatic differentiation.
     device: Device,
@@ -112,8 +116,7 @@ impl Trainer {
     pub fn new(config: &Config, schedule: Schedule, device: &Device) -> Result<Self> {
         config.check()?;
         let device = differentiating(config, device);
-        device.seed(config.training.seed);
-        let mut probe = config.backbone.init(&device)?;
+        let mut probe = draw_network(config, &device)?;
         if let Some(weights) = &config.training.weights {
             probe.read_weights(weights, Some(&config.preprocessing()))?;
         }
@@ -143,6 +146,14 @@ impl Trainer {
         optimizer: ModuleOptimizer,
         step: u64,
     ) -> Result<Self> {
+        let precision = match config.training.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        };
+        if !device.supports_dtype(precision) {
+            let expected = "f32: the device has no bf16";
+            return Err(Error::setting("training.precision", "bf16", expected));
+        }
         Ok(Self {
             probe,
             gallery,
@@ -154,6 +165,7 @@ impl Trainer {
             learning_rate: config.optimizer.learning_rate(),
             clip_norm: config.training.clip_norm,
             normalisation: config.normalisation(),
+            precision,
             seed: config.training.seed,
             device: device.clone(),
         })
@@ -179,6 +191,11 @@ impl Trainer {
         &self.head
     }
 
+    /// The head with its pool, to prefill it with centres that are known.
+    pub fn head_mut(&mut self) -> &mut FfcHead {
+        &mut self.head
+    }
+
     /// Puts the gallery network's embeddings of pictures into the pool, to do before training.
     ///
     /// # Errors
@@ -186,11 +203,11 @@ impl Trainer {
     /// Where they do not fit the pool.
     pub fn prefill(&mut self, images: &ImageBatch) -> Result<()> {
         let plain = self.device.clone().without_autodiff();
-        let pictures = images.to_device(&plain, &self.normalisation);
+        let pictures = self.upload(images, &plain);
         let features = self.gallery.forward(pictures, NormMode::Batch)?;
         self.head
             .pool_mut()
-            .prefill(features, images.identities())?;
+            .prefill(features.cast(DType::F32), images.identities())?;
         Ok(())
     }
 
@@ -230,7 +247,7 @@ impl Trainer {
 
     /// One side through both networks.
     fn embed(&self, images: &ImageBatch) -> Result<Half> {
-        let pictures = images.to_device(&self.device, &self.normalisation);
+        let pictures = self.upload(images, &self.device);
         let gallery = self
             .gallery
             .forward(pictures.clone().inner(), NormMode::Batch)?;
@@ -243,6 +260,39 @@ impl Trainer {
             identities: images.identities().to_vec(),
         })
     }
+
+    /// The pictures in the precision that the networks shall compute in.
+    fn upload(&self, images: &ImageBatch, device: &Device) -> Tensor<4> {
+        images
+            .to_device(device, &self.normalisation)
+            .cast(self.precision)
+    }
+}
+
+#[cfg(feature = "flex")]
+struct Ask;
+
+#[cfg(feature = "flex")]
+impl ModuleVisitor for Ask {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+}
+
+/// A network with random weights. With the feature `flex` they are drawn on the processor, so that a seed gives the same ones on
+/// every device.
+fn draw_network(config: &Config, device: &Device) -> Result<Backbone> {
+    #[cfg(feature = "flex")]
+    if *device != Device::flex() {
+        let host = Device::flex().autodiff();
+        host.seed(config.training.seed);
+        let network = config.backbone.init(&host)?;
+        // A parameter is drawn when it is first asked for, and then where it lies.
+        network.visit(&mut Ask);
+        return Ok(network.fork(device));
+    }
+    device.seed(config.training.seed);
+    Ok(config.backbone.init(device)?)
 }
 
 /// The device with automatic differentiation.

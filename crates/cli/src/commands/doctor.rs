@@ -1,36 +1,62 @@
+use std::panic;
 use std::process::ExitCode;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
-use crate::device::DeviceName;
+use crate::device::{Backend, model};
 use crate::environment::environment;
 use crate::error::Result;
 use crate::output::say;
 
 /// Shows what there is and whether it works.
 pub fn run() -> Result<ExitCode> {
-    for (name, value) in environment(DeviceName::Cpu) {
-        if name != "device" && name != "started" {
+    for (name, value) in environment("") {
+        if name != "started" {
             say!("{name:10} {value}");
         }
     }
     if let Some(memory) = memory() {
         say!("{:10} {memory}", "memory");
     }
-    let works = works(&Device::flex());
-    let result = if works {
-        "works"
-    } else {
-        "gives wrong results"
-    };
-    say!("{:10} {result}", "cpu");
-    for name in ["wgpu", "cuda"] {
-        say!("{name:10} not in this build");
+    let mut all_work = show("cpu", &Device::flex());
+    for backend in Backend::ALL {
+        let name = backend.name();
+        match backend.devices() {
+            None => say!("{name:10} not in this build"),
+            Some(devices) if devices.is_empty() => say!("{name:10} no device found"),
+            Some(devices) => {
+                for (device, number) in devices.iter().zip(0..) {
+                    all_work &= show(&format!("{name}:{number}"), device);
+                }
+            }
+        }
     }
-    Ok(match works {
+    Ok(match all_work {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Tries a device and says what came out.
+fn show(name: &str, device: &Device) -> bool {
+    // A driver that fails makes burn panic: its message is the answer here.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = panic::catch_unwind(|| {
+        let model = model(device).map_or(String::new(), |model| format!(", {model}"));
+        let bf16 = match device.supports_dtype(DType::BF16) {
+            true => ", bf16",
+            false => "",
+        };
+        (works(device), format!("{model}{bf16}"))
+    });
+    panic::set_hook(hook);
+    match &result {
+        Ok((true, what)) => say!("{name:10} works{what}"),
+        Ok((false, what)) => say!("{name:10} gives wrong results{what}"),
+        Err(_) => say!("{name:10} cannot be opened: its driver failed"),
+    }
+    matches!(result, Ok((true, _)))
 }
 
 /// A product whose result is known.

@@ -30,8 +30,8 @@ pub fn built_in(progress: bool) -> Result<ExitCode> {
 ///
 /// Without `progress` only the results are shown.
 pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
-    let device = arguments.device.open()?;
-    let environment = environment(arguments.device);
+    let (device, device_name) = arguments.device.open()?;
+    let environment = environment(&device_name);
     let folder = match (&arguments.resume, &arguments.config) {
         (Some(run), _) => RunFolder::resume(run, &arguments.set)?,
         (None, Some(name)) => {

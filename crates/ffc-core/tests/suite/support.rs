@@ -7,7 +7,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
 pub fn device() -> Device {
-    Device::flex()
+    match std::env::var_os("BURN_DEVICE") {
+        Some(_) => Device::default(),
+        None => Device::flex(),
+    }
 }
 
 pub fn matrix(values: &[f32], rows: usize) -> Tensor<2> {

@@ -89,6 +89,9 @@ pub struct TrainingConfig {
     pub clip_norm: Option<f64>,
     /// Whether activations are computed again in the backward pass instead of kept. Default: false.
     pub gradient_checkpointing: bool,
+    /// What the networks compute in: `"f32"`, or `"bf16"` where the device has it. Parameters, norms, pool and loss are `f32` in
+    /// any case. Default: f32.
+    pub precision: Precision,
     /// How often a line of metrics is written. Default: `"50 steps"`.
     pub log: Length,
     /// How often the evaluations run; they also do before and after training. Default: `"1 epoch"`.
@@ -104,6 +107,7 @@ impl Default for TrainingConfig {
             preprocessing: PreprocessingConfig::Ffc,
             clip_norm: None,
             gradient_checkpointing: false,
+            precision: Precision::F32,
             log: Length::Steps(50),
             evaluate: Length::Epochs(1.0),
         }
@@ -118,6 +122,16 @@ pub enum PreprocessingConfig {
     Ffc,
     /// RGB, (v / 255 - 0.5) / 0.5.
     Arcface,
+}
+
+/// Number type of the networks' activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the range of `F32`.
+    Bf16,
 }
 
 /// How pictures are drawn and changed.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod config;
+mod devices;
 mod events;
 mod fake_run;
 mod metrics;

@@ -12,6 +12,11 @@ pub fn alone() -> MutexGuard<'static, ()> {
 
 /// A training of a minute network on 40 synthetic identities.
 pub fn tiny() -> Config {
+    tiny_with("training.seed=0")
+}
+
+/// The same with another setting.
+pub fn tiny_with(setting: &str) -> Config {
     let mut config = Config::parse(
         r#"
         training.length = "8 steps"
@@ -23,7 +28,7 @@ pub fn tiny() -> Config {
         schedule = { warm_up = "2 steps", decay = { kind = "cosine", floor = 0.1 } }
         "#,
         "test",
-        &[],
+        &[setting.to_owned()],
     )
     .unwrap();
     config.data.source = Some(SourceConfig::Synthetic(SyntheticConfig {

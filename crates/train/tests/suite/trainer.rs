@@ -8,16 +8,26 @@ use ffc_core::{
     RunningStatistics,
 };
 use ffc_model::NormMode;
-use ffc_train::{Config, Trainer};
+use ffc_train::config::Precision;
+use ffc_train::{Config, StepNumbers, Trainer};
 
-use super::tiny::{alone, batches, schedule, tiny};
+use super::tiny::{alone, batches, schedule, tiny, tiny_with};
 
-fn losses(config: &Config, steps: usize) -> Vec<f32> {
+fn numbers(config: &Config, steps: usize) -> Vec<StepNumbers> {
     let mut trainer = Trainer::new(config, schedule(config), &Device::flex()).unwrap();
     batches(config, 0, steps)
         .iter()
-        .map(|batch| trainer.step(batch).unwrap().read().unwrap().loss)
+        .map(|batch| trainer.step(batch).unwrap().read().unwrap())
         .collect()
+}
+
+fn losses(config: &Config, steps: usize) -> Vec<f32> {
+    let numbers = numbers(config, steps);
+    numbers.iter().map(|numbers| numbers.loss).collect()
+}
+
+fn mean(losses: &[f32]) -> f32 {
+    losses.iter().sum::<f32>() / losses.len() as f32
 }
 
 /// The step written out once more: moving average, both networks on both sides, head, backward, optimizer.
@@ -89,7 +99,6 @@ fn the_loss_falls() {
     let mut config = tiny();
     config.training.length = "60 steps".parse().unwrap();
     let losses = losses(&config, 60);
-    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
     let (first, last) = (mean(&losses[..10]), mean(&losses[50..]));
     assert!(last < 0.9 * first, "{first} {last}");
 }
@@ -126,4 +135,42 @@ fn given_weights() {
     config.training.preprocessing = ffc_train::config::PreprocessingConfig::Arcface;
     let error = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap_err();
     assert!(error.to_string().contains("start.safetensors"), "{error}");
+}
+
+/// In half precision loss and gradient are nearly the same, it trains too, and parameters and what is averaged stay whole.
+#[test]
+fn bf16_follows_f32() {
+    let _alone = alone();
+    // Weights that hardly move: every step compares loss and gradient of the same network.
+    let mut config = tiny_with("optimizer.learning_rate=1e-6");
+    let single = numbers(&config, 6);
+    config.training.precision = Precision::Bf16;
+    let half = numbers(&config, 6);
+    for (half, single) in half.iter().zip(&single) {
+        assert_ne!(half, single);
+        let close = |half: f32, single: f32| (half - single).abs() < 0.05 * single;
+        assert!(close(half.loss, single.loss), "{half:?} {single:?}");
+        let (half, single) = (half.gradient_norm, single.gradient_norm);
+        assert!(close(half, single), "{half} {single}");
+    }
+
+    let mut config = tiny();
+    config.training.precision = Precision::Bf16;
+    config.training.length = "60 steps".parse().unwrap();
+    let losses = losses(&config, 60);
+    assert!(mean(&losses[50..]) < 0.9 * mean(&losses[..10]));
+
+    let mut trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    trainer.step(&batches(&config, 0, 1)[0]).unwrap();
+    for network in [trainer.probe(), trainer.gallery()] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        network
+            .write_weights(file.path(), &config.preprocessing())
+            .unwrap();
+        let bytes = std::fs::read(file.path()).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        for (name, tensor) in file.iter() {
+            assert_ne!(tensor.dtype(), safetensors::Dtype::BF16, "{name}");
+        }
+    }
 }

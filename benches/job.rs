@@ -1,0 +1,107 @@
+//! Trainings that are measured, their data in memory.
+
+use std::error::Error;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use ffc_data::{DualBatch, DualLoader, ImageCounts, SourceConfig, SyntheticConfig};
+use ffc_train::config::Precision;
+use ffc_train::{Config, Trainer};
+
+use crate::settings::network;
+
+/// Identities are so many times the slots of the pool: most rows of the instance loader are fresh, as in large sets.
+const IDENTITIES_PER_SLOT: u64 = 2;
+
+/// Network, batch, precision and pool of a training.
+pub struct Job {
+    /// For tables.
+    pub name: String,
+    /// The training.
+    pub config: Config,
+    identities: u64,
+}
+
+impl Job {
+    /// `synthetic`, the built-in job, or `network:batch:precision:pool`, where the batch is B of the id loader.
+    ///
+    /// # Errors
+    ///
+    /// If the text is neither.
+    pub fn new(text: &str) -> Result<Self, Box<dyn Error>> {
+        let built_in = include_str!("../configs/synthetic.toml");
+        let mut config = Config::parse(built_in, "synthetic", &[])?;
+        if text == "synthetic" {
+            let identities = 10_000;
+            return Ok(Self {
+                name: text.into(),
+                config,
+                identities,
+            });
+        }
+        let [name, batch, precision, pool] = text.split(':').collect::<Vec<_>>()[..] else {
+            return Err(format!("{text}: expected network:batch:precision:pool").into());
+        };
+        config.backbone = network(name)?;
+        config.loader.batch = batch.parse()?;
+        config.head.pool = pool.parse()?;
+        config.training.precision = match precision {
+            "f32" => Precision::F32,
+            "bf16" => Precision::Bf16,
+            _ => return Err(format!("{text}: precision must be f32 or bf16").into()),
+        };
+        let identities = IDENTITIES_PER_SLOT * (config.head.pool as u64);
+        config.data.source = Some(SourceConfig::Synthetic(SyntheticConfig {
+            identities,
+            images: ImageCounts::Equal { images: 2 },
+            size_px: config.backbone.input().height_px,
+            ..Default::default()
+        }));
+        Ok(Self {
+            name: text.replace(':', ","),
+            config,
+            identities,
+        })
+    }
+
+    /// Pictures of a step through the probe network: 3 B.
+    pub fn pictures(&self) -> usize {
+        3 * self.config.loader.batch
+    }
+
+    /// Bytes of the pool's two layers of centres.
+    pub fn pool_bytes(&self) -> u64 {
+        let values = 2 * self.config.head.pool * self.config.backbone.embedding();
+        (values * size_of::<f32>()) as u64
+    }
+
+    /// The first batches.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be drawn.
+    pub fn batches(&self, count: usize) -> Result<Vec<DualBatch>, Box<dyn Error>> {
+        let dataset = self.config.data.open(&mut |_| {})?;
+        let loader = DualLoader::new(dataset, self.config.loader(), 0)?;
+        Ok(loader.take(count).collect::<Result<_, _>>()?)
+    }
+
+    /// A trainer whose pool is full, as after some time.
+    ///
+    /// # Errors
+    ///
+    /// If the device lacks memory or precision.
+    pub fn trainer(&self, device: &Device) -> Result<Trainer, Box<dyn Error>> {
+        let schedule = self.config.schedule.init(1_000, 1_000)?;
+        let mut trainer = Trainer::new(&self.config, schedule, device)?;
+        let slots = self.config.head.pool;
+        let shape = [slots, self.config.backbone.embedding()];
+        let centres = Tensor::random(shape, Distribution::Normal(0.0, 1.0), device);
+        // The last identities, of which the first batches draw as many as of others.
+        let identities: Vec<u64> = (self.identities - slots as u64..self.identities).collect();
+        trainer
+            .head_mut()
+            .pool_mut()
+            .prefill(centres, &identities)?;
+        Ok(trainer)
+    }
+}
