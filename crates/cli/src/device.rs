@@ -152,12 +152,12 @@ fn nth(backend: Backend, number: usize) -> Result<Device> {
     let found = devices.len();
     if number >= found {
         let known = match found {
-            0 => format!("no {name} device was found; are its drivers installed?"),
+            0 => format!("no {name} device was found; install its driver or use --device cpu"),
             1 => format!("there is only {name}:0"),
             _ => format!("there are {name}:0 to {name}:{}", found - 1),
         };
         return Err(Error::Usage(format!(
-            "{name}:{number} is not there: {known} `ffc doctor` lists all devices"
+            "{name}:{number} is not there: {known}; `ffc doctor` lists all devices"
         )));
     }
     Ok(devices.swap_remove(number))
