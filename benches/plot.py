@@ -36,7 +36,7 @@ def main():
         left = [a + b for a, b in zip(left, values)]
     axes.set_xlabel("ms a step")
     axes.invert_yaxis()
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper center", ncols=3)
     figure.savefig(target)
 
 
