@@ -269,6 +269,7 @@ impl Trainer {
     }
 }
 
+/// Has every parameter drawn that nobody asked for yet.
 #[cfg(feature = "flex")]
 struct Ask;
 
