@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use ffc_benches::settings::{device, list, network};
+use ffc_benches::settings::{device, list, network, precision};
 use ffc_benches::table::median_seconds;
 use ffc_model::{Backbone, BackboneConfig, NormMode};
 
@@ -36,11 +36,7 @@ impl Case {
         Ok(Self {
             config: network(part()?)?,
             batch: part()?.parse()?,
-            precision: match part()? {
-                "f32" => DType::F32,
-                "bf16" => DType::BF16,
-                other => return Err(format!("precision {other}: expected f32 or bf16").into()),
-            },
+            precision: precision(part()?)?.into(),
             name: text.replace(':', ","),
         })
     }
@@ -54,15 +50,19 @@ impl Case {
         Ok((self.config.init(device)?, images.cast(self.precision)))
     }
 
-    fn measure(&self, criterion: &mut Criterion) -> Result<(), ffc_model::Error> {
+    fn measure(&self, criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
+        let mut failed = None;
         let mut group = criterion.benchmark_group("backbone");
         group.throughput(Throughput::Elements(self.batch as u64));
         let plain = device();
         let (network, images) = self.network(&plain)?;
         group.bench_function(BenchmarkId::new(&self.name, "forward"), |bencher| {
             bencher.iter(|| {
-                black_box(network.forward(images.clone(), NormMode::Evaluate)).map(drop)?;
-                Ok::<_, ffc_model::Error>(plain.sync())
+                let pass = || -> Result<(), Box<dyn Error>> {
+                    black_box(network.forward(images.clone(), NormMode::Evaluate)?);
+                    Ok(plain.sync()?)
+                };
+                failed = failed.take().or(pass().err());
             });
         });
         drop((network, images));
@@ -73,13 +73,16 @@ impl Case {
         let weights = Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
         group.bench_function(BenchmarkId::new(&self.name, "training"), |bencher| {
             bencher.iter(|| {
-                let embeddings = network.forward(images.clone(), NormMode::Train)?;
-                let loss = (embeddings.cast(DType::F32) * weights.clone()).sum();
-                black_box(loss.backward());
-                Ok::<_, ffc_model::Error>(plain.sync())
+                let pass = || -> Result<(), Box<dyn Error>> {
+                    let embeddings = network.forward(images.clone(), NormMode::Train)?;
+                    let loss = (embeddings.cast(DType::F32) * weights.clone()).sum();
+                    black_box(loss.backward());
+                    Ok(plain.sync()?)
+                };
+                failed = failed.take().or(pass().err());
             });
         });
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 }
 

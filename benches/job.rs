@@ -2,12 +2,11 @@
 
 use std::error::Error;
 
-use burn::tensor::{Device, Distribution, Tensor};
-use ffc_data::{DualBatch, DualLoader, ImageCounts, SourceConfig, SyntheticConfig};
-use ffc_train::config::Precision;
+use burn::tensor::{DType, Device, Distribution, Tensor};
+use ffc_data::{DualBatch, DualLoader, ImageBatch, ImageCounts, SourceConfig, SyntheticConfig};
 use ffc_train::{Config, Trainer};
 
-use crate::settings::network;
+use crate::settings;
 
 /// Identities are so many times the slots of the pool: most rows of the instance loader are fresh, as in large sets.
 const IDENTITIES_PER_SLOT: u64 = 2;
@@ -41,14 +40,10 @@ impl Job {
         let [name, batch, precision, pool] = text.split(':').collect::<Vec<_>>()[..] else {
             return Err(format!("{text}: expected network:batch:precision:pool").into());
         };
-        config.backbone = network(name)?;
+        config.backbone = settings::network(name)?;
         config.loader.batch = batch.parse()?;
         config.head.pool = pool.parse()?;
-        config.training.precision = match precision {
-            "f32" => Precision::F32,
-            "bf16" => Precision::Bf16,
-            _ => return Err(format!("{text}: precision must be f32 or bf16").into()),
-        };
+        config.training.precision = settings::precision(precision)?;
         let identities = IDENTITIES_PER_SLOT * (config.head.pool as u64);
         config.data.source = Some(SourceConfig::Synthetic(SyntheticConfig {
             identities,
@@ -83,6 +78,12 @@ impl Job {
         let dataset = self.config.data.open(&mut |_| {})?;
         let loader = DualLoader::new(dataset, self.config.loader(), 0)?;
         Ok(loader.take(count).collect::<Result<_, _>>()?)
+    }
+
+    /// Pictures on the device as the networks take them.
+    pub fn upload(&self, images: &ImageBatch, device: &Device) -> Tensor<4> {
+        let pictures = images.to_device(device, &self.config.normalisation());
+        pictures.cast(DType::from(self.config.training.precision))
     }
 
     /// A trainer whose pool is full, as after some time.

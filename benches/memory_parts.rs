@@ -14,7 +14,6 @@ use ffc_benches::settings::{device, list};
 use ffc_core::{DualEmbeddings, Half, Head};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::NormMode;
-use ffc_train::config::Precision;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -55,13 +54,8 @@ fn measure(job: &Job, plain: &Device) -> Result<Parts, Box<dyn Error>> {
 
     let (probe, gallery) = (trainer.probe().clone(), trainer.gallery().clone());
     let device = plain.clone().autodiff();
-    let precision = match job.config.training.precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
-    };
     let half = |images: &ImageBatch| {
-        let pictures = images.to_device(&device, &job.config.normalisation());
-        let pictures = pictures.cast(precision);
+        let pictures = job.upload(images, &device);
         let gallery = gallery.forward(pictures.clone().inner(), NormMode::Batch)?;
         Ok::<_, ffc_model::Error>(Half {
             probe: probe.forward(pictures, NormMode::Train)?.cast(DType::F32),

@@ -5,8 +5,7 @@
 #
 # Into the folder, by default benches/results/<device>: results.json, and results.md with the tables. On a GPU the networks and
 # pools of real trainings are measured, on the CPU small ones. FFC_BENCH_BINARIES names a folder with binaries that were built
-# elsewhere (`cargo bench --no-run`), for machines without Rust. What autotune found is kept in the user's cache folder, and
-# found during criterion's warm-up.
+# elsewhere (`cargo bench --no-run`), for machines without Rust. On CUDA PyTorch does the networks' work too, where it is installed.
 set -euo pipefail
 device=${1:-flex}
 cd "$(dirname "$0")/.."
@@ -70,7 +69,7 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
   echo "# Benches on $device"
   echo
   echo "$(date -u +%F), commit $commit; ${processor:-unknown processor}, $(nproc) threads${gpu:+; $gpu}."
-  for name in ${FFC_BENCHES:-backbone step head memory_parts head_memory}; do
+  for name in ${FFC_BENCHES:-backbone step head memory_parts head_memory loader}; do
     printf '\n## %s\n\n' "$name"
     case $name in
       backbone) cases FFC_BENCH_BACKBONES "${FFC_BENCH_BACKBONES:-}" ;;
@@ -79,6 +78,10 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
       *) tables ;;
     esac
   done
+  if [[ $device == cuda ]] && python3 -c "import torch" 2>/dev/null; then
+    printf '\n## PyTorch, the same networks\n\n'
+    python3 benches/reference/backbones_gpu_pytorch.py cuda
+  fi
 } | tee "$out/results.md"
 
 # Everything that criterion measured: seconds, median with its interval.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use ffc_model::BackboneConfig;
 use ffc_model::network::{CompactConfig, IResNetConfig, MobileFaceNetConfig, VitConfig};
+use ffc_train::config::Precision;
 
 /// The device that `BURN_DEVICE` names (flex, wgpu, cuda); the CPU without it.
 ///
@@ -36,6 +37,19 @@ pub fn list<T: FromStr<Err: Error + 'static>>(
             .map_err(|error| format!("{variable}: {value:?}: {error}").into())
     });
     values.collect()
+}
+
+/// The precision of this name.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn precision(name: &str) -> Result<Precision, String> {
+    match name {
+        "f32" => Ok(Precision::F32),
+        "bf16" => Ok(Precision::Bf16),
+        _ => Err(format!("no precision {name}; expected f32 or bf16")),
+    }
 }
 
 /// The networks that are measured, by their names.

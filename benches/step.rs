@@ -16,7 +16,6 @@ use ffc_core::{DualEmbeddings, Half, Head};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::{Backbone, NormMode};
 use ffc_train::Trainer;
-use ffc_train::config::Precision;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -55,15 +54,7 @@ impl Work {
         let batches = job.batches(BATCHES)?;
         let trainer = job.trainer(&plain)?;
         let device = plain.clone().autodiff();
-        let precision = match job.config.training.precision {
-            Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        };
-        let normalisation = job.config.normalisation();
-        let upload = |images: &ImageBatch| {
-            let pictures = images.to_device(&device, &normalisation);
-            pictures.cast(precision)
-        };
+        let upload = |images: &ImageBatch| job.upload(images, &device);
         let pictures = batches
             .iter()
             .map(|batch| [upload(&batch.x), upload(&batch.y)])

@@ -1,6 +1,6 @@
 //! Trains on the processor.
 //!
-//! `cargo run --release -p ffc-examples --example train_cpu`
+//! `cargo run --release --example train_cpu`
 
 use burn::tensor::Device;
 

@@ -1,6 +1,6 @@
 //! Trains on an NVIDIA GPU.
 //!
-//! `cargo run --release -p ffc-examples --features cuda --example train_cuda`
+//! `cargo run --release --features cuda --example train_cuda`
 
 use burn::tensor::Device;
 

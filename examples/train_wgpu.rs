@@ -1,6 +1,6 @@
 //! Trains on a GPU of any vendor through Vulkan, Metal or DirectX.
 //!
-//! `cargo run --release -p ffc-examples --features wgpu --example train_wgpu`
+//! `cargo run --release --features wgpu --example train_wgpu`
 
 use burn::tensor::{Device, DeviceKind};
 

@@ -10,7 +10,7 @@ use ffc_data::{DualBatch, ImageBatch, Normalisation};
 use ffc_model::{Backbone, NormMode};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::config::{Config, Precision, Schedule};
+use crate::config::{Config, Schedule};
 use crate::gradient::{clip, global_norm};
 use crate::{Error, Result};
 
@@ -146,10 +146,7 @@ impl Trainer {
         optimizer: ModuleOptimizer,
         step: u64,
     ) -> Result<Self> {
-        let precision = match config.training.precision {
-            Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        };
+        let precision = DType::from(config.training.precision);
         if !device.supports_dtype(precision) {
             let expected = "f32: the device has no bf16";
             return Err(Error::setting("training.precision", "bf16", expected));

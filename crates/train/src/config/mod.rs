@@ -9,6 +9,7 @@ mod schedule;
 
 use std::path::PathBuf;
 
+use burn::tensor::DType;
 use ffc_core::{MovingAverage, RunningStatistics};
 use ffc_data::{
     AugmentConfig, Channels, Damaged, InstanceOrderConfig, LoaderConfig, Normalisation,
@@ -132,6 +133,15 @@ pub enum Precision {
     F32,
     /// 16 bits with the range of `F32`.
     Bf16,
+}
+
+impl From<Precision> for DType {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::BF16,
+        }
+    }
 }
 
 /// How pictures are drawn and changed.
