@@ -1,7 +1,7 @@
 //! Convolutions that mix all channels, as matrix products over the runs of a [`Grid`].
 //!
 //! With `X` the runs of (channel, tap), `Y` those of the output and `W` the weight as a matrix
-//! `[outputs, inputs * taps]`: `Y = W X`, `dX = W' dY`, `dW = sum over images of dY X'`.
+//! `[outputs, inputs * taps]`: `Y = W X`, `dX = W' dY`, `dW' = sum over images of X dY'`.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,7 @@ use rayon::prelude::*;
 
 use super::grid::Grid;
 use super::inner::Inner;
-use super::product::{Packed, Product, ROWS};
-
-/// Numbers of runs that a thread works on at a time: half a megabyte, for the second-level cache.
-const CACHE: usize = 1 << 17;
+use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
 
 /// A convolution over a batch.
 #[derive(Debug, Clone, Copy)]
@@ -27,51 +24,73 @@ pub(super) struct Convolution {
 impl Convolution {
     /// `[batch, outputs, height, width]`.
     pub fn output(&self, input: &[f32], weight: &[f32]) -> Vec<f32> {
+        let depth = self.inputs * self.grid.taps().count();
+        self.product(
+            input,
+            &Packed::new(weight, [self.outputs, depth], [depth, 1]),
+        )
+    }
+
+    /// `[batch, outputs, height, width]`, the weight as a matrix.
+    fn product(&self, input: &[f32], weight: &Packed) -> Vec<f32> {
         let Self {
+            batch,
             inputs,
             outputs,
             grid,
-            ..
         } = *self;
         let input_rows = grid.runs(inputs);
-        let depth = input_rows.len();
-        let left = Packed::new(weight, [outputs, depth], [depth, 1]);
-        let block = self.channels_per_task(outputs);
-        let output_rows: Vec<usize> = (0..block).map(|row| row * grid.columns()).collect();
+        let (laid_out, pixels) = (inputs * grid.plane(), grid.out_pixels());
+        // So many that weights, once in the cache, serve for many columns.
+        let threads = rayon::current_num_threads();
+        let together = (COLUMNS / pixels).clamp(1, batch.div_ceil(threads));
+        let pieces: Vec<Piece> = (0..together)
+            .flat_map(|image| grid.pieces(image * laid_out))
+            .collect();
 
-        let mut output = vec![0.0; self.batch * outputs * grid.out_pixels()];
-        let tasks = tasks(&mut output, outputs, block, grid.out_pixels());
+        let mut output = vec![0.0; batch * outputs * pixels];
+        let tasks = tasks(&mut output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
-            || (vec![0.0; self.laid_out()], Vec::new(), Vec::new()),
-            |(planes, runs, scratch), task| {
+            || {
+                (
+                    vec![0.0; together * laid_out + grid.slack()],
+                    Vec::new(),
+                    Vec::new(),
+                )
+            },
+            |(planes, sums, scratch), task| {
                 let picture = inputs * grid.pixels();
-                let picture = &input[task.image * picture..][..picture];
+                let pictures = &input[task.image * picture..][..task.images * picture];
                 let right = if grid.is_plain() {
-                    picture
+                    pictures
                 } else {
-                    self.lay_out(picture, planes);
+                    let pictures = pictures.chunks_exact(grid.pixels());
+                    for (from, to) in pictures.zip(planes.chunks_exact_mut(grid.plane())) {
+                        grid.lay_out(from, to);
+                    }
                     planes
                 };
-                let channels = task.values.len() / grid.out_pixels();
-                let direct = grid.out_is_plain();
+                let length = task.images * pixels;
+                let rows: Vec<usize> = (0..task.channels).map(|row| row * length).collect();
+                let direct = task.images == 1;
                 if !direct {
-                    runs.clear();
-                    runs.resize(channels * grid.columns(), 0.0);
+                    sums.resize(task.channels * length, 0.0);
                 }
                 Arch::new().dispatch(Product {
-                    left: &left,
+                    left: weight,
                     first_row: task.channel,
                     right,
                     right_rows: &input_rows,
-                    output: if direct { &mut *task.values } else { runs },
-                    output_rows: &output_rows[..channels],
-                    columns: grid.columns(),
+                    pieces: &pieces[..pieces.len() / together * task.images],
+                    output: if direct { &mut *task.values } else { sums },
+                    output_rows: &rows,
+                    add: false,
                     scratch,
                 });
                 if !direct {
-                    let to = task.values.chunks_exact_mut(grid.out_pixels());
-                    for (from, to) in runs.chunks_exact(grid.columns()).zip(to) {
-                        grid.take_back_output(from, to);
+                    for (i, to) in task.values.chunks_exact_mut(pixels).enumerate() {
+                        let (image, channel) = (i / task.channels, i % task.channels);
+                        to.copy_from_slice(&sums[channel * length + image * pixels..][..pixels]);
                     }
                 }
             },
@@ -82,55 +101,78 @@ impl Convolution {
     /// `[batch, inputs, height, width]`.
     pub fn input_gradient(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
         let Self {
+            batch,
             inputs,
             outputs,
             grid,
-            ..
         } = *self;
-        let input_rows = grid.runs(inputs);
-        let depth = input_rows.len();
-        let left = Packed::new(weight, [depth, outputs], [1, depth]);
-        let block = self.channels_per_task(inputs);
-        let output_rows: Vec<usize> = (0..outputs).map(|row| row * grid.columns()).collect();
+        let taps = grid.taps().count();
+        let depth = inputs * taps;
+        let Some(grid) = grid.transposed() else {
+            let weight = Packed::new(weight, [depth, outputs], [1, depth]);
+            return self.scatter(&weight, gradient);
+        };
+        // A convolution of the gradient; the kernel turned round.
+        let mut turned = vec![0.0; weight.len()];
+        let channels = turned.par_chunks_exact_mut(outputs * taps).enumerate();
+        channels.for_each(|(input, turned)| {
+            for (output, turned) in turned.chunks_exact_mut(taps).enumerate() {
+                turned.copy_from_slice(&weight[output * depth + input * taps..][..taps]);
+                turned.reverse();
+            }
+        });
+        let transposed = Self {
+            batch,
+            inputs: outputs,
+            outputs: inputs,
+            grid,
+        };
+        transposed.output(gradient, &turned)
+    }
 
-        let mut input_gradient = vec![0.0; self.batch * inputs * grid.pixels()];
-        let tasks = tasks(&mut input_gradient, inputs, block, grid.pixels());
+    /// The gradient of the input for every stride: each tap's product is added where the tap read.
+    fn scatter(&self, weight: &Packed, gradient: &[f32]) -> Vec<f32> {
+        let Self {
+            batch,
+            inputs,
+            outputs,
+            grid,
+        } = *self;
+        let taps = grid.taps().count();
+        let input_rows = grid.runs(inputs);
+        let columns = grid.columns();
+        let output_rows: Vec<usize> = (0..outputs).map(|row| row * columns).collect();
+
+        let mut input_gradient = vec![0.0; batch * inputs * grid.pixels()];
+        let tasks = tasks(&mut input_gradient, 1, inputs, grid.pixels());
         tasks.into_par_iter().for_each_init(
-            || (vec![0.0; outputs * grid.columns()], Vec::new(), Vec::new()),
+            || (vec![0.0; outputs * columns], Vec::new(), Vec::new()),
             |(runs, planes, scratch), task| {
                 let picture = outputs * grid.out_pixels();
-                let picture = &gradient[task.image * picture..][..picture];
-                let right = if grid.out_is_plain() {
-                    picture
-                } else {
-                    let from = picture.chunks_exact(grid.out_pixels());
-                    for (from, to) in from.zip(runs.chunks_exact_mut(grid.columns())) {
-                        grid.lay_out_output(from, to);
-                    }
-                    runs
-                };
-                let channels = task.values.len() / grid.pixels();
-                let direct = grid.is_plain();
-                if !direct {
-                    planes.clear();
-                    planes.resize(channels * grid.plane() + grid.slack(), 0.0);
+                let pictures = &gradient[task.image * picture..][..picture];
+                let pictures = pictures.chunks_exact(grid.out_pixels());
+                for (from, to) in pictures.zip(runs.chunks_exact_mut(columns)) {
+                    grid.lay_out_output(from, to);
                 }
-                let taps = depth / inputs;
+                planes.clear();
+                planes.resize(task.channels * grid.plane() + grid.slack(), 0.0);
                 Arch::new().dispatch(Product {
-                    left: &left,
+                    left: weight,
                     first_row: task.channel * taps,
-                    right,
+                    right: runs,
                     right_rows: &output_rows,
-                    output: if direct { &mut *task.values } else { planes },
-                    output_rows: &input_rows[..channels * taps],
-                    columns: grid.columns(),
+                    pieces: &[Piece {
+                        start: 0,
+                        length: columns,
+                    }],
+                    output: planes,
+                    output_rows: &input_rows[..task.channels * taps],
+                    add: true,
                     scratch,
                 });
-                if !direct {
-                    let to = task.values.chunks_exact_mut(grid.pixels());
-                    for (from, to) in planes.chunks_exact(grid.plane()).zip(to) {
-                        grid.take_back(from, to);
-                    }
+                let to = task.values.chunks_exact_mut(grid.pixels());
+                for (from, to) in planes.chunks_exact(grid.plane()).zip(to) {
+                    grid.take_back(from, to);
                 }
             },
         );
@@ -146,55 +188,40 @@ impl Convolution {
             grid,
         } = *self;
         let input_rows = grid.runs(inputs);
+        let depth = input_rows.len();
         let planes = self.lay_out_batch(input);
-        let runs = self.lay_out_gradients(gradient);
-        let columns = grid.columns();
+        let gradient = self.transpose(gradient);
 
-        let block = outputs.div_ceil(2 * rayon::current_num_threads());
-        let images = (CACHE / (inputs * grid.plane() + block * columns)).max(1);
-        let output_rows: Vec<usize> = (0..outputs).map(|row| row * columns).collect();
-        let mut weight_gradient = vec![0.0; outputs * input_rows.len()];
-        weight_gradient
-            .par_chunks_mut(block * input_rows.len())
-            .zip(output_rows.par_chunks(block))
-            .for_each(|(weight_gradient, output_rows)| {
-                for image in (0..batch).step_by(images) {
-                    Arch::new().dispatch(Inner {
-                        left: &runs,
-                        left_stride: outputs * columns,
-                        left_rows: output_rows,
-                        right: &planes,
-                        right_stride: inputs * grid.plane(),
-                        right_rows: &input_rows,
-                        images: image..batch.min(image + images),
-                        columns,
-                        output: weight_gradient,
-                    });
-                }
+        let block = depth
+            .div_ceil(rayon::current_num_threads())
+            .next_multiple_of(ROWS);
+        let mut transposed = vec![0.0; depth * outputs];
+        transposed
+            .par_chunks_mut(block * outputs)
+            .zip(input_rows.par_chunks(block))
+            .for_each(|(transposed, input_rows)| {
+                Arch::new().dispatch(Inner {
+                    left: &planes,
+                    left_stride: inputs * grid.plane(),
+                    left_rows: input_rows,
+                    right: &gradient,
+                    width: outputs,
+                    images: batch,
+                    columns: grid.columns(),
+                    output: transposed,
+                });
             });
+        let mut weight_gradient = vec![0.0; outputs * depth];
+        let rows = weight_gradient.par_chunks_exact_mut(depth).enumerate();
+        rows.for_each(|(output, row)| {
+            for (to, from) in row
+                .iter_mut()
+                .zip(transposed[output..].iter().step_by(outputs))
+            {
+                *to = *from;
+            }
+        });
         weight_gradient
-    }
-
-    /// All channels where the batch keeps the threads busy, otherwise fewer: some panels of the product.
-    fn channels_per_task(&self, channels: usize) -> usize {
-        let threads = rayon::current_num_threads();
-        if self.batch >= 2 * threads {
-            channels
-        } else {
-            channels.div_ceil(threads).next_multiple_of(ROWS)
-        }
-    }
-
-    /// Numbers of a laid out picture.
-    fn laid_out(&self) -> usize {
-        self.inputs * self.grid.plane() + self.grid.slack()
-    }
-
-    fn lay_out(&self, picture: &[f32], planes: &mut [f32]) {
-        let pictures = picture.chunks_exact(self.grid.pixels());
-        for (from, to) in pictures.zip(planes.chunks_exact_mut(self.grid.plane())) {
-            self.grid.lay_out(from, to);
-        }
     }
 
     fn lay_out_batch<'a>(&self, input: &'a [f32]) -> Cow<'a, [f32]> {
@@ -211,34 +238,63 @@ impl Convolution {
         Cow::Owned(planes)
     }
 
-    fn lay_out_gradients<'a>(&self, gradient: &'a [f32]) -> Cow<'a, [f32]> {
-        let grid = self.grid;
-        if grid.out_is_plain() {
-            return Cow::Borrowed(gradient);
-        }
-        let mut runs = vec![0.0; self.batch * self.outputs * grid.columns()];
-        runs.par_chunks_exact_mut(grid.columns())
-            .zip(gradient.par_chunks_exact(grid.out_pixels()))
-            .for_each(|(to, from)| grid.lay_out_output(from, to));
-        Cow::Owned(runs)
+    /// The gradient of the output as `[batch, columns, outputs]`, zero where columns are junk.
+    fn transpose(&self, gradient: &[f32]) -> Vec<f32> {
+        let Self { outputs, grid, .. } = *self;
+        let (picture, pixels) = (outputs * grid.columns(), grid.out_pixels());
+        let mut transposed = vec![0.0; self.batch * picture];
+        transposed
+            .par_chunks_exact_mut(picture)
+            .zip(gradient.par_chunks_exact(outputs * pixels))
+            .for_each(|(to, from)| {
+                // A line of the cache at a time.
+                for first in (0..outputs).step_by(16) {
+                    let last = outputs.min(first + 16);
+                    let mut pixel = 0;
+                    for piece in grid.pieces(0) {
+                        for column in piece.start..piece.start + piece.length {
+                            let to = &mut to[column * outputs..][first..last];
+                            let from = from[first * pixels + pixel..].iter().step_by(pixels);
+                            for (to, from) in to.iter_mut().zip(from) {
+                                *to = *from;
+                            }
+                            pixel += 1;
+                        }
+                    }
+                }
+            });
+        transposed
     }
 }
 
-/// Some channels of an image.
+/// Some images, or some channels of one.
 struct Task<'a> {
     image: usize,
+    images: usize,
     channel: usize,
+    channels: usize,
     values: &'a mut [f32],
 }
 
-fn tasks(values: &mut [f32], channels: usize, block: usize, pixels: usize) -> Vec<Task<'_>> {
-    let images = values.chunks_exact_mut(channels * pixels).enumerate();
-    images
-        .flat_map(|(image, values)| {
-            let blocks = values.chunks_mut(block * pixels).enumerate();
+/// Tasks of so many images at once, or of fewer channels where the batch does not keep the threads busy.
+fn tasks(values: &mut [f32], together: usize, channels: usize, pixels: usize) -> Vec<Task<'_>> {
+    let threads = rayon::current_num_threads();
+    let batch = values.len() / (channels * pixels);
+    let block = if together > 1 || batch >= 2 * threads {
+        channels
+    } else {
+        channels.div_ceil(threads).next_multiple_of(ROWS)
+    };
+    let groups = values.chunks_mut(together * channels * pixels).enumerate();
+    groups
+        .flat_map(|(group, values)| {
+            let images = values.len() / (channels * pixels);
+            let blocks = values.chunks_mut(images * block * pixels).enumerate();
             blocks.map(move |(i, values)| Task {
-                image,
+                image: group * together,
+                images,
                 channel: i * block,
+                channels: values.len() / (images * pixels),
                 values,
             })
         })

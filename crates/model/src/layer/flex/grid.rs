@@ -1,4 +1,5 @@
 use super::Window;
+use super::product::Piece;
 
 /// Layout of one channel for a convolution, in which each tap of the kernel reads one contiguous run of the input.
 ///
@@ -98,20 +99,42 @@ impl Grid {
             .collect()
     }
 
+    /// What each row of the output reads of a run, without the junk, in a buffer where the run's image starts at `image`.
+    pub fn pieces(&self, image: usize) -> impl Iterator<Item = Piece> + use<> {
+        let (pitch, width) = (self.pitch, self.out_width);
+        // Rows without junk between them are one.
+        let (rows, width) = if pitch == width {
+            (1, width * self.out_height)
+        } else {
+            (self.out_height, width)
+        };
+        (0..rows).map(move |row| Piece {
+            start: image + row * pitch,
+            length: width,
+        })
+    }
+
+    /// The layout of the convolution that takes gradients of the output to those of the input; none for strides.
+    pub fn transposed(&self) -> Option<Self> {
+        let Window {
+            kernel, padding, ..
+        } = self.window;
+        let window = Window {
+            padding: kernel - 1 - padding,
+            ..self.window
+        };
+        (self.window.stride == 1).then(|| Self::new(window, self.out_height, self.out_width))
+    }
+
     /// Whether channels lie as they should already.
     pub fn is_plain(&self) -> bool {
         self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
     }
 
-    /// Whether channels of the output have no junk.
-    pub fn out_is_plain(&self) -> bool {
-        self.pitch == self.out_width
-    }
-
     /// Lays out a channel in `plane`, whose padding must be zero already.
     pub fn lay_out(&self, picture: &[f32], plane: &mut [f32]) {
         let stride = self.window.stride;
-        for row in self.rows_of_phases() {
+        self.rows_of_phases().for_each(|row| {
             let to = &mut plane[row.start..][..row.length];
             let from = &picture[row.pixel..];
             if stride == 1 {
@@ -121,13 +144,13 @@ impl Grid {
                     *to = *from;
                 }
             }
-        }
+        });
     }
 
     /// The inverse of [`lay_out`](Self::lay_out).
     pub fn take_back(&self, plane: &[f32], picture: &mut [f32]) {
         let stride = self.window.stride;
-        for row in self.rows_of_phases() {
+        self.rows_of_phases().for_each(|row| {
             let from = &plane[row.start..][..row.length];
             let to = &mut picture[row.pixel..];
             if stride == 1 {
@@ -137,7 +160,7 @@ impl Grid {
                     *to = *from;
                 }
             }
-        }
+        });
     }
 
     /// Lays out an output channel, junk untouched.

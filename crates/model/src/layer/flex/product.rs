@@ -1,13 +1,14 @@
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 /// Rows of the tile of accumulators. With two vectors a row it fits the 16 registers of AVX2.
 pub(super) const ROWS: usize = 6;
 /// Vectors of a row of the tile.
-const VECTORS: usize = 2;
+pub(super) const VECTORS: usize = 2;
 /// Depth after which sums go to memory: a panel of the right factor stays in the first-level cache.
-const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 256;
 /// Columns of the right factor that are packed at once: they stay in the second-level cache.
-const COLUMNS: usize = 256;
+pub(super) const COLUMNS: usize = 256;
 
 /// The left factor of a [`Product`], in panels of [`ROWS`] rows, each column by column.
 #[derive(Debug)]
@@ -20,7 +21,8 @@ impl Packed {
     /// Packs the matrix whose element (row, column) is `values[row * strides[0] + column * strides[1]]`.
     pub fn new(values: &[f32], [rows, depth]: [usize; 2], strides: [usize; 2]) -> Self {
         let mut packed = vec![0.0; rows.div_ceil(ROWS) * ROWS * depth];
-        for (panel, columns) in packed.chunks_exact_mut(ROWS * depth).enumerate() {
+        let panels = packed.par_chunks_exact_mut(ROWS * depth).enumerate();
+        panels.for_each(|(panel, columns)| {
             let first = panel * ROWS;
             for (column, cells) in columns.chunks_exact_mut(ROWS).enumerate() {
                 let values =
@@ -29,7 +31,7 @@ impl Packed {
                     *cell = value;
                 }
             }
-        }
+        });
         Self {
             values: packed,
             depth,
@@ -44,7 +46,15 @@ impl Packed {
     }
 }
 
-/// `output[r][j] += sum over k of left[r][k] right[k][j]`, where rows of `right` and `output` may start anywhere in
+/// Some neighbouring columns of the right factor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    /// Where they are, from the start of a row.
+    pub start: usize,
+    pub length: usize,
+}
+
+/// `output[r][j] = sum over k of left[r][k] right[k][j]`, where rows of `right` and `output` may start anywhere in
 /// their buffers, overlapping too.
 pub(super) struct Product<'a> {
     pub left: &'a Packed,
@@ -53,11 +63,13 @@ pub(super) struct Product<'a> {
     pub right: &'a [f32],
     /// Where each row of `right` starts, one for each column of `left`.
     pub right_rows: &'a [usize],
+    /// The columns of `right`, in the order of the output's.
+    pub pieces: &'a [Piece],
     pub output: &'a mut [f32],
     /// Where each row of `output` starts.
     pub output_rows: &'a [usize],
-    /// Length of the rows.
-    pub columns: usize,
+    /// Whether the product is added to what `output` holds.
+    pub add: bool,
     /// Room for packed panels.
     pub scratch: &'a mut Vec<f32>,
 }
@@ -72,32 +84,33 @@ impl WithSimd for Product<'_> {
             first_row,
             right,
             right_rows,
+            pieces,
             output,
             output_rows,
-            columns,
+            add,
             scratch,
         } = self;
-        let panel = VECTORS * S::F32_LANES;
-        scratch.resize(DEPTH * COLUMNS.next_multiple_of(panel), 0.0);
-        for column in (0..columns).step_by(COLUMNS) {
-            let width = COLUMNS.min(columns - column);
+        let width = VECTORS * S::F32_LANES;
+        let panels = Panel::cut::<S>(pieces);
+        scratch.resize(DEPTH * COLUMNS.next_multiple_of(width) + S::F32_LANES, 0.0);
+        for (block, panels) in panels.chunks(COLUMNS.div_ceil(width)).enumerate() {
             for start in (0..left.depth).step_by(DEPTH) {
                 let end = left.depth.min(start + DEPTH);
                 let rows = &right_rows[start..end];
-                let panels = &mut scratch[..width.div_ceil(panel) * panel * rows.len()];
-                for (i, packed) in panels.chunks_exact_mut(panel * rows.len()).enumerate() {
-                    let column = column + i * panel;
-                    pack::<S>(right, rows, column, panel.min(columns - column), packed);
+                let size = width * rows.len();
+                for (i, panel) in panels.iter().enumerate() {
+                    pack::<S>(right, rows, &panel.copies, &mut scratch[i * size..]);
                 }
-                for (i, packed) in panels.chunks_exact(panel * rows.len()).enumerate() {
-                    let column = column + i * panel;
-                    let width = panel.min(columns - column);
+                for (i, panel) in panels.iter().enumerate() {
+                    let column = block * COLUMNS + i * width;
+                    let packed = &scratch[i * size..][..size];
                     let packed = S::as_simd_f32s(packed).0.as_chunks().0;
                     for (i, rows) in output_rows.chunks(ROWS).enumerate() {
                         let left = left.panel(first_row / ROWS + i, start, end);
                         let tile = tile(simd, left, packed);
                         for (row, sums) in rows.iter().zip(tile) {
-                            add(simd, &mut output[row + column..][..width], sums);
+                            let output = &mut output[row + column..][..panel.width];
+                            put(simd, output, sums, add || start > 0);
                         }
                     }
                 }
@@ -106,21 +119,62 @@ impl WithSimd for Product<'_> {
     }
 }
 
-/// Copies `width` columns of some rows side by side, filled up with zeros to the panel's width.
-#[inline(always)]
-fn pack<S: Simd>(right: &[f32], rows: &[usize], column: usize, width: usize, packed: &mut [f32]) {
-    let panel = VECTORS * S::F32_LANES;
-    for (row, to) in rows.iter().zip(packed.chunks_exact_mut(panel)) {
-        let from = &right[row + column..][..width];
-        if width == panel {
-            // Whole vectors: a copy of unknown length would be a call for each row.
-            let (to, from) = (S::as_mut_simd_f32s(to).0, S::as_simd_f32s(from).0);
-            if let (Some(to), Some(from)) = (to.first_chunk_mut(), from.first_chunk::<VECTORS>()) {
-                *to = *from;
+/// Some columns of the right factor that are packed side by side, [`VECTORS`] vectors or fewer.
+struct Panel {
+    copies: Vec<Copied>,
+    width: usize,
+}
+
+/// A vector that is copied into a panel. What it holds beyond its piece is overwritten by the next one.
+struct Copied {
+    from: usize,
+    to: usize,
+}
+
+impl Panel {
+    /// All columns in panels; the last one may be narrower.
+    fn cut<S: Simd>(pieces: &[Piece]) -> Vec<Self> {
+        let full = VECTORS * S::F32_LANES;
+        let mut panels: Vec<Self> = Vec::new();
+        for piece in pieces {
+            let mut from = piece.start;
+            let end = piece.start + piece.length;
+            while from < end {
+                if panels.last().is_none_or(|panel| panel.width == full) {
+                    panels.push(Self {
+                        copies: Vec::new(),
+                        width: 0,
+                    });
+                }
+                if let Some(panel) = panels.last_mut() {
+                    let length = (end - from).min(full - panel.width).min(S::F32_LANES);
+                    panel.copies.push(Copied {
+                        from,
+                        to: panel.width,
+                    });
+                    panel.width += length;
+                    from += length;
+                }
             }
-        } else {
-            to[..width].copy_from_slice(from);
-            to[width..].fill(0.0);
+        }
+        panels
+    }
+}
+
+/// Copies a panel of some rows into `packed`, which is one vector longer at least.
+#[inline(always)]
+fn pack<S: Simd>(right: &[f32], rows: &[usize], copies: &[Copied], packed: &mut [f32]) {
+    let width = VECTORS * S::F32_LANES;
+    for (i, row) in rows.iter().enumerate() {
+        for copy in copies {
+            let to = &mut packed[i * width + copy.to..][..S::F32_LANES];
+            let from = &right[row + copy.from..];
+            if from.len() >= S::F32_LANES {
+                // Whole vectors: a copy of unknown length would be a call.
+                S::as_mut_simd_f32s(to).0[0] = S::as_simd_f32s(from).0[0];
+            } else {
+                to[..from.len()].copy_from_slice(from);
+            }
         }
     }
 }
@@ -144,18 +198,24 @@ fn tile<S: Simd>(
     sums
 }
 
-/// Adds a row of a tile to the output, which may be shorter.
+/// Writes a row of a tile to the output, which may be shorter, or adds it.
 #[inline(always)]
-fn add<S: Simd>(simd: S, output: &mut [f32], sums: [S::f32s; VECTORS]) {
+pub(super) fn put<S: Simd>(simd: S, output: &mut [f32], sums: [S::f32s; VECTORS], add: bool) {
     if output.len() == VECTORS * S::F32_LANES {
         let output = S::as_mut_simd_f32s(output).0;
         for j in 0..VECTORS {
-            output[j] = simd.add_f32s(output[j], sums[j]);
+            output[j] = if add {
+                simd.add_f32s(output[j], sums[j])
+            } else {
+                sums[j]
+            };
         }
     } else {
-        for (output, sums) in output.chunks_mut(S::F32_LANES).zip(sums) {
-            let sum = simd.add_f32s(simd.partial_load_f32s(output), sums);
-            simd.partial_store_f32s(output, sum);
+        for (output, mut sums) in output.chunks_mut(S::F32_LANES).zip(sums) {
+            if add {
+                sums = simd.add_f32s(simd.partial_load_f32s(output), sums);
+            }
+            simd.partial_store_f32s(output, sums);
         }
     }
 }
