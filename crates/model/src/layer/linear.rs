@@ -64,6 +64,12 @@ impl Linear {
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let weight = cast(self.weight.val(), input.dtype());
         let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
+        #[cfg(feature = "flex")]
+        if super::flex::takes_rows(&input) && input.dims()[D - 1] == weight.dims()[0] {
+            let outputs = weight.dims()[1];
+            let bias = bias.unwrap_or_else(|| Tensor::zeros([outputs], &input.device()));
+            return super::flex::linear(input, weight, bias);
+        }
         linear(input, weight, bias)
     }
 }

@@ -8,18 +8,24 @@
 //!
 //! `docs/model-speed.md` in the repository has the numbers.
 
+mod attention;
 mod batch_norm;
 mod conv2d;
 #[cfg(feature = "flex")]
 mod flex;
+mod layer_norm;
 mod linear;
 mod norm_mode;
 mod precision;
 mod prelu;
+mod relu6;
 
+pub use attention::{Attention, AttentionConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use conv2d::{Conv2d, Conv2dConfig};
+pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
 pub use norm_mode::NormMode;
-pub(crate) use precision::{cast, layer_norm};
+pub(crate) use precision::cast;
 pub use prelu::{Prelu, PreluConfig};
+pub(crate) use relu6::relu6;

@@ -1,7 +1,6 @@
 //! Mixed precision: a layer computes in the precision of its input, a norm in that of its parameters. Parameters keep
 //! theirs, so that small steps of the optimizer are not lost, and the gradient comes back to them in it.
 
-use burn::nn::LayerNorm;
 use burn::tensor::{DType, Tensor};
 
 /// The tensor in a precision; itself where it has it.
@@ -10,11 +9,4 @@ pub(crate) fn cast<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D>
         true => tensor,
         false => tensor.cast(dtype),
     }
-}
-
-/// burn's layer normalisation.
-pub(crate) fn layer_norm<const D: usize>(norm: &LayerNorm, input: Tensor<D>) -> Tensor<D> {
-    let dtype = input.dtype();
-    let parameters = norm.gamma.val().dtype();
-    cast(norm.forward(cast(input, parameters)), dtype)
 }

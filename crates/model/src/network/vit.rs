@@ -1,14 +1,13 @@
 use burn::module::{Module, Param};
-use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
-use burn::tensor::activation::softmax;
-use burn::tensor::module::linear;
-use burn::tensor::{DType, Device, Distribution, Int, Tensor};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names};
 use crate::layer::{
-    BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Linear, NormMode, cast, layer_norm,
+    Attention, AttentionConfig, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, LayerNorm,
+    LayerNormConfig, Linear, NormMode, cast, relu6,
 };
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
@@ -132,11 +131,11 @@ impl VitConfig {
         let blocks = (0..self.depth)
             .map(|block| VitBlock {
                 norm1: LayerNormConfig::new(self.width).init(device),
-                attn: Attention {
-                    qkv: super::linear(self.width, 3 * self.width, false, device),
-                    proj: super::linear(self.width, self.width, true, device),
+                attn: AttentionConfig {
+                    width: self.width,
                     heads: self.heads,
-                },
+                }
+                .init(device),
                 norm2: LayerNormConfig::new(self.width).init(device),
                 mlp: Mlp {
                     fc1: super::linear(self.width, MLP_RATIO * self.width, true, device),
@@ -236,7 +235,7 @@ impl Architecture for Vit {
             .blocks
             .iter()
             .fold(tokens, |tokens, block| block.forward(tokens, training));
-        let tokens = layer_norm(&self.norm, tokens);
+        let tokens = self.norm.forward(tokens);
         let tokens = match &mask {
             Some(mask) => mask.restore(tokens, cast(self.mask_token.val(), dtype)),
             None => tokens,
@@ -271,9 +270,9 @@ pub struct VitBlock {
 
 impl VitBlock {
     fn forward(&self, tokens: Tensor<3>, training: bool) -> Tensor<3> {
-        let branch = self.attn.forward(layer_norm(&self.norm1, tokens.clone()));
+        let branch = self.attn.forward(self.norm1.forward(tokens.clone()));
         let tokens = tokens + self.drop(branch, training);
-        let branch = self.mlp.forward(layer_norm(&self.norm2, tokens.clone()));
+        let branch = self.mlp.forward(self.norm2.forward(tokens.clone()));
         tokens + self.drop(branch, training)
     }
 
@@ -304,45 +303,6 @@ impl VitBlock {
     }
 }
 
-/// The precision, but no less than single.
-fn single(dtype: DType) -> DType {
-    match dtype {
-        DType::F64 => DType::F64,
-        _ => DType::F32,
-    }
-}
-
-/// Multi-head self-attention.
-#[derive(Module, Debug)]
-pub struct Attention {
-    qkv: Linear,
-    proj: Linear,
-    heads: usize,
-}
-
-impl Attention {
-    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let [rows, count, width] = tokens.dims();
-        let head = width / self.heads;
-        // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
-        let dtype = tokens.dtype();
-        let weight = cast(self.qkv.weight.val(), dtype);
-        let part = |part: usize| -> Tensor<4> {
-            let columns = weight.clone().narrow(1, part * width, width);
-            linear(tokens.clone(), columns, None)
-                .reshape([rows, count, self.heads, head])
-                .permute([0, 2, 1, 3])
-        };
-        let (query, key, value) = (part(0), part(1), part(2));
-        let scores = (query * (head as f64).powf(-0.5)).matmul(key.permute([0, 1, 3, 2]));
-        // Shares of many tokens: in half precision their sum would not be one.
-        let shares = cast(softmax(cast(scores, single(dtype)), 3), dtype);
-        let mixed = shares.matmul(value);
-        let mixed = mixed.permute([0, 2, 1, 3]).reshape([rows, count, width]);
-        self.proj.forward(mixed)
-    }
-}
-
 /// Two layers with ReLU6 between.
 #[derive(Module, Debug)]
 pub struct Mlp {
@@ -352,7 +312,7 @@ pub struct Mlp {
 
 impl Mlp {
     fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(self.fc1.forward(tokens).clamp(0.0, 6.0))
+        self.fc2.forward(relu6(self.fc1.forward(tokens)))
     }
 }
 

@@ -7,6 +7,7 @@ mod damaged_files;
 mod gallery;
 mod golden;
 mod initial_values;
+mod layer_attention;
 mod layer_batch_norm;
 mod layer_conv2d;
 mod layer_linear;

@@ -3,6 +3,7 @@ use burn::tensor::{DType, Tensor};
 
 use super::Window;
 use super::operation::FaceLayers;
+use super::transformer_operation::TransformerLayers;
 
 /// Whether the kernels here take this tensor.
 pub(in crate::layer) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -15,6 +16,13 @@ pub(in crate::layer) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
         kind => kind,
     };
     matches!(kind, DispatchTensorKind::Flex(_))
+}
+
+/// Whether the linear layer here takes this tensor: it gains by many rows.
+pub(in crate::layer) fn takes_rows<const D: usize>(tensor: &Tensor<D>) -> bool {
+    const MANY: usize = 256;
+    let features = tensor.dims()[D - 1];
+    features > 0 && tensor.shape().num_elements() / features >= MANY && takes(tensor)
 }
 
 /// Convolution without bias.
@@ -62,4 +70,40 @@ pub(in crate::layer) fn scale_and_shift<const D: usize>(
         scale,
         shift,
     ))
+}
+
+/// `x W + b`.
+pub(in crate::layer) fn linear<const D: usize>(
+    input: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+) -> Tensor<D> {
+    let (weight, bias) = (weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::face_linear(input.into_dispatch(), weight, bias))
+}
+
+/// Layer normalisation.
+pub(in crate::layer) fn layer_norm<const D: usize>(
+    input: Tensor<D>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f64,
+) -> Tensor<D> {
+    let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
+    Tensor::from_dispatch(Dispatch::face_layer_norm(
+        input.into_dispatch(),
+        gamma,
+        beta,
+        epsilon,
+    ))
+}
+
+/// Attention over `[batch, tokens, 3 width]`: queries, keys and values side by side.
+pub(in crate::layer) fn attention(input: Tensor<3>, heads: usize) -> Tensor<3> {
+    Tensor::from_dispatch(Dispatch::face_attention(input.into_dispatch(), heads))
+}
+
+/// ReLU6.
+pub(in crate::layer) fn relu6<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+    Tensor::from_dispatch(Dispatch::face_relu6(input.into_dispatch()))
 }

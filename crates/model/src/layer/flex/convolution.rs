@@ -27,7 +27,7 @@ impl Convolution {
         let depth = self.inputs * self.grid.taps().count();
         self.product(
             input,
-            &Packed::new(weight, [self.outputs, depth], [depth, 1]),
+            &Packed::of_rows(weight, [self.outputs, depth], depth),
         )
     }
 
@@ -109,7 +109,7 @@ impl Convolution {
         let taps = grid.taps().count();
         let depth = inputs * taps;
         let Some(grid) = grid.transposed() else {
-            let weight = Packed::new(weight, [depth, outputs], [1, depth]);
+            let weight = Packed::of_columns(weight, [depth, outputs], depth);
             return self.scatter(&weight, gradient);
         };
         // A convolution of the gradient; the kernel turned round.

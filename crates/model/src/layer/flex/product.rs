@@ -10,6 +10,9 @@ pub(super) const DEPTH: usize = 256;
 /// Columns of the right factor that are packed at once: they stay in the second-level cache.
 pub(super) const COLUMNS: usize = 256;
 
+/// Numbers that a thread packs at least.
+const SHARED: usize = 1 << 16;
+
 /// The left factor of a [`Product`], in panels of [`ROWS`] rows, each column by column.
 #[derive(Debug)]
 pub(super) struct Packed {
@@ -18,24 +21,47 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Packs the matrix whose element (row, column) is `values[row * strides[0] + column * strides[1]]`.
-    pub fn new(values: &[f32], [rows, depth]: [usize; 2], strides: [usize; 2]) -> Self {
-        let mut packed = vec![0.0; rows.div_ceil(ROWS) * ROWS * depth];
-        let panels = packed.par_chunks_exact_mut(ROWS * depth).enumerate();
-        panels.for_each(|(panel, columns)| {
-            let first = panel * ROWS;
-            for (column, cells) in columns.chunks_exact_mut(ROWS).enumerate() {
-                let values =
-                    (first..rows).map(|row| values[row * strides[0] + column * strides[1]]);
-                for (cell, value) in cells.iter_mut().zip(values) {
-                    *cell = value;
+    /// Packs the matrix whose element (row, column) is `values[row * stride + column]`.
+    pub fn of_rows(values: &[f32], [rows, depth]: [usize; 2], stride: usize) -> Self {
+        Self::pack([rows, depth], |first, columns| {
+            let mut runs = [&values[..0]; ROWS];
+            for (i, run) in runs.iter_mut().enumerate() {
+                // The last row again where there are fewer; what comes of it is not read.
+                *run = &values[(first + i).min(rows - 1) * stride..][..depth];
+            }
+            for (i, column) in columns[..depth].iter_mut().enumerate() {
+                for row in 0..ROWS {
+                    column[row] = runs[row][i];
                 }
             }
-        });
-        Self {
-            values: packed,
-            depth,
-        }
+        })
+    }
+
+    /// Packs the matrix whose element (row, column) is `values[row + column * stride]`.
+    pub fn of_columns(values: &[f32], [rows, depth]: [usize; 2], stride: usize) -> Self {
+        Self::pack([rows, depth], |first, columns| {
+            let from = values[first..].chunks(stride);
+            if first + ROWS <= rows {
+                for (to, from) in columns.iter_mut().zip(from) {
+                    to.copy_from_slice(&from[..ROWS]);
+                }
+            } else {
+                for (to, from) in columns.iter_mut().zip(from) {
+                    to[..rows - first].copy_from_slice(&from[..rows - first]);
+                }
+            }
+        })
+    }
+
+    /// Has each panel filled, which is told its first row.
+    fn pack([rows, depth]: [usize; 2], fill: impl Fn(usize, &mut [[f32; ROWS]]) + Sync) -> Self {
+        let mut values = vec![0.0; rows.div_ceil(ROWS) * ROWS * depth];
+        values
+            .par_chunks_exact_mut(ROWS * depth)
+            .enumerate()
+            .with_min_len(SHARED / (ROWS * depth) + 1)
+            .for_each(|(panel, columns)| fill(panel * ROWS, columns.as_chunks_mut().0));
+        Self { values, depth }
     }
 
     /// The depth columns from `start` to `end` of the panel of rows, each column by itself.

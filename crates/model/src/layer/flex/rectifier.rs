@@ -1,4 +1,4 @@
-//! PReLU on `[batch, channels, pixels]`.
+//! Rectifiers: PReLU on `[batch, channels, pixels]`, ReLU6 on any numbers.
 
 use rayon::prelude::*;
 
@@ -56,4 +56,38 @@ pub(super) fn backward(
         }
     }
     sums
+}
+
+/// Numbers that a thread clamps at a time.
+const BLOCK: usize = 1 << 14;
+
+/// Clamps to `[0, 6]` in place.
+pub(super) fn relu6(values: &mut [f32]) {
+    values.par_chunks_mut(BLOCK).for_each(|block| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for x in block.iter_mut() {
+                    *x = x.clamp(0.0, 6.0);
+                }
+            },
+        );
+    });
+}
+
+/// Turns the gradient of [`relu6`]'s output into the input's: none where it clamped.
+pub(super) fn relu6_backward(output: &[f32], gradient: &mut [f32]) {
+    let blocks = gradient.par_chunks_mut(BLOCK);
+    blocks
+        .zip(output.par_chunks(BLOCK))
+        .for_each(|(gradient, output)| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (dy, y) in gradient.iter_mut().zip(output) {
+                        *dy = if *y > 0.0 && *y < 6.0 { *dy } else { 0.0 };
+                    }
+                },
+            );
+        });
 }

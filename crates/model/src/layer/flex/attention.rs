@@ -1,0 +1,221 @@
+//! Attention of each picture's tokens to each other, head by head. With queries, keys and values `Q`, `K`, `V`
+//! `[tokens, head]` and `s` the scale: `P = softmax(s Q K')`, `O = P V`; backwards `dV = P' dO`, `dP = dO V'`,
+//! `dS = s P (dP - sums of rows of P dP)`, `dQ = dS K`, `dK = dS' Q`.
+//!
+//! `P` is computed again for the gradient, so no matrix of tokens by tokens outlives its head.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::exponential::exponential;
+use super::product::{Packed, Piece, Product};
+use super::sum::{sum_of, sum_of_products};
+use super::vectorised::vectorised;
+
+/// Attention over `[batch, tokens, 3 width]`: queries, keys and values side by side, each of all heads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attention {
+    pub tokens: usize,
+    pub width: usize,
+    pub heads: usize,
+}
+
+/// Rows of a matrix within a buffer.
+struct Rows {
+    starts: Vec<usize>,
+    stride: usize,
+}
+
+/// Room for one head.
+#[derive(Default)]
+struct Head {
+    /// `[head, tokens]`: keys or values.
+    transposed: Vec<f32>,
+    /// `[tokens, tokens]`.
+    shares: Vec<f32>,
+    gradient: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+impl Attention {
+    /// `[batch, tokens, width]`.
+    pub fn output(&self, input: &[f32]) -> Vec<f32> {
+        let Self { tokens, width, .. } = *self;
+        let mut output = vec![0.0; input.len() / 3];
+        output
+            .par_chunks_exact_mut(tokens * width)
+            .zip(input.par_chunks_exact(3 * tokens * width))
+            .for_each_init(Head::default, |head, (output, input)| {
+                for i in 0..self.heads {
+                    self.share(input, i, head);
+                    let shares = Packed::of_rows(&head.shares, [tokens; 2], tokens);
+                    let values = self.part(2, i);
+                    let rows = self.rows(i, width);
+                    self.multiply(&shares, input, &values, output, &rows, &mut head.scratch);
+                }
+            });
+        output
+    }
+
+    /// The gradient of queries, keys and values, `[batch, tokens, 3 width]`.
+    pub fn input_gradient(&self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let Self { tokens, width, .. } = *self;
+        let mut input_gradient = vec![0.0; input.len()];
+        input_gradient
+            .par_chunks_exact_mut(3 * tokens * width)
+            .zip(input.par_chunks_exact(3 * tokens * width))
+            .zip(gradient.par_chunks_exact(tokens * width))
+            .for_each_init(Head::default, |head, ((to, input), gradient)| {
+                for i in 0..self.heads {
+                    self.head_gradient(i, input, gradient, to, head);
+                }
+            });
+        input_gradient
+    }
+
+    fn head_gradient(&self, i: usize, input: &[f32], dy: &[f32], to: &mut [f32], head: &mut Head) {
+        let Self { tokens, width, .. } = *self;
+        let size = width / self.heads;
+        let [query, key, value] = [0, 1, 2].map(|part| self.part(part, i));
+        let dy_rows = self.rows(i, width);
+        self.share(input, i, head);
+        let Head {
+            transposed,
+            shares,
+            gradient,
+            scratch,
+        } = head;
+
+        let left = Packed::of_columns(shares, [tokens; 2], tokens);
+        self.multiply(&left, dy, &dy_rows, to, &value, scratch);
+
+        transpose(input, &value, size, transposed);
+        let left = Packed::of_rows(&dy[dy_rows.starts[0]..], [tokens, size], width);
+        self.square(&left, transposed, gradient, scratch);
+        let scale = self.scale();
+        let rows = gradient.chunks_exact_mut(tokens);
+        for (gradient, shares) in rows.zip(shares.chunks_exact(tokens)) {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let sum = sum_of_products(gradient, shares, |dp, p| dp * p);
+                    for (dp, p) in gradient.iter_mut().zip(shares) {
+                        *dp = scale * p * (*dp - sum);
+                    }
+                },
+            );
+        }
+
+        let left = Packed::of_rows(gradient, [tokens; 2], tokens);
+        self.multiply(&left, input, &key, to, &query, scratch);
+        let left = Packed::of_columns(gradient, [tokens; 2], tokens);
+        self.multiply(&left, input, &query, to, &key, scratch);
+    }
+
+    /// How much each token attends to each: rows that sum to one.
+    fn share(&self, input: &[f32], i: usize, head: &mut Head) {
+        let tokens = self.tokens;
+        let size = self.width / self.heads;
+        let [query, key] = [0, 1].map(|part| self.part(part, i));
+        transpose(input, &key, size, &mut head.transposed);
+        let queries = &input[query.starts[0]..];
+        let left = Packed::of_rows(queries, [tokens, size], query.stride);
+        self.square(&left, &head.transposed, &mut head.shares, &mut head.scratch);
+        let scale = self.scale();
+        for scores in head.shares.chunks_exact_mut(tokens) {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let greatest = scores.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+                    for score in scores.iter_mut() {
+                        *score = exponential(scale * (*score - greatest));
+                    }
+                    let inverse = 1.0 / sum_of(scores, |x| x);
+                    for score in scores.iter_mut() {
+                        *score *= inverse;
+                    }
+                },
+            );
+        }
+    }
+
+    fn scale(&self) -> f32 {
+        ((self.width / self.heads) as f32).sqrt().recip()
+    }
+
+    /// `left` by a matrix of a head, `[tokens, head]`.
+    fn multiply(
+        &self,
+        left: &Packed,
+        right: &[f32],
+        right_rows: &Rows,
+        output: &mut [f32],
+        output_rows: &Rows,
+        scratch: &mut Vec<f32>,
+    ) {
+        Arch::new().dispatch(Product {
+            left,
+            first_row: 0,
+            right,
+            right_rows: &right_rows.starts,
+            pieces: &[Piece {
+                start: 0,
+                length: self.width / self.heads,
+            }],
+            output,
+            output_rows: &output_rows.starts,
+            add: false,
+            scratch,
+        });
+    }
+
+    /// `left` by `[head, tokens]`.
+    fn square(&self, left: &Packed, right: &[f32], output: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+        let tokens = self.tokens;
+        output.resize(tokens * tokens, 0.0);
+        let rows: Vec<usize> = (0..tokens).map(|row| row * tokens).collect();
+        let right_rows: Vec<usize> = (0..right.len()).step_by(tokens).collect();
+        Arch::new().dispatch(Product {
+            left,
+            first_row: 0,
+            right,
+            right_rows: &right_rows,
+            pieces: &[Piece {
+                start: 0,
+                length: tokens,
+            }],
+            output,
+            output_rows: &rows,
+            add: false,
+            scratch,
+        });
+    }
+
+    /// Rows of a head's queries, keys or values.
+    fn part(&self, part: usize, head: usize) -> Rows {
+        let mut rows = self.rows(head, 3 * self.width);
+        for start in &mut rows.starts {
+            *start += part * self.width;
+        }
+        rows
+    }
+
+    /// A head's columns of `[tokens, stride]`.
+    fn rows(&self, head: usize, stride: usize) -> Rows {
+        let first = head * (self.width / self.heads);
+        let starts = (0..self.tokens).map(|token| first + token * stride);
+        Rows {
+            starts: starts.collect(),
+            stride,
+        }
+    }
+}
+
+/// `[size, rows]`.
+fn transpose(values: &[f32], rows: &Rows, size: usize, to: &mut Vec<f32>) {
+    to.clear();
+    to.reserve(size * rows.starts.len());
+    for column in 0..size {
+        to.extend(rows.starts.iter().map(|row| values[row + column]));
+    }
+}

@@ -1,0 +1,129 @@
+//! Linear layers over many rows: `Y = X W + b`, `dX = dY W'`, `dW = X' dY`, `db` the sums of the columns of `dY`.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::product::{Packed, Piece, Product, ROWS};
+use super::vectorised::vectorised;
+
+/// Rows that a thread works on at a time: so many that packing the weight for them costs little.
+const BLOCK: usize = 24 * ROWS;
+
+/// A linear layer on `[rows, inputs]`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dense {
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+impl Dense {
+    /// `[rows, outputs]`. The weight is `[inputs, outputs]`.
+    pub fn output(&self, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+        let Self { inputs, outputs } = *self;
+        let weight_rows: Vec<usize> = (0..inputs).map(|row| row * outputs).collect();
+        let output_rows: Vec<usize> = (0..BLOCK).map(|row| row * outputs).collect();
+        let mut output = vec![0.0; input.len() / inputs * outputs];
+        output
+            .par_chunks_mut(BLOCK * outputs)
+            .zip(input.par_chunks(BLOCK * inputs))
+            .for_each_init(Vec::new, |scratch, (output, input)| {
+                let rows = input.len() / inputs;
+                for row in output.chunks_exact_mut(outputs) {
+                    row.copy_from_slice(bias);
+                }
+                Arch::new().dispatch(Product {
+                    left: &Packed::of_rows(input, [rows, inputs], inputs),
+                    first_row: 0,
+                    right: weight,
+                    right_rows: &weight_rows,
+                    pieces: &[Piece {
+                        start: 0,
+                        length: outputs,
+                    }],
+                    output,
+                    output_rows: &output_rows[..rows],
+                    add: true,
+                    scratch,
+                });
+            });
+        output
+    }
+
+    /// `[rows, inputs]`.
+    pub fn input_gradient(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let Self { inputs, outputs } = *self;
+        let mut transposed = vec![0.0; weight.len()];
+        let columns = transposed.par_chunks_exact_mut(inputs).enumerate();
+        columns.for_each(|(output, column)| {
+            for (to, from) in column.iter_mut().zip(weight.chunks_exact(outputs)) {
+                *to = from[output];
+            }
+        });
+        let back = Self {
+            inputs: outputs,
+            outputs: inputs,
+        };
+        back.output(gradient, &transposed, &vec![0.0; inputs])
+    }
+
+    /// `[inputs, outputs]`.
+    pub fn weight_gradient(&self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
+        let Self { inputs, outputs } = *self;
+        let rows = input.len() / inputs;
+        let gradient_rows: Vec<usize> = (0..rows).map(|row| row * outputs).collect();
+        let block = inputs
+            .div_ceil(rayon::current_num_threads())
+            .next_multiple_of(ROWS);
+        let output_rows: Vec<usize> = (0..block).map(|row| row * outputs).collect();
+        let mut weight_gradient = vec![0.0; inputs * outputs];
+        let blocks = weight_gradient.par_chunks_mut(block * outputs).enumerate();
+        blocks.for_each(|(i, weight_gradient)| {
+            let columns = weight_gradient.len() / outputs;
+            Arch::new().dispatch(Product {
+                left: &Packed::of_columns(&input[i * block..], [columns, rows], inputs),
+                first_row: 0,
+                right: gradient,
+                right_rows: &gradient_rows,
+                pieces: &[Piece {
+                    start: 0,
+                    length: outputs,
+                }],
+                output: weight_gradient,
+                output_rows: &output_rows[..columns],
+                add: false,
+                scratch: &mut Vec::new(),
+            });
+        });
+        weight_gradient
+    }
+
+    /// `[outputs]`.
+    pub fn bias_gradient(&self, gradient: &[f32]) -> Vec<f32> {
+        let blocks = gradient.par_chunks(BLOCK * self.outputs);
+        let of_blocks: Vec<Vec<f32>> = blocks
+            .map(|block| {
+                let mut sums = vec![0.0; self.outputs];
+                for row in block.chunks_exact(self.outputs) {
+                    add_to(&mut sums, row);
+                }
+                sums
+            })
+            .collect();
+        let mut sums = vec![0.0; self.outputs];
+        for block in &of_blocks {
+            add_to(&mut sums, block);
+        }
+        sums
+    }
+}
+
+fn add_to(sums: &mut [f32], row: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        },
+    );
+}
