@@ -13,6 +13,8 @@ out=${2:-benches/results/$device}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 export BURN_DEVICE=$device
+# As the command has it: freed pages are kept, so that timings are not those of the kernel clearing new ones.
+export MIMALLOC_PURGE_DELAY=${MIMALLOC_PURGE_DELAY:--1}
 export CRITERION_HOME=$out/criterion
 rm -rf "$CRITERION_HOME"
 

@@ -1,5 +1,6 @@
 //! The `ffc` command: trains an embedding network over any number of identities, measures it and uses it.
 
+mod allocator;
 mod arguments;
 mod commands;
 mod device;
@@ -17,11 +18,8 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use logging::LogFormat;
 
-// The system's allocator gives large blocks back after every use; each new one then costs page faults.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::keep_freed_pages();
     let arguments = Arguments::parse();
     if let Err(error) = logging::init(arguments.log, arguments.quiet) {
         eprintln!("error: {error}");

@@ -24,15 +24,6 @@ pub(super) struct Convolution {
 impl Convolution {
     /// `[batch, outputs, height, width]`.
     pub fn output(&self, input: &[f32], weight: &[f32]) -> Vec<f32> {
-        let depth = self.inputs * self.grid.taps().count();
-        self.product(
-            input,
-            &Packed::of_rows(weight, [self.outputs, depth], depth),
-        )
-    }
-
-    /// `[batch, outputs, height, width]`, the weight as a matrix.
-    fn product(&self, input: &[f32], weight: &Packed) -> Vec<f32> {
         let Self {
             batch,
             inputs,
@@ -40,6 +31,8 @@ impl Convolution {
             grid,
         } = *self;
         let input_rows = grid.runs(inputs);
+        let depth = input_rows.len();
+        let weight = Packed::of_rows(weight, [outputs, depth], depth);
         let (laid_out, pixels) = (inputs * grid.plane(), grid.out_pixels());
         // So many that weights, once in the cache, serve for many columns.
         let threads = rayon::current_num_threads();
@@ -77,7 +70,7 @@ impl Convolution {
                     sums.resize(task.channels * length, 0.0);
                 }
                 Arch::new().dispatch(Product {
-                    left: weight,
+                    left: &weight,
                     first_row: task.channel,
                     right,
                     right_rows: &input_rows,
