@@ -1,9 +1,9 @@
 use burn::module::Module;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Device, Tensor};
 
-use super::{Linear, LinearConfig, cast};
+use super::{Linear, LinearConfig, cast, single};
 
 /// Configuration of an [`Attention`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,21 +54,28 @@ impl Attention {
     ///
     /// # Panics
     ///
-    /// If the input has other features than the layer.
+    /// If the input has other features than the layer, or heads do not divide them.
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let [rows, count, width] = tokens.dims();
+        assert!(
+            width.is_multiple_of(self.heads),
+            "{} heads must divide the {width} features",
+            self.heads
+        );
         #[cfg(feature = "flex")]
         if super::flex::takes(&tokens) {
             let parts = self.qkv.forward(tokens);
             return self.proj.forward(super::flex::attention(parts, self.heads));
         }
-        let [rows, count, width] = tokens.dims();
         let head = width / self.heads;
         // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
         let dtype = tokens.dtype();
         let weight = cast(self.qkv.weight.val(), dtype);
         let part = |part: usize| -> Tensor<4> {
             let columns = weight.clone().narrow(1, part * width, width);
-            linear(tokens.clone(), columns, None)
+            let bias = (self.qkv.bias.as_ref()).map(|bias| cast(bias.val(), dtype));
+            let bias = bias.map(|bias| bias.narrow(0, part * width, width));
+            linear(tokens.clone(), columns, bias)
                 .reshape([rows, count, self.heads, head])
                 .permute([0, 2, 1, 3])
         };
@@ -79,13 +86,5 @@ impl Attention {
         let mixed = shares.matmul(value);
         let mixed = mixed.permute([0, 2, 1, 3]).reshape([rows, count, width]);
         self.proj.forward(mixed)
-    }
-}
-
-/// The precision, but no less than single.
-fn single(dtype: DType) -> DType {
-    match dtype {
-        DType::F64 => DType::F64,
-        _ => DType::F32,
     }
 }

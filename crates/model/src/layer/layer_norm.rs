@@ -3,7 +3,7 @@ use burn::nn::Initializer;
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 
-use super::cast;
+use super::{cast, single};
 
 /// Configuration of a [`LayerNorm`].
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +54,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// `[.., width]` to the same shape. Computes in the precision of the parameters.
+    /// `[.., width]` to the same shape. Computes in the precision of the parameters, in single at least.
     ///
     /// # Panics
     ///
@@ -67,8 +67,9 @@ impl LayerNorm {
             "expected [.., {width}], got {:?}",
             input.dims()
         );
-        let dtype = input.dtype();
-        let input = cast(input, gamma.dtype());
+        let (dtype, precision) = (input.dtype(), single(gamma.dtype()));
+        let [gamma, beta] = [gamma, beta].map(|parameter| cast(parameter, precision));
+        let input = cast(input, precision);
         #[cfg(feature = "flex")]
         if super::flex::takes(&input) {
             return cast(

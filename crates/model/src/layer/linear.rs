@@ -67,7 +67,8 @@ impl Linear {
         #[cfg(feature = "flex")]
         if super::flex::takes_rows(&input) && input.dims()[D - 1] == weight.dims()[0] {
             let outputs = weight.dims()[1];
-            let bias = bias.unwrap_or_else(|| Tensor::zeros([outputs], &input.device()));
+            let bias =
+                bias.unwrap_or_else(|| Tensor::zeros([outputs], (&input.device(), input.dtype())));
             return super::flex::linear(input, weight, bias);
         }
         linear(input, weight, bias)

@@ -26,6 +26,6 @@ pub use conv2d::{Conv2d, Conv2dConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
 pub use norm_mode::NormMode;
-pub(crate) use precision::cast;
+pub(crate) use precision::{cast, single};
 pub use prelu::{Prelu, PreluConfig};
 pub(crate) use relu6::relu6;

@@ -10,3 +10,11 @@ pub(crate) fn cast<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D>
         false => tensor.cast(dtype),
     }
 }
+
+/// The precision, but no less than single: for sums of many numbers.
+pub(crate) fn single(dtype: DType) -> DType {
+    match dtype {
+        DType::F64 => DType::F64,
+        _ => DType::F32,
+    }
+}

@@ -144,7 +144,7 @@ fn depthwise_convolutions_of_face_networks() {
 
 #[test]
 fn batches_of_one_and_many() {
-    for batch in [1, 3, 9] {
+    for batch in [1, 3, 9, 40] {
         check(NaiveConvolution {
             batch,
             ..full([7, 26], [3, 1, 1])

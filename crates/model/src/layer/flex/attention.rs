@@ -26,13 +26,14 @@ struct Rows {
     stride: usize,
 }
 
-/// Room for one head.
+/// Matrices of one head.
 #[derive(Default)]
-struct Head {
+struct Scratch {
     /// `[head, tokens]`: keys or values.
     transposed: Vec<f32>,
     /// `[tokens, tokens]`.
     shares: Vec<f32>,
+    /// `[tokens, tokens]`: first of the shares, then of the scores.
     gradient: Vec<f32>,
     scratch: Vec<f32>,
 }
@@ -45,9 +46,9 @@ impl Attention {
         output
             .par_chunks_exact_mut(tokens * width)
             .zip(input.par_chunks_exact(3 * tokens * width))
-            .for_each_init(Head::default, |head, (output, input)| {
+            .for_each_init(Scratch::default, |head, (output, input)| {
                 for i in 0..self.heads {
-                    self.share(input, i, head);
+                    self.compute_shares(input, i, head);
                     let shares = Packed::of_rows(&head.shares, [tokens; 2], tokens);
                     let values = self.part(2, i);
                     let rows = self.rows(i, width);
@@ -65,7 +66,7 @@ impl Attention {
             .par_chunks_exact_mut(3 * tokens * width)
             .zip(input.par_chunks_exact(3 * tokens * width))
             .zip(gradient.par_chunks_exact(tokens * width))
-            .for_each_init(Head::default, |head, ((to, input), gradient)| {
+            .for_each_init(Scratch::default, |head, ((to, input), gradient)| {
                 for i in 0..self.heads {
                     self.head_gradient(i, input, gradient, to, head);
                 }
@@ -73,13 +74,20 @@ impl Attention {
         input_gradient
     }
 
-    fn head_gradient(&self, i: usize, input: &[f32], dy: &[f32], to: &mut [f32], head: &mut Head) {
+    fn head_gradient(
+        &self,
+        i: usize,
+        input: &[f32],
+        dy: &[f32],
+        to: &mut [f32],
+        head: &mut Scratch,
+    ) {
         let Self { tokens, width, .. } = *self;
         let size = width / self.heads;
         let [query, key, value] = [0, 1, 2].map(|part| self.part(part, i));
         let dy_rows = self.rows(i, width);
-        self.share(input, i, head);
-        let Head {
+        self.compute_shares(input, i, head);
+        let Scratch {
             transposed,
             shares,
             gradient,
@@ -113,7 +121,7 @@ impl Attention {
     }
 
     /// How much each token attends to each: rows that sum to one.
-    fn share(&self, input: &[f32], i: usize, head: &mut Head) {
+    fn compute_shares(&self, input: &[f32], i: usize, head: &mut Scratch) {
         let tokens = self.tokens;
         let size = self.width / self.heads;
         let [query, key] = [0, 1].map(|part| self.part(part, i));

@@ -41,16 +41,15 @@ impl Convolution {
             .flat_map(|image| grid.pieces(image * laid_out))
             .collect();
 
+        let room = if grid.is_plain() {
+            0
+        } else {
+            together * laid_out + grid.slack()
+        };
         let mut output = vec![0.0; batch * outputs * pixels];
         let tasks = tasks(&mut output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
-            || {
-                (
-                    vec![0.0; together * laid_out + grid.slack()],
-                    Vec::new(),
-                    Vec::new(),
-                )
-            },
+            || (vec![0.0; room], Vec::new(), Vec::new()),
             |(planes, sums, scratch), task| {
                 let picture = inputs * grid.pixels();
                 let pictures = &input[task.image * picture..][..task.images * picture];

@@ -1,4 +1,4 @@
-/// `e^x` for `x <= 0`, within two units in the last place; zero below -87. A plain sequence of operations, so that loops over it
+/// `e^x` for `x <= 0`, with a relative error below two epsilons; zero below -87. A plain sequence of operations, so that loops over it
 /// become vectors: the system's is a call for each number.
 #[inline(always)]
 pub(super) fn exponential(x: f32) -> f32 {

@@ -37,6 +37,7 @@ impl WithSimd for Inner<'_> {
         } = self;
         let panel = VECTORS * S::F32_LANES;
         let mut scratch = vec![0.0; DEPTH.max(columns) * panel];
+        // Whole images, however large.
         let together = (DEPTH / columns).max(1);
         for first in (0..images).step_by(together) {
             let images = first..images.min(first + together);

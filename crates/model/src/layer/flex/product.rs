@@ -7,7 +7,7 @@ pub(super) const ROWS: usize = 6;
 pub(super) const VECTORS: usize = 2;
 /// Depth after which sums go to memory: a panel of the right factor stays in the first-level cache.
 pub(super) const DEPTH: usize = 256;
-/// Columns of the right factor that are packed at once: they stay in the second-level cache.
+/// Columns of the right factor that are packed at once: they stay in the second-level cache. A multiple of every panel's width.
 pub(super) const COLUMNS: usize = 256;
 
 /// Numbers that a thread packs at least.
@@ -80,7 +80,7 @@ pub(super) struct Piece {
     pub length: usize,
 }
 
-/// `output[r][j] = sum over k of left[r][k] right[k][j]`, where rows of `right` and `output` may start anywhere in
+/// `output[r][j] = sum over k of left[r][k] right[k][j]`, or `+=`, where rows of `right` and `output` may start anywhere in
 /// their buffers, overlapping too.
 pub(super) struct Product<'a> {
     pub left: &'a Packed,
@@ -118,8 +118,8 @@ impl WithSimd for Product<'_> {
         } = self;
         let width = VECTORS * S::F32_LANES;
         let panels = Panel::cut::<S>(pieces);
-        scratch.resize(DEPTH * COLUMNS.next_multiple_of(width) + S::F32_LANES, 0.0);
-        for (block, panels) in panels.chunks(COLUMNS.div_ceil(width)).enumerate() {
+        scratch.resize(DEPTH * COLUMNS + S::F32_LANES, 0.0);
+        for (block, panels) in panels.chunks(COLUMNS / width).enumerate() {
             for start in (0..left.depth).step_by(DEPTH) {
                 let end = left.depth.min(start + DEPTH);
                 let rows = &right_rows[start..end];
@@ -151,7 +151,8 @@ struct Panel {
     width: usize,
 }
 
-/// A vector that is copied into a panel. What it holds beyond its piece is overwritten by the next one.
+/// A vector that is copied into a panel. What it holds beyond its piece is overwritten by the next one, of this row or the row
+/// after it, or lies beyond the panel's width.
 struct Copied {
     from: usize,
     to: usize,

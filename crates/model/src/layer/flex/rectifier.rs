@@ -75,7 +75,7 @@ pub(super) fn relu6(values: &mut [f32]) {
     });
 }
 
-/// Turns the gradient of [`relu6`]'s output into the input's: none where it clamped.
+/// Turns the gradient of [`relu6`]'s output into the input's: none where that is 0 or 6, as PyTorch has it.
 pub(super) fn relu6_backward(output: &[f32], gradient: &mut [f32]) {
     let blocks = gradient.par_chunks_mut(BLOCK);
     blocks
