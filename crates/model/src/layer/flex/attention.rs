@@ -166,10 +166,7 @@ impl Attention {
             first_row: 0,
             right,
             right_rows: &right_rows.starts,
-            pieces: &[Piece {
-                start: 0,
-                length: self.width / self.heads,
-            }],
+            pieces: &[Piece::first(self.width / self.heads)],
             output,
             output_rows: &output_rows.starts,
             add: false,
@@ -188,10 +185,7 @@ impl Attention {
             first_row: 0,
             right,
             right_rows: &right_rows,
-            pieces: &[Piece {
-                start: 0,
-                length: tokens,
-            }],
+            pieces: &[Piece::first(tokens)],
             output,
             output_rows: &rows,
             add: false,

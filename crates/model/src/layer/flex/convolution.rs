@@ -153,10 +153,7 @@ impl Convolution {
                     first_row: task.channel * taps,
                     right: runs,
                     right_rows: &output_rows,
-                    pieces: &[Piece {
-                        start: 0,
-                        length: columns,
-                    }],
+                    pieces: &[Piece::first(columns)],
                     output: planes,
                     output_rows: &input_rows[..task.channels * taps],
                     add: true,

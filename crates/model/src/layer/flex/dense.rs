@@ -36,10 +36,7 @@ impl Dense {
                     first_row: 0,
                     right: weight,
                     right_rows: &weight_rows,
-                    pieces: &[Piece {
-                        start: 0,
-                        length: outputs,
-                    }],
+                    pieces: &[Piece::first(outputs)],
                     output,
                     output_rows: &output_rows[..rows],
                     add: true,
@@ -84,10 +81,7 @@ impl Dense {
                 first_row: 0,
                 right: gradient,
                 right_rows: &gradient_rows,
-                pieces: &[Piece {
-                    start: 0,
-                    length: outputs,
-                }],
+                pieces: &[Piece::first(outputs)],
                 output: weight_gradient,
                 output_rows: &output_rows[..columns],
                 add: false,

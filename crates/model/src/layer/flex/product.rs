@@ -7,7 +7,8 @@ pub(super) const ROWS: usize = 6;
 pub(super) const VECTORS: usize = 2;
 /// Depth after which sums go to memory: a panel of the right factor stays in the first-level cache.
 pub(super) const DEPTH: usize = 256;
-/// Columns of the right factor that are packed at once: they stay in the second-level cache. A multiple of every panel's width.
+/// Columns of the right factor that are packed at once: they stay in the second-level cache. A multiple of every
+/// panel's width.
 pub(super) const COLUMNS: usize = 256;
 
 /// Numbers that a thread packs at least.
@@ -80,8 +81,15 @@ pub(super) struct Piece {
     pub length: usize,
 }
 
-/// `output[r][j] = sum over k of left[r][k] right[k][j]`, or `+=`, where rows of `right` and `output` may start anywhere in
-/// their buffers, overlapping too.
+impl Piece {
+    /// The first columns.
+    pub fn first(length: usize) -> Self {
+        Self { start: 0, length }
+    }
+}
+
+/// `output[r][j] = sum over k of left[r][k] right[k][j]`, or `+=`, where rows of `right` and `output` may start anywhere
+/// in their buffers, overlapping too.
 pub(super) struct Product<'a> {
     pub left: &'a Packed,
     /// Row of the left factor that belongs to the first output row; a multiple of [`ROWS`].
@@ -151,8 +159,8 @@ struct Panel {
     width: usize,
 }
 
-/// A vector that is copied into a panel. What it holds beyond its piece is overwritten by the next one, of this row or the row
-/// after it, or lies beyond the panel's width.
+/// A vector that is copied into a panel. What it holds beyond its piece is overwritten by the next one, of this row or
+/// the row after it, or lies beyond the panel's width.
 struct Copied {
     from: usize,
     to: usize,
