@@ -123,15 +123,30 @@ impl BatchNorm {
         beta: Tensor<1>,
     ) -> Tensor<D> {
         let device = input.device();
-        let mean = self.running_mean.value_sync().to_device(&device);
-        let variance = self.running_var.value_sync().to_device(&device);
         #[cfg(feature = "flex")]
         if super::flex::takes(&input) && !device.is_autodiff() {
-            let scale = gamma / (variance + self.epsilon).sqrt();
-            let shift = beta - mean * scale.clone();
+            let [scale, shift] = self.scale_and_shift();
             return super::flex::scale_and_shift(input, scale, shift);
         }
+        let mean = self.running_mean.value_sync().to_device(&device);
+        let variance = self.running_var.value_sync().to_device(&device);
         batch_norm(input, gamma, beta, mean, variance, self.epsilon)
+    }
+
+    /// What the norm is in evaluation: `scale x + shift` for each channel.
+    #[cfg(feature = "flex")]
+    pub(super) fn scale_and_shift(&self) -> [Tensor<1>; 2] {
+        let beta = self.beta.val();
+        let device = beta.device();
+        let mean = self.running_mean.value_sync().to_device(&device);
+        let deviation = self.running_var.value_sync().to_device(&device) + self.epsilon;
+        let deviation = deviation.sqrt();
+        let scale = match &self.gamma {
+            Some(gamma) => gamma.val() / deviation,
+            None => deviation.recip(),
+        };
+        let shift = beta - mean * scale.clone();
+        [scale, shift]
     }
 
     fn follow(&self, running: &RunningState<Tensor<1>>, newest: Tensor<1>) {

@@ -11,6 +11,7 @@
 mod attention;
 mod batch_norm;
 mod conv2d;
+mod conv_chain;
 #[cfg(feature = "flex")]
 mod flex;
 mod layer_norm;
@@ -22,6 +23,7 @@ mod relu6;
 
 pub use attention::{Attention, AttentionConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
+pub(crate) use conv_chain::ConvChain;
 pub use conv2d::{Conv2d, Conv2dConfig};
 pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};

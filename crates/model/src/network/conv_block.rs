@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::layer::{BatchNorm, Conv2d, NormMode, Prelu};
+use crate::layer::{BatchNorm, Conv2d, ConvChain, NormMode, Prelu};
 use crate::summary::Count;
 
 /// A convolution, its norm and, where the block is not linear, PReLU.
@@ -31,10 +31,14 @@ impl ConvBlock {
     }
 
     pub(super) fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
-        let maps = self.bn.forward(self.conv.forward(maps), mode);
+        self.chain().forward(maps, mode)
+    }
+
+    pub(super) fn chain(&self) -> ConvChain<'_> {
+        let chain = ConvChain::new(&self.conv).norm(&self.bn);
         match &self.prelu {
-            Some(prelu) => prelu.forward(maps),
-            None => maps,
+            Some(prelu) => chain.prelu(prelu),
+            None => chain,
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{between, check_embedding};
 use super::{Architecture, ConvBlock, InputShape, Names, Projection, flatten, halved};
 use crate::Result;
-use crate::layer::{BatchNorm, Conv2d, Linear, NormMode, Prelu};
+use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode, Prelu};
 use crate::summary::Count;
 
 /// Settings of an [`IrBottleneck`].
@@ -168,9 +168,14 @@ impl IrBlock {
                 max_pool2d(maps.clone(), skip)
             }
         };
-        let residual = layers.conv1.forward(layers.bn1.forward(maps, mode));
-        let residual = layers.conv2.forward(layers.prelu.forward(residual));
-        layers.bn2.forward(residual, mode) + shortcut
+        let residual = ConvChain::new(&layers.conv1)
+            .norm_before(&layers.bn1)
+            .prelu(&layers.prelu)
+            .forward(maps, mode);
+        ConvChain::new(&layers.conv2)
+            .norm(&layers.bn2)
+            .plus(shortcut)
+            .forward(residual, mode)
     }
 
     fn count(&self, count: &mut Count) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names, Projection, flatten, halved};
-use crate::layer::{BatchNorm, Conv2d, Linear, NormMode, Prelu};
+use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode, Prelu};
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
 
@@ -131,14 +131,15 @@ impl Architecture for IResNet {
     }
 
     fn forward(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2> {
-        let maps = self.bn1.forward(self.conv1.forward(images), mode);
+        let maps = ConvChain::new(&self.conv1)
+            .norm(&self.bn1)
+            .prelu(&self.prelu)
+            .forward(images, mode);
         let maps = self
             .stages()
             .into_iter()
             .flatten()
-            .fold(self.prelu.forward(maps), |maps, block| {
-                block.forward(maps, mode)
-            });
+            .fold(maps, |maps, block| block.forward(maps, mode));
         let maps = self.bn2.forward(maps, mode);
         self.features.forward(self.fc.forward(flatten(maps)), mode)
     }
@@ -189,10 +190,15 @@ impl IResNetBlock {
             Some(projection) => projection.forward(maps.clone(), mode),
             None => maps.clone(),
         };
-        let residual = self.conv1.forward(self.bn1.forward(maps, mode));
-        let residual = self.prelu.forward(self.bn2.forward(residual, mode));
-        let residual = self.bn3.forward(self.conv2.forward(residual), mode);
-        residual + shortcut
+        let residual = ConvChain::new(&self.conv1)
+            .norm_before(&self.bn1)
+            .norm(&self.bn2)
+            .prelu(&self.prelu)
+            .forward(maps, mode);
+        ConvChain::new(&self.conv2)
+            .norm(&self.bn3)
+            .plus(shortcut)
+            .forward(residual, mode)
     }
 
     pub(super) fn count(&self, count: &mut Count) {

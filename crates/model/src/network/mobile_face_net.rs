@@ -175,12 +175,12 @@ impl InvertedResidual {
     fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
         let inner = self.expand.forward(maps.clone(), mode);
         let inner = self.depthwise.forward(inner, mode);
-        let residual = self.project.forward(inner, mode);
-        if self.shortcut {
-            maps + residual
-        } else {
-            residual
-        }
+        let project = self.project.chain();
+        let project = match self.shortcut {
+            true => project.plus(maps),
+            false => project,
+        };
+        project.forward(inner, mode)
     }
 
     fn count(&self, count: &mut Count) {

@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::layer::{BatchNorm, Conv2d, NormMode};
+use crate::layer::{BatchNorm, Conv2d, ConvChain, NormMode};
 use crate::summary::Count;
 
 /// A shortcut that changes width or size: a 1x1 convolution and its norm.
@@ -20,7 +20,9 @@ impl Projection {
     }
 
     pub(super) fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
-        self.norm.forward(self.conv.forward(maps), mode)
+        ConvChain::new(&self.conv)
+            .norm(&self.norm)
+            .forward(maps, mode)
     }
 
     pub(super) fn count(&self, count: &mut Count) {

@@ -1,6 +1,5 @@
 use burn::module::Module;
 use burn::nn::Initializer;
-use burn::tensor::activation::relu;
 use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
@@ -8,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names, Projection, flatten, halved};
-use crate::layer::{BatchNorm, Conv2d, Linear, NormMode};
+use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode};
 use crate::summary::Count;
 use crate::{Result, initialise};
 
@@ -124,7 +123,8 @@ impl Architecture for ResNet {
     }
 
     fn forward(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2> {
-        let maps = relu(self.bn1.forward(self.conv1.forward(images), mode));
+        let stem = ConvChain::new(&self.conv1).norm(&self.bn1).relu();
+        let maps = stem.forward(images, mode);
         let maps = max_pool2d(
             maps,
             MaxPoolOptions::new([3; 2])
@@ -181,10 +181,12 @@ impl Bottleneck {
             Some(projection) => projection.forward(maps.clone(), mode),
             None => maps.clone(),
         };
-        let inner = relu(self.bn1.forward(self.conv1.forward(maps), mode));
-        let inner = relu(self.bn2.forward(self.conv2.forward(inner), mode));
-        let residual = self.bn3.forward(self.conv3.forward(inner), mode);
-        relu(residual + shortcut)
+        let inner = ConvChain::new(&self.conv1).norm(&self.bn1).relu();
+        let inner = inner.forward(maps, mode);
+        let middle = ConvChain::new(&self.conv2).norm(&self.bn2).relu();
+        let middle = middle.forward(inner, mode);
+        let outer = ConvChain::new(&self.conv3).norm(&self.bn3).plus(shortcut);
+        outer.relu().forward(middle, mode)
     }
 
     fn count(&self, count: &mut Count) {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod config;
 mod damaged_files;
+mod evaluation;
 mod gallery;
 mod golden;
 mod initial_values;

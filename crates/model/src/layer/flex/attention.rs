@@ -170,6 +170,7 @@ impl Attention {
             output,
             output_rows: &output_rows.starts,
             add: false,
+            finish: None,
             scratch,
         });
     }
@@ -189,6 +190,7 @@ impl Attention {
             output,
             output_rows: &rows,
             add: false,
+            finish: None,
             scratch,
         });
     }

@@ -1,9 +1,9 @@
 use burn::backend::{Dispatch, DispatchTensorKind};
 use burn::tensor::{DType, Tensor};
 
-use super::Window;
 use super::operation::FaceLayers;
 use super::transformer_operation::TransformerLayers;
+use super::{Surroundings, Window};
 
 /// Whether the kernels here take this tensor.
 pub(in crate::layer) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -33,6 +33,24 @@ pub(in crate::layer) fn convolution(
 ) -> Tensor<4> {
     let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
     Tensor::from_dispatch(Dispatch::face_convolution(input, weight, window))
+}
+
+/// Convolution with what is around it in evaluation, without gradient; added to the shortcut where there is one.
+pub(in crate::layer) fn convolution_within(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    window: Window,
+    around: Surroundings,
+    shortcut: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(match shortcut {
+        Some(shortcut) => {
+            let shortcut = shortcut.into_dispatch();
+            Dispatch::face_convolution_onto(shortcut, input, weight, window, around)
+        }
+        None => Dispatch::face_convolution_within(input, weight, window, around),
+    })
 }
 
 /// Output, mean and biased variance.

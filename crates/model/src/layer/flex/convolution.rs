@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use super::grid::Grid;
 use super::inner::Inner;
-use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
+use super::product::{COLUMNS, Finish, Packed, Piece, Product, ROWS};
+use super::surroundings::Surroundings;
+use super::winograd::Winograd;
 
 /// A convolution over a batch.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,23 @@ pub(super) struct Convolution {
 impl Convolution {
     /// `[batch, outputs, height, width]`.
     pub fn output(&self, input: &[f32], weight: &[f32]) -> Vec<f32> {
+        let mut output = vec![0.0; self.batch * self.outputs * self.grid.out_pixels()];
+        self.write(input, weight, None, &mut output, false);
+        output
+    }
+
+    /// Writes the output, `[batch, outputs, height, width]`, or adds it to what is there, with what is around it.
+    pub fn write(
+        &self,
+        input: &[f32],
+        weight: &[f32],
+        around: Option<&Surroundings>,
+        output: &mut [f32],
+        add: bool,
+    ) {
+        if let Some(winograd) = Winograd::of(self) {
+            return winograd.write(input, weight, around, output, add);
+        }
         let Self {
             batch,
             inputs,
@@ -32,7 +51,17 @@ impl Convolution {
         } = *self;
         let input_rows = grid.runs(inputs);
         let depth = input_rows.len();
-        let weight = Packed::of_rows(weight, [outputs, depth], depth);
+        let weight = match around {
+            Some(around) => Packed::of_scaled_rows(weight, [outputs, depth], depth, |row| {
+                around.after.scale[row]
+            }),
+            None => Packed::of_rows(weight, [outputs, depth], depth),
+        };
+        let finish = around.map(|around| Finish {
+            shift: &around.after.shift,
+            slope: &around.slope,
+        });
+        let before = around.and_then(|around| around.before.as_ref());
         let (laid_out, pixels) = (inputs * grid.plane(), grid.out_pixels());
         // So many that weights, once in the cache, serve for many columns.
         let threads = rayon::current_num_threads();
@@ -41,32 +70,39 @@ impl Convolution {
             .flat_map(|image| grid.pieces(image * laid_out))
             .collect();
 
-        let room = if grid.is_plain() {
+        let as_it_lies = grid.is_plain() && before.is_none();
+        let room = if as_it_lies {
             0
         } else {
             together * laid_out + grid.slack()
         };
-        let mut output = vec![0.0; batch * outputs * pixels];
-        let tasks = tasks(&mut output, together, outputs, pixels);
+        let tasks = tasks(output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
             || (vec![0.0; room], Vec::new(), Vec::new()),
             |(planes, sums, scratch), task| {
                 let picture = inputs * grid.pixels();
                 let pictures = &input[task.image * picture..][..task.images * picture];
-                let right = if grid.is_plain() {
+                let right = if as_it_lies {
                     pictures
                 } else {
-                    let pictures = pictures.chunks_exact(grid.pixels());
-                    for (from, to) in pictures.zip(planes.chunks_exact_mut(grid.plane())) {
-                        grid.lay_out(from, to);
-                    }
+                    grid.lay_out_all(pictures, inputs, before, planes);
                     planes
                 };
                 let length = task.images * pixels;
                 let rows: Vec<usize> = (0..task.channels).map(|row| row * length).collect();
+                // Where each plane of several images is in the rows of the product.
+                let place = |plane: usize| {
+                    let (image, channel) = (plane / task.channels, plane % task.channels);
+                    channel * length + image * pixels
+                };
                 let direct = task.images == 1;
                 if !direct {
                     sums.resize(task.channels * length, 0.0);
+                    if add {
+                        for (i, from) in task.values.chunks_exact(pixels).enumerate() {
+                            sums[place(i)..][..pixels].copy_from_slice(from);
+                        }
+                    }
                 }
                 Arch::new().dispatch(Product {
                     left: &weight,
@@ -76,18 +112,17 @@ impl Convolution {
                     pieces: &pieces[..pieces.len() / together * task.images],
                     output: if direct { &mut *task.values } else { sums },
                     output_rows: &rows,
-                    add: false,
+                    add,
+                    finish,
                     scratch,
                 });
                 if !direct {
                     for (i, to) in task.values.chunks_exact_mut(pixels).enumerate() {
-                        let (image, channel) = (i / task.channels, i % task.channels);
-                        to.copy_from_slice(&sums[channel * length + image * pixels..][..pixels]);
+                        to.copy_from_slice(&sums[place(i)..][..pixels]);
                     }
                 }
             },
         );
-        output
     }
 
     /// `[batch, inputs, height, width]`.
@@ -157,6 +192,7 @@ impl Convolution {
                     output: planes,
                     output_rows: &input_rows[..task.channels * taps],
                     add: true,
+                    finish: None,
                     scratch,
                 });
                 let to = task.values.chunks_exact_mut(grid.pixels());
@@ -257,16 +293,21 @@ impl Convolution {
 }
 
 /// Some images, or some channels of one.
-struct Task<'a> {
-    image: usize,
-    images: usize,
-    channel: usize,
-    channels: usize,
-    values: &'a mut [f32],
+pub(super) struct Task<'a> {
+    pub image: usize,
+    pub images: usize,
+    pub channel: usize,
+    pub channels: usize,
+    pub values: &'a mut [f32],
 }
 
 /// Tasks of so many images at once, or of fewer channels where the batch does not keep the threads busy.
-fn tasks(values: &mut [f32], together: usize, channels: usize, pixels: usize) -> Vec<Task<'_>> {
+pub(super) fn tasks(
+    values: &mut [f32],
+    together: usize,
+    channels: usize,
+    pixels: usize,
+) -> Vec<Task<'_>> {
     let threads = rayon::current_num_threads();
     let batch = values.len() / (channels * pixels);
     let block = if together > 1 || batch >= 2 * threads {

@@ -40,6 +40,7 @@ impl Dense {
                     output,
                     output_rows: &output_rows[..rows],
                     add: true,
+                    finish: None,
                     scratch,
                 });
             });
@@ -85,6 +86,7 @@ impl Dense {
                 output: weight_gradient,
                 output_rows: &output_rows[..columns],
                 add: false,
+                finish: None,
                 scratch: &mut Vec::new(),
             });
         });

@@ -1,5 +1,7 @@
-use super::Window;
 use super::product::Piece;
+use super::surroundings::Affine;
+use super::vectorised::vectorised;
+use super::window::Window;
 
 /// Layout of one channel for a convolution, in which each tap of the kernel reads one contiguous run of the input.
 ///
@@ -41,6 +43,20 @@ impl Grid {
             rows: (height + 2 * padding).div_ceil(stride) + usize::from(padding > 0),
             pitch: (width + padding).div_ceil(stride),
         }
+    }
+
+    /// The same input under another window.
+    pub fn with_window(&self, window: Window) -> Self {
+        Self::new(window, self.height, self.width)
+    }
+
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Numbers from a row of the output to the next.
+    pub fn pitch(&self) -> usize {
+        self.pitch
     }
 
     /// Pixels of an input channel.
@@ -132,19 +148,56 @@ impl Grid {
     }
 
     /// Lays out a channel in `plane`, whose padding must be zero already.
+    #[inline(always)]
     pub fn lay_out(&self, picture: &[f32], plane: &mut [f32]) {
+        self.lay_out_with(picture, plane, |x| x);
+    }
+
+    /// The same of what `change` makes of each pixel.
+    #[inline(always)]
+    pub fn lay_out_with(&self, picture: &[f32], plane: &mut [f32], change: impl Fn(f32) -> f32) {
         let stride = self.window.stride;
         self.rows_of_phases().for_each(|row| {
             let to = &mut plane[row.start..][..row.length];
             let from = &picture[row.pixel..];
             if stride == 1 {
-                to.copy_from_slice(&from[..row.length]);
+                for (to, from) in to.iter_mut().zip(&from[..row.length]) {
+                    *to = change(*from);
+                }
             } else {
                 for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
-                    *to = *from;
+                    *to = change(*from);
                 }
             }
         });
+    }
+
+    /// Lays out all channels of some pictures, changed by `before`.
+    pub fn lay_out_all(
+        &self,
+        pictures: &[f32],
+        channels: usize,
+        before: Option<&Affine>,
+        planes: &mut [f32],
+    ) {
+        let pictures = pictures.chunks_exact(self.pixels());
+        let mut pairs = pictures
+            .zip(planes.chunks_exact_mut(self.plane()))
+            .enumerate();
+        vectorised(
+            #[inline(always)]
+            || {
+                for (i, (from, to)) in pairs.by_ref() {
+                    match before {
+                        Some(Affine { scale, shift }) => {
+                            let (scale, shift) = (scale[i % channels], shift[i % channels]);
+                            self.lay_out_with(from, to, |x| scale * x + shift);
+                        }
+                        None => self.lay_out(from, to),
+                    }
+                }
+            },
+        );
     }
 
     /// The inverse of [`lay_out`](Self::lay_out).

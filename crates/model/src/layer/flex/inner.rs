@@ -64,7 +64,7 @@ impl WithSimd for Inner<'_> {
                         tile(simd, runs, packed, &mut sums);
                     }
                     for (output, sums) in output.chunks_exact_mut(width).zip(sums) {
-                        put(simd, &mut output[column..end], sums, true);
+                        put(simd, &mut output[column..end], sums, true, None);
                     }
                 }
             }

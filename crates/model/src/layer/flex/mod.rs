@@ -8,6 +8,8 @@
 //! | `grid` | pictures laid out so that a tap of a kernel reads one contiguous run |
 //! | `product`, `inner` | the two matrix products, over such runs |
 //! | `convolution`, `depthwise` | output, gradient of the input, gradient of the weight |
+//! | `winograd` | the same for 3x3 kernels of stride 1 with fewer multiplications |
+//! | `surroundings` | norms and rectifier that go along with a convolution in evaluation |
 //! | `norm`, `rectifier` | batch normalisation, PReLU and ReLU6 |
 //! | `dense`, `layer_norm`, `attention` | the layers of transformers |
 //! | `operation`, `transformer_operation` | the layers as operations of the backend and of autodiff |
@@ -29,12 +31,15 @@ mod operation;
 mod product;
 mod rectifier;
 mod sum;
+mod surroundings;
 mod transformer_operation;
 mod vectorised;
 mod window;
+mod winograd;
 
 pub(super) use call::{
-    attention, batch_norm, convolution, layer_norm, linear, prelu, relu6, scale_and_shift, takes,
-    takes_rows,
+    attention, batch_norm, convolution, convolution_within, layer_norm, linear, prelu, relu6,
+    scale_and_shift, takes, takes_rows,
 };
+pub(super) use surroundings::{Affine, Surroundings};
 pub(super) use window::Window;

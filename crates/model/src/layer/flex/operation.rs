@@ -16,6 +16,7 @@ use super::depthwise::Depthwise;
 use super::grid::Grid;
 use super::norm::{self, Norm, Statistics};
 use super::rectifier;
+use super::surroundings::Surroundings;
 
 /// The layers as operations of a backend.
 #[backend_extension(Flex, Autodiff)]
@@ -24,6 +25,23 @@ pub(super) trait FaceLayers: Backend {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         window: Window,
+    ) -> FloatTensor<Self>;
+
+    /// A convolution with what is around it in evaluation. Without a gradient on autodiff backends.
+    fn face_convolution_within(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        window: Window,
+        around: Surroundings,
+    ) -> FloatTensor<Self>;
+
+    /// The same, added to a shortcut of the output's shape before the slope.
+    fn face_convolution_onto(
+        shortcut: FloatTensor<Self>,
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        window: Window,
+        around: Surroundings,
     ) -> FloatTensor<Self>;
 
     /// Output, mean and biased variance.
@@ -48,13 +66,49 @@ impl FaceLayers for Flex {
     fn face_convolution(input: FlexTensor, weight: FlexTensor, window: Window) -> FlexTensor {
         let kind = Kind::new(&input.shape(), &weight.shape(), window);
         let (input, weight) = (contiguous(input), contiguous(weight));
-        let output = match kind {
+        let output = match &kind {
             Kind::Full(full) => full.output(input.storage(), weight.storage()),
-            Kind::Depthwise(depthwise) => depthwise.output(input.storage(), weight.storage()),
+            Kind::Depthwise(depthwise) => depthwise.output(input.storage(), weight.storage(), None),
         };
-        let [height, width] = kind.grid().out();
-        let [batch, channels] = [input.shape()[0], weight.shape()[0]];
-        tensor(output, [batch, channels, height, width])
+        tensor(output, kind.out(&input.shape(), &weight.shape()))
+    }
+
+    fn face_convolution_within(
+        input: FlexTensor,
+        weight: FlexTensor,
+        window: Window,
+        around: Surroundings,
+    ) -> FlexTensor {
+        let kind = Kind::new(&input.shape(), &weight.shape(), window);
+        let shape = kind.out(&input.shape(), &weight.shape());
+        let (input, weight) = (contiguous(input), contiguous(weight));
+        let (input, weight) = (input.storage(), weight.storage());
+        let output = match kind {
+            Kind::Full(full) => {
+                let mut output = vec![0.0; shape.iter().product()];
+                full.write(input, weight, Some(&around), &mut output, false);
+                output
+            }
+            Kind::Depthwise(depthwise) => depthwise.output(input, weight, Some(&around)),
+        };
+        tensor(output, shape)
+    }
+
+    fn face_convolution_onto(
+        shortcut: FlexTensor,
+        input: FlexTensor,
+        weight: FlexTensor,
+        window: Window,
+        around: Surroundings,
+    ) -> FlexTensor {
+        let Kind::Full(full) = Kind::new(&input.shape(), &weight.shape(), window) else {
+            unreachable!("depthwise convolutions take no shortcut along");
+        };
+        let mut output = contiguous(shortcut);
+        let (input, weight) = (contiguous(input), contiguous(weight));
+        let (input, weight) = (input.storage(), weight.storage());
+        full.write(input, weight, Some(&around), output.storage_mut(), true);
+        output
     }
 
     fn face_batch_norm(
@@ -155,6 +209,28 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
                 prep.finish(Flex::face_convolution(input, weight, window))
             }
         }
+    }
+
+    fn face_convolution_within(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        window: Window,
+        around: Surroundings,
+    ) -> FloatTensor<Self> {
+        let [input, weight] = [input, weight].map(|x| x.into_primitive());
+        FloatTensor::<Self>::new(Flex::face_convolution_within(input, weight, window, around))
+    }
+
+    fn face_convolution_onto(
+        shortcut: FloatTensor<Self>,
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        window: Window,
+        around: Surroundings,
+    ) -> FloatTensor<Self> {
+        let [shortcut, input, weight] = [shortcut, input, weight].map(|x| x.into_primitive());
+        let output = Flex::face_convolution_onto(shortcut, input, weight, window, around);
+        FloatTensor::<Self>::new(output)
     }
 
     fn face_batch_norm(
@@ -315,11 +391,13 @@ impl Kind {
         }
     }
 
-    fn grid(&self) -> &Grid {
-        match self {
-            Self::Full(full) => &full.grid,
-            Self::Depthwise(depthwise) => &depthwise.grid,
-        }
+    /// Shape of the output.
+    fn out(&self, input: &Shape, weight: &Shape) -> [usize; 4] {
+        let [height, width] = match self {
+            Self::Full(full) => full.grid.out(),
+            Self::Depthwise(depthwise) => depthwise.grid.out(),
+        };
+        [input[0], weight[0], height, width]
     }
 }
 

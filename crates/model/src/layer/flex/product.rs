@@ -23,16 +23,29 @@ pub(super) struct Packed {
 
 impl Packed {
     /// Packs the matrix whose element (row, column) is `values[row * stride + column]`.
-    pub fn of_rows(values: &[f32], [rows, depth]: [usize; 2], stride: usize) -> Self {
+    pub fn of_rows(values: &[f32], shape: [usize; 2], stride: usize) -> Self {
+        Self::of_scaled_rows(values, shape, stride, |_| 1.0)
+    }
+
+    /// The same, each row times a factor.
+    pub fn of_scaled_rows(
+        values: &[f32],
+        [rows, depth]: [usize; 2],
+        stride: usize,
+        factor: impl Fn(usize) -> f32 + Sync,
+    ) -> Self {
         Self::pack([rows, depth], |first, columns| {
             let mut runs = [&values[..0]; ROWS];
-            for (i, run) in runs.iter_mut().enumerate() {
+            let mut factors = [0.0; ROWS];
+            for i in 0..ROWS {
                 // The last row again where there are fewer; what comes of it is not read.
-                *run = &values[(first + i).min(rows - 1) * stride..][..depth];
+                let row = (first + i).min(rows - 1);
+                runs[i] = &values[row * stride..][..depth];
+                factors[i] = factor(row);
             }
             for (i, column) in columns[..depth].iter_mut().enumerate() {
                 for row in 0..ROWS {
-                    column[row] = runs[row][i];
+                    column[row] = factors[row] * runs[row][i];
                 }
             }
         })
@@ -88,6 +101,15 @@ impl Piece {
     }
 }
 
+/// What becomes of the finished sums of a row: `x = sums + shift`, then `slope x` where that is not positive.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finish<'a> {
+    /// For each row of the left factor.
+    pub shift: &'a [f32],
+    /// The same; 1 changes nothing.
+    pub slope: &'a [f32],
+}
+
 /// `output[r][j] = sum over k of left[r][k] right[k][j]`, or `+=`, where rows of `right` and `output` may start anywhere
 /// in their buffers, overlapping too.
 pub(super) struct Product<'a> {
@@ -104,6 +126,7 @@ pub(super) struct Product<'a> {
     pub output_rows: &'a [usize],
     /// Whether the product is added to what `output` holds.
     pub add: bool,
+    pub finish: Option<Finish<'a>>,
     /// Room for packed panels.
     pub scratch: &'a mut Vec<f32>,
 }
@@ -122,6 +145,7 @@ impl WithSimd for Product<'_> {
             output,
             output_rows,
             add,
+            finish,
             scratch,
         } = self;
         let width = VECTORS * S::F32_LANES;
@@ -130,6 +154,7 @@ impl WithSimd for Product<'_> {
         for (block, panels) in panels.chunks(COLUMNS / width).enumerate() {
             for start in (0..left.depth).step_by(DEPTH) {
                 let end = left.depth.min(start + DEPTH);
+                let finish = if end == left.depth { finish } else { None };
                 let rows = &right_rows[start..end];
                 let size = width * rows.len();
                 for (i, panel) in panels.iter().enumerate() {
@@ -142,9 +167,17 @@ impl WithSimd for Product<'_> {
                     for (i, rows) in output_rows.chunks(ROWS).enumerate() {
                         let left = left.panel(first_row / ROWS + i, start, end);
                         let tile = tile(simd, left, packed);
-                        for (row, sums) in rows.iter().zip(tile) {
+                        let first = first_row + i * ROWS;
+                        for (r, (row, sums)) in rows.iter().zip(tile).enumerate() {
                             let output = &mut output[row + column..][..panel.width];
-                            put(simd, output, sums, add || start > 0);
+                            let last = match finish {
+                                Some(Finish { shift, slope }) => Some(Last {
+                                    shift: simd.splat_f32s(shift[first + r]),
+                                    slope: simd.splat_f32s(slope[first + r]),
+                                }),
+                                None => None,
+                            };
+                            put(simd, output, sums, add || start > 0, last);
                         }
                     }
                 }
@@ -233,22 +266,58 @@ fn tile<S: Simd>(
     sums
 }
 
-/// Writes a row of a tile to the output, which may be shorter, or adds it.
+/// [`Finish`] of one row, in all lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Last<V> {
+    pub shift: V,
+    pub slope: V,
+}
+
+impl Last<f32> {
+    /// The finished number.
+    #[inline(always)]
+    pub fn of_one(self, sum: f32) -> f32 {
+        let x = sum + self.shift;
+        if x > 0.0 { x } else { self.slope * x }
+    }
+}
+
+impl<V: Copy> Last<V> {
+    /// The finished numbers.
+    #[inline(always)]
+    pub fn of<S: Simd<f32s = V>>(self, simd: S, sums: V) -> V {
+        let x = simd.add_f32s(sums, self.shift);
+        let positive = simd.greater_than_f32s(x, simd.splat_f32s(0.0));
+        simd.select_f32s(positive, x, simd.mul_f32s(self.slope, x))
+    }
+}
+
+/// Writes a row of a tile to the output, which may be shorter, or adds it; then finishes it.
 #[inline(always)]
-pub(super) fn put<S: Simd>(simd: S, output: &mut [f32], sums: [S::f32s; VECTORS], add: bool) {
-    if output.len() == VECTORS * S::F32_LANES {
-        let output = S::as_mut_simd_f32s(output).0;
-        for j in 0..VECTORS {
-            output[j] = if add {
-                simd.add_f32s(output[j], sums[j])
-            } else {
-                sums[j]
-            };
-        }
-    } else {
-        for (output, mut sums) in output.chunks_mut(S::F32_LANES).zip(sums) {
+pub(super) fn put<S: Simd>(
+    simd: S,
+    output: &mut [f32],
+    sums: [S::f32s; VECTORS],
+    add: bool,
+    last: Option<Last<S::f32s>>,
+) {
+    let whole = output.len() == VECTORS * S::F32_LANES;
+    for (output, mut sums) in output.chunks_mut(S::F32_LANES).zip(sums) {
+        if whole {
+            let output = &mut S::as_mut_simd_f32s(output).0[0];
+            if add {
+                sums = simd.add_f32s(*output, sums);
+            }
+            if let Some(last) = last {
+                sums = last.of(simd, sums);
+            }
+            *output = sums;
+        } else {
             if add {
                 sums = simd.add_f32s(simd.partial_load_f32s(output), sums);
+            }
+            if let Some(last) = last {
+                sums = last.of(simd, sums);
             }
             simd.partial_store_f32s(output, sums);
         }

@@ -1,0 +1,412 @@
+//! Convolutions with a 3x3 kernel of stride 1 by Winograd's minimal filtering F(2x2, 3x3)
+//! ([Lavin and Gray](https://arxiv.org/abs/1509.09308), section 4.1): 16 products in place of 36 for four pixels of the output.
+//!
+//! A tile of 4x4 pixels of the input makes 2x2 of the output: `Y = A' [sum over inputs of (G g G') (B' d B)] A`. Tiles are
+//! the output of a 4x4 window of stride 2, so a [`Grid`] of that window has each number of all tiles in one run.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::convolution::{Convolution, Task, tasks};
+use super::grid::Grid;
+use super::product::{Finish, Last, Packed, Piece, Product};
+use super::surroundings::Surroundings;
+use super::window::Window;
+
+/// Numbers of a tile of the input.
+const TILE: usize = 16;
+/// The lanes of the widest vectors.
+const ALIGNMENT: usize = 16;
+/// Transformed numbers that a thread works on at a time; they shall stay in its caches.
+const BLOCK: usize = 1 << 19;
+/// Tiles from which transforming the weight pays.
+const TILES: usize = 128;
+
+/// A convolution over tiles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Winograd {
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+    /// Its output pixels are the tiles.
+    grid: Grid,
+}
+
+impl Winograd {
+    /// None where it does not fit or not pay.
+    pub fn of(convolution: &Convolution) -> Option<Self> {
+        let Convolution {
+            batch,
+            inputs,
+            outputs,
+            grid,
+        } = *convolution;
+        let window = grid.window();
+        let [height, width] = grid.out();
+        let fits = window.kernel == 3
+            && window.stride == 1
+            && inputs >= ALIGNMENT
+            && height.is_multiple_of(2)
+            && width.is_multiple_of(2)
+            && batch * height * width / 4 >= TILES;
+        let window = Window {
+            kernel: 4,
+            stride: 2,
+            ..window
+        };
+        fits.then(|| Self {
+            batch,
+            inputs,
+            outputs,
+            grid: grid.with_window(window),
+        })
+    }
+
+    /// See [`Convolution::write`].
+    pub fn write(
+        &self,
+        input: &[f32],
+        weight: &[f32],
+        around: Option<&Surroundings>,
+        output: &mut [f32],
+        add: bool,
+    ) {
+        let Self {
+            batch,
+            inputs,
+            outputs,
+            grid,
+        } = *self;
+        let weights = self.weights(weight, around);
+        let finish = around.map(|around| Finish {
+            shift: &around.after.shift,
+            slope: &around.slope,
+        });
+        let [tile_rows, tile_columns] = grid.out();
+        let columns = BLOCK / (TILE * (inputs + outputs));
+        let threads = rayon::current_num_threads();
+        let together = (columns / grid.out_pixels()).clamp(1, batch.div_ceil(threads));
+        let rows_at_once = (columns / (together * tile_columns)).clamp(1, tile_rows);
+
+        let room = together * inputs * grid.plane() + grid.slack() + ALIGNMENT;
+        let tasks = tasks(output, together, outputs, 4 * grid.out_pixels());
+        tasks.into_par_iter().for_each_init(
+            || (vec![0.0; room], Buffers::default()),
+            |(planes, buffers), mut task| {
+                let picture = inputs * grid.pixels();
+                let pictures = &input[task.image * picture..][..task.images * picture];
+                let before = around.and_then(|around| around.before.as_ref());
+                grid.lay_out_all(pictures, inputs, before, planes);
+                for row in (0..tile_rows).step_by(rows_at_once) {
+                    let rows = rows_at_once.min(tile_rows - row);
+                    self.block(&weights, planes, row, rows, &mut task, finish, add, buffers);
+                }
+            },
+        );
+    }
+
+    /// `G g G'`, a matrix `[outputs, inputs]` for each number of a tile.
+    fn weights(&self, weight: &[f32], around: Option<&Surroundings>) -> Vec<Packed> {
+        let Self {
+            inputs, outputs, ..
+        } = *self;
+        let mut transformed = vec![0.0; outputs * TILE * inputs];
+        transformed
+            .par_chunks_exact_mut(TILE * inputs)
+            .zip(weight.par_chunks_exact(9 * inputs))
+            .for_each(|(to, from)| {
+                for (input, kernel) in from.as_chunks::<9>().0.iter().enumerate() {
+                    for (i, value) in kernel_transform(kernel).into_iter().enumerate() {
+                        to[i * inputs + input] = value;
+                    }
+                }
+            });
+        (0..TILE)
+            .map(|i| {
+                let rows = &transformed[i * inputs..];
+                Packed::of_scaled_rows(rows, [outputs, inputs], TILE * inputs, |row| {
+                    around.map_or(1.0, |around| around.after.scale[row])
+                })
+            })
+            .collect()
+    }
+
+    /// Some rows of tiles of a task's images.
+    #[expect(clippy::too_many_arguments, reason = "what a block is of")]
+    fn block(
+        &self,
+        weights: &[Packed],
+        planes: &[f32],
+        row: usize,
+        rows: usize,
+        task: &mut Task,
+        finish: Option<Finish>,
+        add: bool,
+        buffers: &mut Buffers,
+    ) {
+        let Self { inputs, grid, .. } = *self;
+        let [_, tile_columns] = grid.out();
+        let Buffers {
+            tiles,
+            products,
+            scratch,
+        } = buffers;
+        // With the junk between rows of tiles, then without.
+        let run = rows * grid.pitch();
+        let stride = padded(task.images * run);
+        tiles.resize(TILE * inputs * stride, 0.0);
+        Arch::new().dispatch(ToTiles {
+            grid,
+            channels: inputs,
+            images: task.images,
+            planes,
+            row,
+            run,
+            stride,
+            tiles,
+        });
+
+        let pieces: Vec<Piece> = (0..task.images * rows)
+            .map(|row| Piece {
+                start: row * grid.pitch(),
+                length: tile_columns,
+            })
+            .collect();
+        let right_rows: Vec<usize> = (0..inputs).map(|input| input * stride).collect();
+        let length = task.images * rows * tile_columns;
+        let product_stride = padded(length);
+        let product = task.channels * product_stride;
+        products.resize(TILE * product, 0.0);
+        let output_rows: Vec<usize> = (0..task.channels)
+            .map(|channel| channel * product_stride)
+            .collect();
+        for ((i, left), output) in weights
+            .iter()
+            .enumerate()
+            .zip(products.chunks_exact_mut(product))
+        {
+            Arch::new().dispatch(Product {
+                left,
+                first_row: task.channel,
+                right: &tiles[i * inputs * stride..],
+                right_rows: &right_rows,
+                pieces: &pieces,
+                output,
+                output_rows: &output_rows,
+                add: false,
+                finish: None,
+                scratch,
+            });
+        }
+
+        Arch::new().dispatch(FromTiles {
+            channels: task.channels,
+            images: task.images,
+            rows,
+            columns: tile_columns,
+            products,
+            stride: product_stride,
+            row,
+            tile_rows: grid.out()[0],
+            first_channel: task.channel,
+            finish,
+            add,
+            output: task.values,
+        });
+    }
+}
+
+/// From a row of transformed numbers to the next: the last vector of a run fits, wherever it starts.
+fn padded(length: usize) -> usize {
+    length.next_multiple_of(ALIGNMENT) + ALIGNMENT
+}
+
+/// What a thread keeps from block to block.
+#[derive(Default)]
+struct Buffers {
+    /// `[TILE, inputs, stride]`.
+    tiles: Vec<f32>,
+    /// `[TILE, outputs, stride]`.
+    products: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+/// `G g G'`.
+fn kernel_transform(kernel: &[f32; 9]) -> [f32; TILE] {
+    let line = |[a, b, c]: [f32; 3]| {
+        let (ends, middle) = (0.5 * (a + c), 0.5 * b);
+        [a, ends + middle, ends - middle, c]
+    };
+    let columns = [0, 1, 2].map(|x| line([kernel[x], kernel[3 + x], kernel[6 + x]]));
+    let mut transformed = [0.0; TILE];
+    for y in 0..4 {
+        let row = line([columns[0][y], columns[1][y], columns[2][y]]);
+        transformed[4 * y..][..4].copy_from_slice(&row);
+    }
+    transformed
+}
+
+/// `B' d B` of all tiles in some rows.
+struct ToTiles<'a> {
+    grid: Grid,
+    channels: usize,
+    images: usize,
+    /// `[images, channels, plane]`, laid out.
+    planes: &'a [f32],
+    /// First row of tiles, and the length of a run over all rows.
+    row: usize,
+    run: usize,
+    /// `[TILE, channels, stride]`: runs of all images one after the other. What is written beyond a run is overwritten by the
+    /// next image's or in the row's end.
+    stride: usize,
+    tiles: &'a mut [f32],
+}
+
+impl WithSimd for ToTiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            grid,
+            channels,
+            images,
+            planes,
+            row,
+            run,
+            stride,
+            tiles,
+        } = self;
+        let mut taps = [0; TILE];
+        for (to, tap) in taps.iter_mut().zip(grid.taps()) {
+            *to = tap + row * grid.pitch();
+        }
+        for channel in 0..channels {
+            for image in 0..images {
+                let plane = &planes[(image * channels + channel) * grid.plane()..];
+                let to = channel * stride + image * run;
+                for j in (0..run).step_by(S::F32_LANES) {
+                    let mut d = [simd.splat_f32s(0.0); TILE];
+                    for i in 0..TILE {
+                        d[i] = S::as_simd_f32s(&plane[taps[i] + j..][..S::F32_LANES]).0[0];
+                    }
+                    for x in 0..4 {
+                        let [a, b, c, e] = [d[x], d[4 + x], d[8 + x], d[12 + x]];
+                        d[x] = simd.sub_f32s(a, c);
+                        d[4 + x] = simd.add_f32s(b, c);
+                        d[8 + x] = simd.sub_f32s(c, b);
+                        d[12 + x] = simd.sub_f32s(b, e);
+                    }
+                    for y in 0..4 {
+                        let [a, b, c, e] = [d[4 * y], d[4 * y + 1], d[4 * y + 2], d[4 * y + 3]];
+                        d[4 * y] = simd.sub_f32s(a, c);
+                        d[4 * y + 1] = simd.add_f32s(b, c);
+                        d[4 * y + 2] = simd.sub_f32s(c, b);
+                        d[4 * y + 3] = simd.sub_f32s(b, e);
+                    }
+                    for i in 0..TILE {
+                        let to = &mut tiles[i * channels * stride + to + j..][..S::F32_LANES];
+                        S::as_mut_simd_f32s(to).0[0] = d[i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `A' m A` of all tiles in some rows, finished and written.
+struct FromTiles<'a> {
+    channels: usize,
+    images: usize,
+    rows: usize,
+    columns: usize,
+    /// `[TILE, channels, stride]`: rows of all images one after the other.
+    products: &'a [f32],
+    stride: usize,
+    /// First row of tiles, of so many in an image.
+    row: usize,
+    tile_rows: usize,
+    first_channel: usize,
+    finish: Option<Finish<'a>>,
+    add: bool,
+    /// `[images, channels, height, width]`.
+    output: &'a mut [f32],
+}
+
+impl WithSimd for FromTiles<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            channels,
+            images,
+            rows,
+            columns,
+            products,
+            stride,
+            row: first_row,
+            tile_rows,
+            first_channel,
+            finish,
+            add,
+            output,
+        } = self;
+        let width = 2 * columns;
+        let pixels = width * 2 * tile_rows;
+        // Even and odd pixels of two rows.
+        let length = columns.next_multiple_of(ALIGNMENT);
+        let mut lines = vec![0.0; 4 * length];
+        for channel in 0..channels {
+            let last = match finish {
+                Some(Finish { shift, slope }) => Last {
+                    shift: shift[first_channel + channel],
+                    slope: slope[first_channel + channel],
+                },
+                None => Last {
+                    shift: 0.0,
+                    slope: 1.0,
+                },
+            };
+            for image in 0..images {
+                for row in 0..rows {
+                    let from = channel * stride + (image * rows + row) * columns;
+                    for j in (0..columns).step_by(S::F32_LANES) {
+                        let mut m = [simd.splat_f32s(0.0); TILE];
+                        for i in 0..TILE {
+                            let from = &products[i * channels * stride + from + j..];
+                            m[i] = S::as_simd_f32s(&from[..S::F32_LANES]).0[0];
+                        }
+                        let mut t = [simd.splat_f32s(0.0); 8];
+                        for x in 0..4 {
+                            let [a, b, c, e] = [m[x], m[4 + x], m[8 + x], m[12 + x]];
+                            t[x] = simd.add_f32s(simd.add_f32s(a, b), c);
+                            t[4 + x] = simd.sub_f32s(simd.sub_f32s(b, c), e);
+                        }
+                        for y in 0..2 {
+                            let [a, b, c, e] = [t[4 * y], t[4 * y + 1], t[4 * y + 2], t[4 * y + 3]];
+                            let even = simd.add_f32s(simd.add_f32s(a, b), c);
+                            let odd = simd.sub_f32s(simd.sub_f32s(b, c), e);
+                            for (x, pixels) in [even, odd].into_iter().enumerate() {
+                                let line = &mut lines[(2 * y + x) * length + j..];
+                                S::as_mut_simd_f32s(&mut line[..S::F32_LANES]).0[0] = pixels;
+                            }
+                        }
+                    }
+                    let line =
+                        (image * channels + channel) * pixels + 2 * (first_row + row) * width;
+                    let to = &mut output[line..][..2 * width];
+                    for (y, to) in to.chunks_exact_mut(width).enumerate() {
+                        let even = &lines[2 * y * length..][..columns];
+                        let odd = &lines[(2 * y + 1) * length..][..columns];
+                        let pixels = even.iter().zip(odd);
+                        for (to, (even, odd)) in to.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
+                            let start = if add { *to } else { [0.0; 2] };
+                            *to = [last.of_one(start[0] + even), last.of_one(start[1] + odd)];
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
