@@ -6,4 +6,5 @@ pub mod job;
 pub mod memory;
 pub mod picture_files;
 pub mod settings;
+pub mod spans;
 pub mod table;

@@ -5,7 +5,8 @@
 #
 # Into the folder, by default benches/results/<device>: results.json, and results.md with the tables. On a GPU the networks and
 # pools of real trainings are measured, on the CPU small ones. FFC_BENCH_BINARIES names a folder with binaries that were built
-# elsewhere (`cargo bench --no-run`), for machines without Rust. On CUDA PyTorch does the networks' work too, where it is installed.
+# elsewhere (`cargo bench --no-run`), for machines without Rust. Where PYTHON, by default python3, has PyTorch, that does the
+# networks' work too, on the CPU or on CUDA.
 set -euo pipefail
 device=${1:-flex}
 cd "$(dirname "$0")/.."
@@ -13,6 +14,7 @@ out=${2:-benches/results/$device}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 export BURN_DEVICE=$device
+python=${PYTHON:-python3}
 # As the command has it: freed pages are kept, so that timings are not those of the kernel clearing new ones.
 export MIMALLOC_PURGE_DELAY=${MIMALLOC_PURGE_DELAY:--1}
 export CRITERION_HOME=$out/criterion
@@ -80,9 +82,16 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
       *) tables ;;
     esac
   done
-  if [[ $device == cuda ]] && python3 -c "import torch" 2>/dev/null; then
-    printf '\n## PyTorch, the same networks\n\n'
-    python3 benches/reference/backbones_gpu_pytorch.py cuda
+  if "$python" -c "import torch" 2>/dev/null; then
+    case $device in
+      flex) reference=(backbones_pytorch.py) ;;
+      cuda) reference=(backbones_gpu_pytorch.py cuda) ;;
+      *) reference=() ;;
+    esac
+    if ((${#reference[@]})); then
+      printf '\n## PyTorch, the same networks\n\n'
+      "$python" "benches/reference/${reference[0]}" "${reference[@]:1}"
+    fi
   fi
 } | tee "$out/results.md"
 

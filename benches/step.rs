@@ -1,6 +1,8 @@
 //! A whole training step against its parts: both networks forward and the probe network backward, and the head. What is left
-//! over is the trainer's own: upload, moving average, gradient norm, optimizer. Beside it steps that are handed over in a
-//! queue before the device is waited for.
+//! over is the trainer's own: upload, moving average, gradient norm, optimizer. Taken from runs of their own, parts differ by the
+//! noise of the machine and by what is in its caches; so on the CPU, where nothing runs in the background, the trainer's own
+//! time is also told by the spans within the step. Beside it steps that are handed over in a queue before the device is waited
+//! for.
 //!
 //! `BURN_DEVICE` names the device, `FFC_BENCH_STEPS` what is measured: `synthetic`, the built-in job, or
 //! network:batch:precision:pool, separated by commas.
@@ -12,6 +14,7 @@ use burn::tensor::{DType, Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ffc_benches::job::Job;
 use ffc_benches::settings::{device, list};
+use ffc_benches::spans;
 use ffc_core::{DualEmbeddings, Half, Head};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::{Backbone, NormMode};
@@ -24,10 +27,23 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Batches that the steps go through in turn.
 const BATCHES: usize = 4;
-/// How often the table's parts are timed, one after the other, so that a slow minute of the machine slows all of them.
-const ROUNDS: usize = 20;
+/// How often the table's parts are timed in turn: a slow minute of the machine then slows all of them, and what is left over
+/// is taken within a round.
+const ROUNDS: usize = 40;
+/// No round begins after this time.
+const ROUNDS_TIME: Duration = Duration::from_secs(120);
 
 type Part = (&'static str, fn(&mut Work) -> Result<()>);
+
+/// Milliseconds a step.
+struct Round {
+    whole: f64,
+    /// Of the whole step, what is neither in the networks nor in the head nor in the backward pass.
+    own: f64,
+    queued: f64,
+    networks: f64,
+    head: f64,
+}
 
 const PARTS: [Part; 4] = [
     ("whole", Work::whole),
@@ -134,6 +150,7 @@ impl Work {
 }
 
 fn main() -> Result<()> {
+    spans::watch()?;
     let names: Vec<String> = list("FFC_BENCH_STEPS", "synthetic")?;
     let jobs = names.iter().map(|name| Job::new(name));
     let jobs = jobs.collect::<Result<Vec<_>>>()?;
@@ -147,9 +164,9 @@ fn main() -> Result<()> {
         rows.push(measure(&mut criterion, job)?);
     }
     println!(
-        "| network, batch B, precision, pool | step, ms | images/s | queued, ms | networks | head | left over | step over networks | reserved, MiB |"
+        "| network, batch B, precision, pool | step, ms | images/s | queued, ms | networks | head | left over | by spans | step over networks | reserved, MiB |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
         println!("{row}");
     }
@@ -175,27 +192,69 @@ fn measure(criterion: &mut Criterion, job: &Job) -> Result<String> {
     let reserved = device().memory_pool_usage();
     let reserved = reserved.map_or("-".into(), |usage| (usage.bytes_reserved >> 20).to_string());
 
-    let mut times = [(); PARTS.len()].map(|()| Vec::new());
-    for _ in 0..ROUNDS {
-        for ((_, run), times) in PARTS.iter().zip(&mut times) {
-            let start = Instant::now();
-            run(&mut work)?;
-            times.push(1e3 * start.elapsed().as_secs_f64());
-        }
+    let start = Instant::now();
+    let mut rounds = Vec::new();
+    while rounds.len() < ROUNDS && (rounds.len() < 3 || start.elapsed() < ROUNDS_TIME) {
+        rounds.push(round(&mut work)?);
     }
-    let [whole, queued, networks, head] = times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[ROUNDS / 2]
-    });
+    let middle = |part: fn(&Round) -> f64| median(rounds.iter().map(part).collect());
+    let whole = middle(|round| round.whole).1;
+    let networks = middle(|round| round.networks).1;
     let share = |part: f64| format!("{part:.1} ({:.1} %)", 100.0 * part / whole);
+    let between = |(low, part, high): (f64, f64, f64)| {
+        let [low, middle, high] = [low, part, high].map(|part| 100.0 * part / whole);
+        format!("{part:.1} ({middle:.1} %, {low:.1} to {high:.1})")
+    };
+    let own = match device() == Device::flex() {
+        true => between(middle(|round| round.own)),
+        false => "-".into(),
+    };
     Ok(format!(
-        "| {} | {whole:.1} | {:.0} | {:.1} | {} | {} | {} | {:.2} | {reserved} |",
+        "| {} | {whole:.1} | {:.0} | {:.1} | {} | {} | {} | {own} | {:.2} | {reserved} |",
         job.name,
         1e3 * job.pictures() as f64 / whole,
-        queued / BATCHES as f64,
+        middle(|round| round.queued).1,
         share(networks),
-        share(head),
-        share(whole - networks - head),
+        share(middle(|round| round.head).1),
+        between(middle(|round| round.whole - round.networks - round.head)),
         whole / networks,
     ))
+}
+
+/// Every part over all batches, one part after the other.
+fn round(work: &mut Work) -> Result<Round> {
+    let mut time = |run: fn(&mut Work) -> Result<()>, runs: usize| {
+        let start = Instant::now();
+        for _ in 0..runs {
+            run(work)?;
+        }
+        Ok::<_, Box<dyn Error>>(per_step(start.elapsed()))
+    };
+    spans::take();
+    let whole = time(Work::whole, BATCHES)?;
+    let spans = spans::take();
+    let elsewhere = ["networks", "head", "backward"].map(|name| spans.get(name).copied());
+    let elsewhere: Duration = elsewhere.into_iter().flatten().sum();
+    Ok(Round {
+        whole,
+        own: whole - per_step(elsewhere),
+        queued: time(Work::queued, 1)?,
+        networks: time(Work::networks, BATCHES)?,
+        head: time(Work::head, BATCHES)?,
+    })
+}
+
+/// Milliseconds a step, where every batch made one.
+fn per_step(time: Duration) -> f64 {
+    1e3 * time.as_secs_f64() / BATCHES as f64
+}
+
+/// The median between the ends of its 95 % interval, by the ranks of the sorted values.
+fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let middle = (values.len() - 1) as f64 / 2.0;
+    let reach = 0.98 * (values.len() as f64).sqrt();
+    let low = (middle - reach).floor().max(0.0) as usize;
+    let high = ((middle + reach).ceil() as usize).min(values.len() - 1);
+    (values[low], values[values.len() / 2], values[high])
 }

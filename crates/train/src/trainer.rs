@@ -8,6 +8,7 @@ use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{DualEmbeddings, FfcHead, Half, Head, HeadStats, MovingAverage};
 use ffc_data::{DualBatch, ImageBatch, Normalisation};
 use ffc_model::{Backbone, NormMode};
+use tracing::trace_span;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::{Config, Schedule};
@@ -210,6 +211,9 @@ impl Trainer {
 
     /// Makes one step. Waits for nothing on the device.
     ///
+    /// Its parts are `tracing` spans of level trace: `upload`, `average`, `networks`, `head`, `backward`, `optimizer`. On a device
+    /// that runs its work in the background they tell how long the work took to hand over.
+    ///
     /// # Errors
     ///
     /// Where the batch does not fit the network or the pool.
@@ -217,13 +221,16 @@ impl Trainer {
         // What a network draws, such as stochastic depth, depends on seed and step alone, so that a resumed run draws the same.
         let seed = xxh3_64_with_seed(&self.step.to_le_bytes(), self.seed);
         self.device.seed(seed);
-        self.average.update(&mut self.gallery, &self.probe)?;
+        trace_span!("average").in_scope(|| self.average.update(&mut self.gallery, &self.probe))?;
         let x = self.embed(&batch.x)?;
         let y = self.embed(&batch.y)?;
-        let output = self.head.step(DualEmbeddings { x, y })?;
+        let embeddings = DualEmbeddings { x, y };
+        let output = trace_span!("head").in_scope(|| self.head.step(embeddings))?;
 
         let loss = output.loss.clone().inner();
-        let mut gradients = GradientsParams::from_grads(output.loss.backward(), &self.probe);
+        let gradients = trace_span!("backward").in_scope(|| output.loss.backward());
+        let span = trace_span!("optimizer").entered();
+        let mut gradients = GradientsParams::from_grads(gradients, &self.probe);
         let gradient_norm = global_norm(&self.probe, &gradients);
         if let Some(limit) = self.clip_norm {
             clip(&self.probe, &mut gradients, gradient_norm.clone(), limit);
@@ -232,6 +239,7 @@ impl Trainer {
         // The optimizer takes the network and gives it back; a plain clone shares its tensors and is gone at once.
         let probe = self.probe.clone();
         self.probe = self.optimizer.step(learning_rate, probe, gradients);
+        drop(span);
         self.step += 1;
         Ok(StepOutput {
             step: self.step,
@@ -244,7 +252,8 @@ impl Trainer {
 
     /// One side through both networks.
     fn embed(&self, images: &ImageBatch) -> Result<Half> {
-        let pictures = self.upload(images, &self.device);
+        let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
+        let _span = trace_span!("networks").entered();
         let gallery = self
             .gallery
             .forward(pictures.clone().inner(), NormMode::Batch)?;
