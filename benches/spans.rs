@@ -1,7 +1,7 @@
 //! Time spent in `tracing` spans, by their names.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::Subscriber;
@@ -9,7 +9,7 @@ use tracing::span::Id;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-static TIMES: Mutex<BTreeMap<&str, Duration>> = Mutex::new(BTreeMap::new());
+static TIMES: Mutex<BTreeMap<&'static str, Duration>> = Mutex::new(BTreeMap::new());
 
 /// From now on the times of all spans are added up.
 ///
@@ -22,7 +22,11 @@ pub fn watch() -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
 
 /// Times since the last call, by the spans' names.
 pub fn take() -> BTreeMap<&'static str, Duration> {
-    std::mem::take(&mut *TIMES.lock().expect("nothing panics while it is held"))
+    std::mem::take(&mut *times())
+}
+
+fn times() -> MutexGuard<'static, BTreeMap<&'static str, Duration>> {
+    TIMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Watch;
@@ -38,8 +42,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Watch {
         if let Some(span) = context.span(id)
             && let Some(start) = span.extensions_mut().remove::<Instant>()
         {
-            let mut times = TIMES.lock().expect("nothing panics while it is held");
-            *times.entry(span.name()).or_default() += start.elapsed();
+            *times().entry(span.name()).or_default() += start.elapsed();
         }
     }
 }

@@ -182,16 +182,16 @@ fn products_of_several_blocks() {
 /// Kernels of 3 and stride 1 with many channels and pixels, whose even outputs are made tile by tile.
 #[test]
 fn tiles_of_four_pixels() {
-    // (batch, channels, size, padding); several images together, one row of tiles in several blocks, channels split among threads.
+    // Several images together; one image in blocks of rows; channels split among threads; other paddings; narrow rows.
     for (batch, channels, size, padding) in [
-        (9, [16, 40], [8, 8], 1),
-        (3, [17, 20], [14, 14], 1),
-        (1, [16, 8], [32, 28], 1),
-        (2, [16, 48], [64, 48], 1),
-        (4, [24, 16], [18, 14], 0),
-        (4, [16, 24], [14, 10], 2),
-        (33, [16, 16], [4, 4], 1),
-        (70, [16, 16], [2, 4], 1),
+        (9, [64, 70], [8, 8], 1),
+        (3, [67, 64], [14, 14], 1),
+        (1, [64, 90], [32, 28], 1),
+        (2, [64, 64], [64, 48], 1),
+        (4, [64, 64], [18, 14], 0),
+        (4, [64, 64], [14, 10], 2),
+        (33, [64, 64], [4, 4], 1),
+        (70, [64, 64], [2, 4], 1),
     ] {
         check(NaiveConvolution {
             batch,

@@ -17,8 +17,12 @@ use super::window::Window;
 const TILE: usize = 16;
 /// The lanes of the widest vectors.
 const ALIGNMENT: usize = 16;
+/// Between the matrices of two numbers of a tile, so that they do not fall into the same set of a cache.
+const SHIFT: usize = 16;
 /// Transformed numbers that a thread works on at a time; they shall stay in its caches.
-const BLOCK: usize = 1 << 19;
+const BLOCK: usize = 1 << 20;
+/// Channels of input and output from which the transforms pay.
+const CHANNELS: usize = 64;
 /// Tiles from which transforming the weight pays.
 const TILES: usize = 128;
 
@@ -45,7 +49,7 @@ impl Winograd {
         let [height, width] = grid.out();
         let fits = window.kernel == 3
             && window.stride == 1
-            && inputs >= ALIGNMENT
+            && inputs.min(outputs) >= CHANNELS
             && height.is_multiple_of(2)
             && width.is_multiple_of(2)
             && batch * height * width / 4 >= TILES;
@@ -90,19 +94,23 @@ impl Winograd {
 
         let room = together * inputs * grid.plane() + grid.slack() + ALIGNMENT;
         let tasks = tasks(output, together, outputs, 4 * grid.out_pixels());
-        tasks.into_par_iter().for_each_init(
-            || (vec![0.0; room], Buffers::default()),
-            |(planes, buffers), mut task| {
-                let picture = inputs * grid.pixels();
-                let pictures = &input[task.image * picture..][..task.images * picture];
-                let before = around.and_then(|around| around.before.as_ref());
-                grid.lay_out_all(pictures, inputs, before, planes);
-                for row in (0..tile_rows).step_by(rows_at_once) {
-                    let rows = rows_at_once.min(tile_rows - row);
-                    self.block(&weights, planes, row, rows, &mut task, finish, add, buffers);
-                }
-            },
-        );
+        let share = tasks.len() / (2 * threads);
+        tasks
+            .into_par_iter()
+            .with_min_len(share.max(1))
+            .for_each_init(
+                || (vec![0.0; room], Buffers::default()),
+                |(planes, buffers), mut task| {
+                    let picture = inputs * grid.pixels();
+                    let pictures = &input[task.image * picture..][..task.images * picture];
+                    let before = around.and_then(|around| around.before.as_ref());
+                    grid.lay_out_all(pictures, inputs, before, planes);
+                    for row in (0..tile_rows).step_by(rows_at_once) {
+                        let rows = rows_at_once.min(tile_rows - row);
+                        self.block(&weights, planes, row, rows, &mut task, finish, add, buffers);
+                    }
+                },
+            );
     }
 
     /// `G g G'`, a matrix `[outputs, inputs]` for each number of a tile.
@@ -154,7 +162,8 @@ impl Winograd {
         // With the junk between rows of tiles, then without.
         let run = rows * grid.pitch();
         let stride = padded(task.images * run);
-        tiles.resize(TILE * inputs * stride, 0.0);
+        let matrix = inputs * stride + SHIFT;
+        tiles.resize(TILE * matrix, 0.0);
         Arch::new().dispatch(ToTiles {
             grid,
             channels: inputs,
@@ -163,6 +172,7 @@ impl Winograd {
             row,
             run,
             stride,
+            matrix,
             tiles,
         });
 
@@ -175,7 +185,7 @@ impl Winograd {
         let right_rows: Vec<usize> = (0..inputs).map(|input| input * stride).collect();
         let length = task.images * rows * tile_columns;
         let product_stride = padded(length);
-        let product = task.channels * product_stride;
+        let product = task.channels * product_stride + SHIFT;
         products.resize(TILE * product, 0.0);
         let output_rows: Vec<usize> = (0..task.channels)
             .map(|channel| channel * product_stride)
@@ -188,7 +198,7 @@ impl Winograd {
             Arch::new().dispatch(Product {
                 left,
                 first_row: task.channel,
-                right: &tiles[i * inputs * stride..],
+                right: &tiles[i * matrix..],
                 right_rows: &right_rows,
                 pieces: &pieces,
                 output,
@@ -206,6 +216,7 @@ impl Winograd {
             columns: tile_columns,
             products,
             stride: product_stride,
+            matrix: product,
             row,
             tile_rows: grid.out()[0],
             first_channel: task.channel,
@@ -224,9 +235,7 @@ fn padded(length: usize) -> usize {
 /// What a thread keeps from block to block.
 #[derive(Default)]
 struct Buffers {
-    /// `[TILE, inputs, stride]`.
     tiles: Vec<f32>,
-    /// `[TILE, outputs, stride]`.
     products: Vec<f32>,
     scratch: Vec<f32>,
 }
@@ -256,9 +265,10 @@ struct ToTiles<'a> {
     /// First row of tiles, and the length of a run over all rows.
     row: usize,
     run: usize,
-    /// `[TILE, channels, stride]`: runs of all images one after the other. What is written beyond a run is overwritten by the
+    /// `[TILE, channels, stride]`, a matrix every `matrix` numbers: runs of all images one after the other. What is written beyond a run is overwritten by the
     /// next image's or in the row's end.
     stride: usize,
+    matrix: usize,
     tiles: &'a mut [f32],
 }
 
@@ -275,6 +285,7 @@ impl WithSimd for ToTiles<'_> {
             row,
             run,
             stride,
+            matrix,
             tiles,
         } = self;
         let mut taps = [0; TILE];
@@ -305,7 +316,7 @@ impl WithSimd for ToTiles<'_> {
                         d[4 * y + 3] = simd.sub_f32s(b, e);
                     }
                     for i in 0..TILE {
-                        let to = &mut tiles[i * channels * stride + to + j..][..S::F32_LANES];
+                        let to = &mut tiles[i * matrix + to + j..][..S::F32_LANES];
                         S::as_mut_simd_f32s(to).0[0] = d[i];
                     }
                 }
@@ -320,9 +331,10 @@ struct FromTiles<'a> {
     images: usize,
     rows: usize,
     columns: usize,
-    /// `[TILE, channels, stride]`: rows of all images one after the other.
+    /// `[TILE, channels, stride]`, a matrix every `matrix` numbers: rows of all images one after the other.
     products: &'a [f32],
     stride: usize,
+    matrix: usize,
     /// First row of tiles, of so many in an image.
     row: usize,
     tile_rows: usize,
@@ -345,6 +357,7 @@ impl WithSimd for FromTiles<'_> {
             columns,
             products,
             stride,
+            matrix,
             row: first_row,
             tile_rows,
             first_channel,
@@ -374,7 +387,7 @@ impl WithSimd for FromTiles<'_> {
                     for j in (0..columns).step_by(S::F32_LANES) {
                         let mut m = [simd.splat_f32s(0.0); TILE];
                         for i in 0..TILE {
-                            let from = &products[i * channels * stride + from + j..];
+                            let from = &products[i * matrix + from + j..];
                             m[i] = S::as_simd_f32s(&from[..S::F32_LANES]).0[0];
                         }
                         let mut t = [simd.splat_f32s(0.0); 8];
