@@ -4,6 +4,8 @@
 //! A tile of 4x4 pixels of the input makes 2x2 of the output: `Y = A' [sum over inputs of (G g G') (B' d B)] A`. Tiles are
 //! the output of a 4x4 window of stride 2, so a [`Grid`] of that window has each number of all tiles in one run.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -81,11 +83,14 @@ impl Winograd {
             outputs,
             grid,
         } = *self;
-        let weights = self.weights(weight, around);
-        let finish = around.map(|around| Finish {
-            shift: &around.after.shift,
-            slope: &around.slope,
-        });
+        let shared = Shared {
+            weights: self.weights(weight, around),
+            finish: around.map(|around| Finish {
+                shift: &around.after.shift,
+                slope: &around.slope,
+            }),
+            add,
+        };
         let [tile_rows, tile_columns] = grid.out();
         let columns = BLOCK / (TILE * (inputs + outputs));
         let threads = rayon::current_num_threads();
@@ -106,8 +111,8 @@ impl Winograd {
                     let before = around.and_then(|around| around.before.as_ref());
                     grid.lay_out_all(pictures, inputs, before, planes);
                     for row in (0..tile_rows).step_by(rows_at_once) {
-                        let rows = rows_at_once.min(tile_rows - row);
-                        self.block(&weights, planes, row, rows, &mut task, finish, add, buffers);
+                        let rows = row..tile_rows.min(row + rows_at_once);
+                        self.block(&shared, planes, rows, &mut task, buffers);
                     }
                 },
             );
@@ -140,19 +145,16 @@ impl Winograd {
     }
 
     /// Some rows of tiles of a task's images.
-    #[expect(clippy::too_many_arguments, reason = "what a block is of")]
     fn block(
         &self,
-        weights: &[Packed],
+        shared: &Shared,
         planes: &[f32],
-        row: usize,
-        rows: usize,
+        rows: Range<usize>,
         task: &mut Task,
-        finish: Option<Finish>,
-        add: bool,
         buffers: &mut Buffers,
     ) {
         let Self { inputs, grid, .. } = *self;
+        let (row, rows) = (rows.start, rows.len());
         let [_, tile_columns] = grid.out();
         let Buffers {
             tiles,
@@ -190,11 +192,8 @@ impl Winograd {
         let output_rows: Vec<usize> = (0..task.channels)
             .map(|channel| channel * product_stride)
             .collect();
-        for ((i, left), output) in weights
-            .iter()
-            .enumerate()
-            .zip(products.chunks_exact_mut(product))
-        {
+        let matrices = products.chunks_exact_mut(product);
+        for ((i, left), output) in shared.weights.iter().enumerate().zip(matrices) {
             Arch::new().dispatch(Product {
                 left,
                 first_row: task.channel,
@@ -220,8 +219,8 @@ impl Winograd {
             row,
             tile_rows: grid.out()[0],
             first_channel: task.channel,
-            finish,
-            add,
+            finish: shared.finish,
+            add: shared.add,
             output: task.values,
         });
     }
@@ -230,6 +229,15 @@ impl Winograd {
 /// From a row of transformed numbers to the next: the last vector of a run fits, wherever it starts.
 fn padded(length: usize) -> usize {
     length.next_multiple_of(ALIGNMENT) + ALIGNMENT
+}
+
+/// What all blocks have in common.
+struct Shared<'a> {
+    /// Of each number of a tile.
+    weights: Vec<Packed>,
+    finish: Option<Finish<'a>>,
+    /// Whether the output is added to what is there.
+    add: bool,
 }
 
 /// What a thread keeps from block to block.
