@@ -84,7 +84,7 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
   done
   if "$python" -c "import torch" 2>/dev/null; then
     case $device in
-      flex) reference=(backbones_pytorch.py) ;;
+      flex) reference=(backbones_pytorch.py "$(nproc)") ;;
       cuda) reference=(backbones_gpu_pytorch.py cuda) ;;
       *) reference=() ;;
     esac

@@ -1,3 +1,5 @@
+#[cfg(feature = "flex")]
+use burn::tensor::DType;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
@@ -5,9 +7,10 @@ use super::{BatchNorm, Conv2d, NormMode, Prelu};
 
 /// A convolution and what stands around it in a network, in this order: norm, convolution, norm, sum with a shortcut, rectifier.
 ///
-/// In evaluation without gradients, on the CPU and with the feature `flex`, all of it goes along with the convolution: the first
-/// norm as the pictures are laid out, the second folded into the weight, the rest before a sum leaves the registers. The result
-/// is that of one layer after the other up to rounding.
+/// In evaluation without gradients, on the CPU, in `f32` and with the feature `flex`, all of it goes along with the convolution:
+/// the first norm as the pictures are laid out, the second folded into the weight, the rest before a sum leaves the registers.
+/// The result is that of one layer after the other up to rounding. Groups of channels, and depthwise convolutions with a norm
+/// before them or a shortcut, go layer by layer.
 pub(crate) struct ConvChain<'a> {
     norm_before: Option<&'a BatchNorm>,
     conv: &'a Conv2d,
@@ -65,6 +68,7 @@ impl<'a> ConvChain<'a> {
             && !maps.device().is_autodiff()
             && let Some(window) = super::flex::Window::of(self.conv, &maps)
             && !(window.depthwise && (self.norm_before.is_some() || self.shortcut.is_some()))
+            && self.is_single()
         {
             let around = self.surroundings();
             let weight = self.conv.weight.val();
@@ -88,6 +92,19 @@ impl<'a> ConvChain<'a> {
             Some(Rectifier::Prelu(prelu)) => prelu.forward(maps),
             None => maps,
         }
+    }
+
+    /// Whether everything but the maps is `f32`.
+    #[cfg(feature = "flex")]
+    fn is_single(&self) -> bool {
+        let norms = self.norm_before.into_iter().chain(self.norm);
+        let norms = norms.map(|norm| norm.beta.val().dtype());
+        let others = self.shortcut.iter().map(|maps| maps.dtype());
+        let weight = self.conv.weight.val().dtype();
+        norms
+            .chain(others)
+            .chain([weight])
+            .all(|dtype| dtype == DType::F32)
     }
 
     #[cfg(feature = "flex")]

@@ -156,7 +156,7 @@ const BLOCK: usize = VECTORS * 16;
 
 /// `output[j] = shift + sum over taps of weight plane[j + tap]`, then `slope` times that where it is not positive.
 struct Gather<'a> {
-    /// At least one block longer than the last tap and the output.
+    /// As long as the last tap and the output together, at least.
     plane: &'a [f32],
     taps: &'a [usize],
     weights: &'a [f32],

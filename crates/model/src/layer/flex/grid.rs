@@ -84,7 +84,7 @@ impl Grid {
         self.out_height * self.pitch
     }
 
-    /// Numbers that the last runs read beyond the last plane; zeros.
+    /// Numbers that the last runs read beyond the last plane. Only junk comes of them.
     pub fn slack(&self) -> usize {
         let last = self.taps().max().unwrap_or(0);
         (last + self.columns()).saturating_sub(self.plane())

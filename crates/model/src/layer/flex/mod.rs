@@ -8,7 +8,7 @@
 //! | `grid` | pictures laid out so that a tap of a kernel reads one contiguous run |
 //! | `product`, `inner` | the two matrix products, over such runs |
 //! | `convolution`, `depthwise` | output, gradient of the input, gradient of the weight |
-//! | `winograd` | the same for 3x3 kernels of stride 1 with fewer multiplications |
+//! | `winograd` | output and gradient of the input for 3x3 kernels of stride 1, with fewer multiplications |
 //! | `surroundings` | norms and rectifier that go along with a convolution in evaluation |
 //! | `norm`, `rectifier` | batch normalisation, PReLU and ReLU6 |
 //! | `dense`, `layer_norm`, `attention` | the layers of transformers |

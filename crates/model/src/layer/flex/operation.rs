@@ -101,7 +101,10 @@ impl FaceLayers for Flex {
         window: Window,
         around: Surroundings,
     ) -> FlexTensor {
-        let Kind::Full(full) = Kind::new(&input.shape(), &weight.shape(), window) else {
+        let kind = Kind::new(&input.shape(), &weight.shape(), window);
+        let shape = kind.out(&input.shape(), &weight.shape());
+        assert_eq!(shortcut.shape().dims(), shape, "shape of the shortcut");
+        let Kind::Full(full) = kind else {
             unreachable!("depthwise convolutions take no shortcut along");
         };
         let mut output = contiguous(shortcut);

@@ -25,7 +25,7 @@ const SHIFT: usize = 16;
 const BLOCK: usize = 1 << 20;
 /// Channels of input and output from which the transforms pay.
 const CHANNELS: usize = 64;
-/// Tiles from which transforming the weight pays.
+/// Tiles from which transforming the weight pays. So the last bits of a picture's maps depend on how many others are with it.
 const TILES: usize = 128;
 
 /// A convolution over tiles.
