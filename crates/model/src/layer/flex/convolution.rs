@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::grid::Grid;
 use super::inner::Inner;
-use super::product::{COLUMNS, Finish, Packed, Piece, Product, ROWS};
+use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
 use super::surroundings::Surroundings;
 use super::winograd::Winograd;
 
@@ -51,16 +51,10 @@ impl Convolution {
         } = *self;
         let input_rows = grid.runs(inputs);
         let depth = input_rows.len();
-        let weight = match around {
-            Some(around) => Packed::of_scaled_rows(weight, [outputs, depth], depth, |row| {
-                around.after.scale[row]
-            }),
-            None => Packed::of_rows(weight, [outputs, depth], depth),
-        };
-        let finish = around.map(|around| Finish {
-            shift: &around.after.shift,
-            slope: &around.slope,
+        let weight = Packed::of_scaled_rows(weight, [outputs, depth], depth, |row| {
+            around.map_or(1.0, |around| around.after.scale[row])
         });
+        let finish = around.map(Surroundings::finish);
         let before = around.and_then(|around| around.before.as_ref());
         let (laid_out, pixels) = (inputs * grid.plane(), grid.out_pixels());
         // So many that weights, once in the cache, serve for many columns.

@@ -1,3 +1,5 @@
+use super::product::Finish;
+
 /// What stands around a convolution in evaluation and goes along with it, number by number.
 #[derive(Debug, Clone)]
 pub(crate) struct Surroundings {
@@ -7,6 +9,16 @@ pub(crate) struct Surroundings {
     pub after: Affine,
     /// Slope of each channel of the output where it is not positive; after the shortcut. 1 changes nothing.
     pub slope: Vec<f32>,
+}
+
+impl Surroundings {
+    /// What becomes of sums whose weights were scaled.
+    pub(super) fn finish(&self) -> Finish<'_> {
+        Finish {
+            shift: &self.after.shift,
+            slope: &self.slope,
+        }
+    }
 }
 
 /// `scale x + shift` for each channel.

@@ -85,10 +85,7 @@ impl Winograd {
         } = *self;
         let shared = Shared {
             weights: self.weights(weight, around),
-            finish: around.map(|around| Finish {
-                shift: &around.after.shift,
-                slope: &around.slope,
-            }),
+            finish: around.map(Surroundings::finish),
             add,
         };
         let [tile_rows, tile_columns] = grid.out();
