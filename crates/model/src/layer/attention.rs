@@ -3,7 +3,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-use super::{Linear, LinearConfig, cast, single};
+use super::{LayerNorm, Linear, LinearConfig, cast, single};
 
 /// Configuration of an [`Attention`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,5 +86,23 @@ impl Attention {
         let mixed = shares.matmul(value);
         let mixed = mixed.permute([0, 2, 1, 3]).reshape([rows, count, width]);
         self.proj.forward(mixed)
+    }
+
+    /// `tokens + forward(norm(tokens))`. Without gradients, on the CPU, in `f32` and with the feature `flex`, in one pass.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward) does.
+    pub fn residual(&self, norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
+        #[cfg(feature = "flex")]
+        if super::flex::takes_residual(&tokens, norm, [&self.qkv, &self.proj], 3)
+            && self.proj.weight.dims()[0] == tokens.dims()[2]
+            && tokens.dims()[2].is_multiple_of(self.heads)
+        {
+            return super::flex::attention_residual(
+                tokens, norm, &self.qkv, &self.proj, self.heads,
+            );
+        }
+        tokens.clone() + self.forward(norm.forward(tokens))
     }
 }

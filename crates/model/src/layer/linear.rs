@@ -63,14 +63,23 @@ impl Linear {
     /// If the input has other features than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let weight = cast(self.weight.val(), input.dtype());
-        let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
         #[cfg(feature = "flex")]
         if super::flex::takes_rows(&input) && input.dims()[D - 1] == weight.dims()[0] {
-            let outputs = weight.dims()[1];
-            let bias =
-                bias.unwrap_or_else(|| Tensor::zeros([outputs], (&input.device(), input.dtype())));
+            let bias = cast(self.bias_or_zero(), input.dtype());
             return super::flex::linear(input, weight, bias);
         }
+        let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
         linear(input, weight, bias)
+    }
+
+    #[cfg(feature = "flex")]
+    pub(super) fn bias_or_zero(&self) -> Tensor<1> {
+        self.bias.as_ref().map_or_else(
+            || {
+                let weight = self.weight.val();
+                Tensor::zeros([weight.dims()[1]], (&weight.device(), weight.dtype()))
+            },
+            |bias| bias.val(),
+        )
     }
 }

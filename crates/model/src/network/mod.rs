@@ -18,7 +18,7 @@ pub use iresnet::{IResNet, IResNetBlock, IResNetConfig};
 pub use mobile_face_net::{InvertedResidual, MobileFaceNet, MobileFaceNetConfig};
 pub use projection::Projection;
 pub use resnet::{Bottleneck, ResNet, ResNetConfig};
-pub use vit::{Mlp, PatchEmbed, Vit, VitBlock, VitConfig, VitFeature};
+pub use vit::{PatchEmbed, Vit, VitBlock, VitConfig, VitFeature};
 
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};

@@ -7,7 +7,7 @@ use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names};
 use crate::layer::{
     Attention, AttentionConfig, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, LayerNorm,
-    LayerNormConfig, Linear, NormMode, cast, relu6,
+    LayerNormConfig, Linear, Mlp, NormMode, cast,
 };
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
@@ -270,17 +270,18 @@ pub struct VitBlock {
 
 impl VitBlock {
     fn forward(&self, tokens: Tensor<3>, training: bool) -> Tensor<3> {
+        if !training || self.drop == 0.0 {
+            let tokens = self.attn.residual(&self.norm1, tokens);
+            return self.mlp.residual(&self.norm2, tokens);
+        }
         let branch = self.attn.forward(self.norm1.forward(tokens.clone()));
-        let tokens = tokens + self.drop(branch, training);
+        let tokens = tokens + self.drop(branch);
         let branch = self.mlp.forward(self.norm2.forward(tokens.clone()));
-        tokens + self.drop(branch, training)
+        tokens + self.drop(branch)
     }
 
     /// Leaves the branch out for some pictures and strengthens it for the others, so that its mean stays.
-    fn drop(&self, branch: Tensor<3>, training: bool) -> Tensor<3> {
-        if !training || self.drop == 0.0 {
-            return branch;
-        }
+    fn drop(&self, branch: Tensor<3>) -> Tensor<3> {
         let keep = 1.0 - self.drop;
         let rows = branch.dims()[0];
         let kept = Tensor::random(
@@ -300,19 +301,6 @@ impl VitBlock {
         for linear in [&self.attn.proj, &self.mlp.fc1, &self.mlp.fc2] {
             count.linear_at(linear, tokens);
         }
-    }
-}
-
-/// Two layers with ReLU6 between.
-#[derive(Module, Debug)]
-pub struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
-}
-
-impl Mlp {
-    fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(relu6(self.fc1.forward(tokens)))
     }
 }
 

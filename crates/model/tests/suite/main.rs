@@ -14,6 +14,7 @@ mod layer_conv2d;
 mod layer_linear;
 mod layer_oracle;
 mod layer_prelu;
+mod layer_residual;
 mod norm_modes;
 mod pytorch;
 mod summary;

@@ -28,7 +28,7 @@ struct Rows {
 
 /// Matrices of one head.
 #[derive(Default)]
-struct Scratch {
+pub(super) struct Scratch {
     /// `[head, tokens]`: keys or values.
     transposed: Vec<f32>,
     /// `[tokens, tokens]`.
@@ -47,15 +47,20 @@ impl Attention {
             .par_chunks_exact_mut(tokens * width)
             .zip(input.par_chunks_exact(3 * tokens * width))
             .for_each_init(Scratch::default, |head, (output, input)| {
-                for i in 0..self.heads {
-                    self.compute_shares(input, i, head);
-                    let shares = Packed::of_rows(&head.shares, [tokens; 2], tokens);
-                    let values = self.part(2, i);
-                    let rows = self.rows(i, width);
-                    self.multiply(&shares, input, &values, output, &rows, &mut head.scratch);
-                }
+                self.write(input, output, head);
             });
         output
+    }
+
+    /// The same of one picture into a buffer, on this thread.
+    pub fn write(&self, input: &[f32], output: &mut [f32], head: &mut Scratch) {
+        for i in 0..self.heads {
+            self.compute_shares(input, i, head);
+            let shares = Packed::of_rows(&head.shares, [self.tokens; 2], self.tokens);
+            let values = self.part(2, i);
+            let rows = self.rows(i, self.width);
+            self.multiply(&shares, input, &values, output, &rows, &mut head.scratch);
+        }
     }
 
     /// The gradient of queries, keys and values, `[batch, tokens, 3 width]`.

@@ -1,9 +1,11 @@
 use burn::backend::{Dispatch, DispatchTensorKind};
 use burn::tensor::{DType, Tensor};
 
+use super::evaluation_operation::{EvaluationLayers, LinearParameters, NormParameters};
 use super::operation::FaceLayers;
 use super::transformer_operation::TransformerLayers;
 use super::{Surroundings, Window};
+use crate::layer::{LayerNorm, Linear};
 
 /// Whether the kernels here take this tensor.
 pub(in crate::layer) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -23,6 +25,26 @@ pub(in crate::layer) fn takes_rows<const D: usize>(tensor: &Tensor<D>) -> bool {
     const MANY: usize = 256;
     let features = tensor.dims()[D - 1];
     features > 0 && tensor.shape().num_elements() / features >= MANY && takes(tensor)
+}
+
+/// Whether a transformer's branch can go in one pass: no gradients, single precision, layers that fit. `ratio` is the
+/// output of the first layer in inputs of the second.
+pub(in crate::layer) fn takes_residual(
+    tokens: &Tensor<3>,
+    norm: &LayerNorm,
+    [first, second]: [&Linear; 2],
+    ratio: usize,
+) -> bool {
+    let width = tokens.dims()[2];
+    let [gamma, weights] = [norm.gamma.val().dtype(), first.weight.val().dtype()];
+    let fits = norm.gamma.dims() == [width]
+        && first.weight.dims()[0] == width
+        && first.weight.dims()[1] == ratio * second.weight.dims()[0]
+        && second.weight.dims()[1] == width;
+    let single = [gamma, weights, second.weight.val().dtype()];
+    fits && single.iter().all(|dtype| *dtype == DType::F32)
+        && !tokens.device().is_autodiff()
+        && takes(tokens)
 }
 
 /// Convolution without bias.
@@ -124,4 +146,51 @@ pub(in crate::layer) fn attention(input: Tensor<3>, heads: usize) -> Tensor<3> {
 /// ReLU6.
 pub(in crate::layer) fn relu6<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::face_relu6(input.into_dispatch()))
+}
+
+/// `tokens` and the attention of what is normalised of them, without gradient.
+pub(in crate::layer) fn attention_residual(
+    tokens: Tensor<3>,
+    norm: &LayerNorm,
+    qkv: &Linear,
+    proj: &Linear,
+    heads: usize,
+) -> Tensor<3> {
+    Tensor::from_dispatch(Dispatch::face_attention_residual(
+        tokens.into_dispatch(),
+        norm_parameters(norm),
+        linear_parameters(qkv),
+        linear_parameters(proj),
+        heads,
+    ))
+}
+
+/// `tokens` and two linear layers of what is normalised of them with ReLU6 between, without gradient.
+pub(in crate::layer) fn mlp_residual(
+    tokens: Tensor<3>,
+    norm: &LayerNorm,
+    fc1: &Linear,
+    fc2: &Linear,
+) -> Tensor<3> {
+    Tensor::from_dispatch(Dispatch::face_mlp_residual(
+        tokens.into_dispatch(),
+        norm_parameters(norm),
+        linear_parameters(fc1),
+        linear_parameters(fc2),
+    ))
+}
+
+fn norm_parameters(norm: &LayerNorm) -> NormParameters<Dispatch> {
+    NormParameters {
+        gamma: norm.gamma.val().into_dispatch(),
+        beta: norm.beta.val().into_dispatch(),
+        epsilon: norm.epsilon,
+    }
+}
+
+fn linear_parameters(linear: &Linear) -> LinearParameters<Dispatch> {
+    LinearParameters {
+        weight: linear.weight.val().into_dispatch(),
+        bias: linear.bias_or_zero().into_dispatch(),
+    }
 }

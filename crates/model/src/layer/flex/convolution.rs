@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::buffers::{Borrowed, Buffers, lengthen};
 use super::grid::Grid;
 use super::inner::Inner;
 use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
@@ -72,8 +73,14 @@ impl Convolution {
         };
         let tasks = tasks(output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
-            || (vec![0.0; room], Vec::new(), Vec::new()),
-            |(planes, sums, scratch), task| {
+            || Borrowed::with_planes(room),
+            |buffers, task| {
+                let Buffers {
+                    planes,
+                    products: sums,
+                    scratch,
+                    ..
+                } = &mut **buffers;
                 let picture = inputs * grid.pixels();
                 let pictures = &input[task.image * picture..][..task.images * picture];
                 let right = if as_it_lies {
@@ -91,7 +98,7 @@ impl Convolution {
                 };
                 let direct = task.images == 1;
                 if !direct {
-                    sums.resize(task.channels * length, 0.0);
+                    lengthen(sums, task.channels * length);
                     if add {
                         for (i, from) in task.values.chunks_exact(pixels).enumerate() {
                             sums[place(i)..][..pixels].copy_from_slice(from);
@@ -167,8 +174,14 @@ impl Convolution {
         let mut input_gradient = vec![0.0; batch * inputs * grid.pixels()];
         let tasks = tasks(&mut input_gradient, 1, inputs, grid.pixels());
         tasks.into_par_iter().for_each_init(
-            || (vec![0.0; outputs * columns], Vec::new(), Vec::new()),
-            |(runs, planes, scratch), task| {
+            || Borrowed::with_planes(outputs * columns),
+            |buffers, task| {
+                let Buffers {
+                    planes: runs,
+                    products: planes,
+                    scratch,
+                    ..
+                } = &mut **buffers;
                 let picture = outputs * grid.out_pixels();
                 let pictures = &gradient[task.image * picture..][..picture];
                 let pictures = pictures.chunks_exact(grid.out_pixels());

@@ -18,33 +18,48 @@ pub(super) struct Dense {
 
 impl Dense {
     /// `[rows, outputs]`. The weight is `[inputs, outputs]`.
-    pub fn output(&self, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    pub fn output(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let Self { inputs, outputs } = *self;
-        let weight_rows: Vec<usize> = (0..inputs).map(|row| row * outputs).collect();
-        let output_rows: Vec<usize> = (0..BLOCK).map(|row| row * outputs).collect();
         let mut output = vec![0.0; input.len() / inputs * outputs];
         output
             .par_chunks_mut(BLOCK * outputs)
             .zip(input.par_chunks(BLOCK * inputs))
             .for_each_init(Vec::new, |scratch, (output, input)| {
-                let rows = input.len() / inputs;
-                for row in output.chunks_exact_mut(outputs) {
-                    row.copy_from_slice(bias);
-                }
-                Arch::new().dispatch(Product {
-                    left: &Packed::of_rows(input, [rows, inputs], inputs),
-                    first_row: 0,
-                    right: weight,
-                    right_rows: &weight_rows,
-                    pieces: &[Piece::first(outputs)],
-                    output,
-                    output_rows: &output_rows[..rows],
-                    add: true,
-                    finish: None,
-                    scratch,
-                });
+                self.write(input, weight, bias, output, scratch);
             });
         output
+    }
+
+    /// The same into a buffer, on this thread.
+    pub fn write(
+        &self,
+        input: &[f32],
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        output: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) {
+        let Self { inputs, outputs } = *self;
+        let rows = input.len() / inputs;
+        let weight_rows: Vec<usize> = (0..inputs).map(|row| row * outputs).collect();
+        let output_rows: Vec<usize> = (0..rows).map(|row| row * outputs).collect();
+        Arch::new().dispatch(Product {
+            left: &Packed::of_rows(input, [rows, inputs], inputs),
+            first_row: 0,
+            right: weight,
+            right_rows: &weight_rows,
+            pieces: &[Piece::first(outputs)],
+            output,
+            output_rows: &output_rows,
+            add: false,
+            finish: None,
+            scratch,
+        });
+        if let Some(bias) = bias {
+            for row in output.chunks_exact_mut(outputs) {
+                add_to(row, bias);
+            }
+        }
     }
 
     /// `[rows, inputs]`.
@@ -61,7 +76,7 @@ impl Dense {
             inputs: outputs,
             outputs: inputs,
         };
-        back.output(gradient, &transposed, &vec![0.0; inputs])
+        back.output(gradient, &transposed, None)
     }
 
     /// `[inputs, outputs]`.

@@ -157,19 +157,22 @@ impl Grid {
     #[inline(always)]
     pub fn lay_out_with(&self, picture: &[f32], plane: &mut [f32], change: impl Fn(f32) -> f32) {
         let stride = self.window.stride;
-        self.rows_of_phases().for_each(|row| {
-            let to = &mut plane[row.start..][..row.length];
-            let from = &picture[row.pixel..];
-            if stride == 1 {
-                for (to, from) in to.iter_mut().zip(&from[..row.length]) {
-                    *to = change(*from);
+        self.for_each_row(
+            #[inline(always)]
+            |row| {
+                let to = &mut plane[row.start..][..row.length];
+                let from = &picture[row.pixel..];
+                if stride == 1 {
+                    for (to, from) in to.iter_mut().zip(&from[..row.length]) {
+                        *to = change(*from);
+                    }
+                } else {
+                    for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
+                        *to = change(*from);
+                    }
                 }
-            } else {
-                for (to, from) in to.iter_mut().zip(from.iter().step_by(stride)) {
-                    *to = change(*from);
-                }
-            }
-        });
+            },
+        );
     }
 
     /// Lays out all channels of some pictures, changed by `before`.
@@ -201,19 +204,23 @@ impl Grid {
     }
 
     /// The inverse of [`lay_out`](Self::lay_out).
+    #[inline(always)]
     pub fn take_back(&self, plane: &[f32], picture: &mut [f32]) {
         let stride = self.window.stride;
-        self.rows_of_phases().for_each(|row| {
-            let from = &plane[row.start..][..row.length];
-            let to = &mut picture[row.pixel..];
-            if stride == 1 {
-                to[..row.length].copy_from_slice(from);
-            } else {
-                for (to, from) in to.iter_mut().step_by(stride).zip(from) {
-                    *to = *from;
+        self.for_each_row(
+            #[inline(always)]
+            |row| {
+                let from = &plane[row.start..][..row.length];
+                let to = &mut picture[row.pixel..];
+                if stride == 1 {
+                    to[..row.length].copy_from_slice(from);
+                } else {
+                    for (to, from) in to.iter_mut().step_by(stride).zip(from) {
+                        *to = *from;
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 
     /// Lays out an output channel, junk untouched.
@@ -232,26 +239,29 @@ impl Grid {
         }
     }
 
-    fn rows_of_phases(&self) -> impl Iterator<Item = PhaseRow> + use<> {
-        let grid = *self;
+    /// Plain loops: chains of iterators end in calls that are compiled without wide vectors.
+    #[inline(always)]
+    fn for_each_row(&self, mut work: impl FnMut(PhaseRow)) {
         let Window {
             stride, padding, ..
-        } = grid.window;
-        let phases = (0..grid.phases).flat_map(move |a| (0..grid.phases).map(move |b| (a, b)));
-        phases.flat_map(move |(a, b)| {
-            let first = padding.saturating_sub(b).div_ceil(stride);
-            let x = first * stride + b - padding;
-            let length = grid.width.saturating_sub(x).div_ceil(stride);
-            (0..grid.rows).filter_map(move |row| {
-                let y = (row * stride + a).checked_sub(padding)?;
-                let inside = y < grid.height && length > 0;
-                inside.then(|| PhaseRow {
-                    start: ((a * grid.phases + b) * grid.rows + row) * grid.pitch + first,
-                    pixel: y * grid.width + x,
-                    length,
-                })
-            })
-        })
+        } = self.window;
+        for a in 0..self.phases {
+            for b in 0..self.phases {
+                let first = padding.saturating_sub(b).div_ceil(stride);
+                let x = first * stride + b - padding;
+                let length = self.width.saturating_sub(x).div_ceil(stride);
+                for row in 0..self.rows {
+                    let y = (row * stride + a).wrapping_sub(padding);
+                    if y < self.height && length > 0 {
+                        work(PhaseRow {
+                            start: ((a * self.phases + b) * self.rows + row) * self.pitch + first,
+                            pixel: y * self.width + x,
+                            length,
+                        });
+                    }
+                }
+            }
+        }
     }
 }
 

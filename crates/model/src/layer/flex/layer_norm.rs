@@ -10,20 +10,23 @@ const BLOCK: usize = 64;
 
 /// Normalises in place: `gamma (x - mean) / deviation + beta`.
 pub(super) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
-    let width = gamma.len();
-    values.par_chunks_mut(BLOCK * width).for_each(|rows| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for row in rows.chunks_exact_mut(width) {
-                    let (mean, inverse) = statistics(row, epsilon);
-                    for ((x, gamma), beta) in row.iter_mut().zip(gamma).zip(beta) {
-                        *x = (*x - mean) * inverse * gamma + beta;
-                    }
+    let blocks = values.par_chunks_mut(BLOCK * gamma.len());
+    blocks.for_each(|rows| normalise(rows, gamma, beta, epsilon));
+}
+
+/// The same on this thread.
+pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact_mut(gamma.len()) {
+                let (mean, inverse) = statistics(row, epsilon);
+                for ((x, gamma), beta) in row.iter_mut().zip(gamma).zip(beta) {
+                    *x = (*x - mean) * inverse * gamma + beta;
                 }
-            },
-        );
-    });
+            }
+        },
+    );
 }
 
 /// Turns the output's gradient into the input's; returns the gradients of gamma and beta. With `y` the normalised `x`

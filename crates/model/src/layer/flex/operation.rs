@@ -16,7 +16,6 @@ use super::depthwise::Depthwise;
 use super::grid::Grid;
 use super::norm::{self, Norm, Statistics};
 use super::rectifier;
-use super::surroundings::Surroundings;
 
 /// The layers as operations of a backend.
 #[backend_extension(Flex, Autodiff)]
@@ -25,23 +24,6 @@ pub(super) trait FaceLayers: Backend {
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         window: Window,
-    ) -> FloatTensor<Self>;
-
-    /// A convolution with what is around it in evaluation. Without a gradient on autodiff backends.
-    fn face_convolution_within(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        window: Window,
-        around: Surroundings,
-    ) -> FloatTensor<Self>;
-
-    /// The same, added to a shortcut of the output's shape before the slope.
-    fn face_convolution_onto(
-        shortcut: FloatTensor<Self>,
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        window: Window,
-        around: Surroundings,
     ) -> FloatTensor<Self>;
 
     /// Output, mean and biased variance.
@@ -71,47 +53,6 @@ impl FaceLayers for Flex {
             Kind::Depthwise(depthwise) => depthwise.output(input.storage(), weight.storage(), None),
         };
         tensor(output, kind.out(&input.shape(), &weight.shape()))
-    }
-
-    fn face_convolution_within(
-        input: FlexTensor,
-        weight: FlexTensor,
-        window: Window,
-        around: Surroundings,
-    ) -> FlexTensor {
-        let kind = Kind::new(&input.shape(), &weight.shape(), window);
-        let shape = kind.out(&input.shape(), &weight.shape());
-        let (input, weight) = (contiguous(input), contiguous(weight));
-        let (input, weight) = (input.storage(), weight.storage());
-        let output = match kind {
-            Kind::Full(full) => {
-                let mut output = vec![0.0; shape.iter().product()];
-                full.write(input, weight, Some(&around), &mut output, false);
-                output
-            }
-            Kind::Depthwise(depthwise) => depthwise.output(input, weight, Some(&around)),
-        };
-        tensor(output, shape)
-    }
-
-    fn face_convolution_onto(
-        shortcut: FlexTensor,
-        input: FlexTensor,
-        weight: FlexTensor,
-        window: Window,
-        around: Surroundings,
-    ) -> FlexTensor {
-        let kind = Kind::new(&input.shape(), &weight.shape(), window);
-        let shape = kind.out(&input.shape(), &weight.shape());
-        assert_eq!(shortcut.shape().dims(), shape, "shape of the shortcut");
-        let Kind::Full(full) = kind else {
-            unreachable!("depthwise convolutions take no shortcut along");
-        };
-        let mut output = contiguous(shortcut);
-        let (input, weight) = (contiguous(input), contiguous(weight));
-        let (input, weight) = (input.storage(), weight.storage());
-        full.write(input, weight, Some(&around), output.storage_mut(), true);
-        output
     }
 
     fn face_batch_norm(
@@ -212,28 +153,6 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
                 prep.finish(Flex::face_convolution(input, weight, window))
             }
         }
-    }
-
-    fn face_convolution_within(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        window: Window,
-        around: Surroundings,
-    ) -> FloatTensor<Self> {
-        let [input, weight] = [input, weight].map(|x| x.into_primitive());
-        FloatTensor::<Self>::new(Flex::face_convolution_within(input, weight, window, around))
-    }
-
-    fn face_convolution_onto(
-        shortcut: FloatTensor<Self>,
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        window: Window,
-        around: Surroundings,
-    ) -> FloatTensor<Self> {
-        let [shortcut, input, weight] = [shortcut, input, weight].map(|x| x.into_primitive());
-        let output = Flex::face_convolution_onto(shortcut, input, weight, window, around);
-        FloatTensor::<Self>::new(output)
     }
 
     fn face_batch_norm(
@@ -370,13 +289,13 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
     }
 }
 
-enum Kind {
+pub(super) enum Kind {
     Full(Convolution),
     Depthwise(Depthwise),
 }
 
 impl Kind {
-    fn new(input: &Shape, weight: &Shape, window: Window) -> Self {
+    pub fn new(input: &Shape, weight: &Shape, window: Window) -> Self {
         let [batch, inputs, height, width] = input.dims();
         let grid = Grid::new(window, height, width);
         if window.depthwise {
@@ -395,7 +314,7 @@ impl Kind {
     }
 
     /// Shape of the output.
-    fn out(&self, input: &Shape, weight: &Shape) -> [usize; 4] {
+    pub fn out(&self, input: &Shape, weight: &Shape) -> [usize; 4] {
         let [height, width] = match self {
             Self::Full(full) => full.grid.out(),
             Self::Depthwise(depthwise) => depthwise.grid.out(),

@@ -63,16 +63,19 @@ const BLOCK: usize = 1 << 14;
 
 /// Clamps to `[0, 6]` in place.
 pub(super) fn relu6(values: &mut [f32]) {
-    values.par_chunks_mut(BLOCK).for_each(|block| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for x in block.iter_mut() {
-                    *x = x.clamp(0.0, 6.0);
-                }
-            },
-        );
-    });
+    values.par_chunks_mut(BLOCK).for_each(clamp_to_six);
+}
+
+/// The same on this thread.
+pub(super) fn clamp_to_six(values: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for x in values.iter_mut() {
+                *x = x.clamp(0.0, 6.0);
+            }
+        },
+    );
 }
 
 /// Turns the gradient of [`relu6`]'s output into the input's: none where that is 0 or 6, as PyTorch has it.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::buffers::{Borrowed, Buffers, lengthen};
 use super::convolution::{Convolution, Task, tasks};
 use super::grid::Grid;
 use super::product::{Finish, Last, Packed, Piece, Product};
@@ -101,15 +102,15 @@ impl Winograd {
             .into_par_iter()
             .with_min_len(share.max(1))
             .for_each_init(
-                || (vec![0.0; room], Buffers::default()),
-                |(planes, buffers), mut task| {
+                || Borrowed::with_planes(room),
+                |buffers, mut task| {
                     let picture = inputs * grid.pixels();
                     let pictures = &input[task.image * picture..][..task.images * picture];
                     let before = around.and_then(|around| around.before.as_ref());
-                    grid.lay_out_all(pictures, inputs, before, planes);
+                    grid.lay_out_all(pictures, inputs, before, &mut buffers.planes);
                     for row in (0..tile_rows).step_by(rows_at_once) {
                         let rows = row..tile_rows.min(row + rows_at_once);
-                        self.block(&shared, planes, rows, &mut task, buffers);
+                        self.block(&shared, rows, &mut task, buffers);
                     }
                 },
             );
@@ -141,19 +142,13 @@ impl Winograd {
             .collect()
     }
 
-    /// Some rows of tiles of a task's images.
-    fn block(
-        &self,
-        shared: &Shared,
-        planes: &[f32],
-        rows: Range<usize>,
-        task: &mut Task,
-        buffers: &mut Buffers,
-    ) {
+    /// Some rows of tiles of a task's images, which are laid out in the buffers.
+    fn block(&self, shared: &Shared, rows: Range<usize>, task: &mut Task, buffers: &mut Buffers) {
         let Self { inputs, grid, .. } = *self;
         let (row, rows) = (rows.start, rows.len());
         let [_, tile_columns] = grid.out();
         let Buffers {
+            planes,
             tiles,
             products,
             scratch,
@@ -162,7 +157,7 @@ impl Winograd {
         let run = rows * grid.pitch();
         let stride = padded(task.images * run);
         let matrix = inputs * stride + SHIFT;
-        tiles.resize(TILE * matrix, 0.0);
+        lengthen(tiles, TILE * matrix);
         Arch::new().dispatch(ToTiles {
             grid,
             channels: inputs,
@@ -185,7 +180,7 @@ impl Winograd {
         let length = task.images * rows * tile_columns;
         let product_stride = padded(length);
         let product = task.channels * product_stride + SHIFT;
-        products.resize(TILE * product, 0.0);
+        lengthen(products, TILE * product);
         let output_rows: Vec<usize> = (0..task.channels)
             .map(|channel| channel * product_stride)
             .collect();
@@ -237,14 +232,6 @@ struct Shared<'a> {
     add: bool,
 }
 
-/// What a thread keeps from block to block.
-#[derive(Default)]
-struct Buffers {
-    tiles: Vec<f32>,
-    products: Vec<f32>,
-    scratch: Vec<f32>,
-}
-
 /// `G g G'`.
 fn kernel_transform(kernel: &[f32; 9]) -> [f32; TILE] {
     let line = |[a, b, c]: [f32; 3]| {
@@ -270,8 +257,8 @@ struct ToTiles<'a> {
     /// First row of tiles, and the length of a run over all rows.
     row: usize,
     run: usize,
-    /// `[TILE, channels, stride]`, a matrix every `matrix` numbers: runs of all images one after the other. What is written beyond a run is overwritten by the
-    /// next image's or in the row's end.
+    /// `[TILE, channels, stride]`, a matrix every `matrix` numbers: runs of all images one after the other. What is written beyond
+    /// a run is overwritten by the next image's or in the row's end.
     stride: usize,
     matrix: usize,
     tiles: &'a mut [f32],
@@ -293,18 +280,31 @@ impl WithSimd for ToTiles<'_> {
             matrix,
             tiles,
         } = self;
+        let count = run.div_ceil(S::F32_LANES);
         let mut taps = [0; TILE];
         for (to, tap) in taps.iter_mut().zip(grid.taps()) {
             *to = tap + row * grid.pitch();
         }
+        let mut matrices: [&mut [f32]; TILE] = Default::default();
+        for (to, tiles) in matrices.iter_mut().zip(tiles.chunks_exact_mut(matrix)) {
+            *to = tiles;
+        }
         for channel in 0..channels {
             for image in 0..images {
                 let plane = &planes[(image * channels + channel) * grid.plane()..];
-                let to = channel * stride + image * run;
-                for j in (0..run).step_by(S::F32_LANES) {
+                let mut from = [&[][..]; TILE];
+                for (from, tap) in from.iter_mut().zip(taps) {
+                    *from = vectors::<S>(&plane[tap..], count);
+                }
+                let start = channel * stride + image * run;
+                let mut to: [&mut [S::f32s]; TILE] = Default::default();
+                for (to, tiles) in to.iter_mut().zip(&mut matrices) {
+                    *to = &mut S::as_mut_simd_f32s(&mut tiles[start..]).0[..count];
+                }
+                for j in 0..count {
                     let mut d = [simd.splat_f32s(0.0); TILE];
                     for i in 0..TILE {
-                        d[i] = S::as_simd_f32s(&plane[taps[i] + j..][..S::F32_LANES]).0[0];
+                        d[i] = from[i][j];
                     }
                     for x in 0..4 {
                         let [a, b, c, e] = [d[x], d[4 + x], d[8 + x], d[12 + x]];
@@ -315,19 +315,21 @@ impl WithSimd for ToTiles<'_> {
                     }
                     for y in 0..4 {
                         let [a, b, c, e] = [d[4 * y], d[4 * y + 1], d[4 * y + 2], d[4 * y + 3]];
-                        d[4 * y] = simd.sub_f32s(a, c);
-                        d[4 * y + 1] = simd.add_f32s(b, c);
-                        d[4 * y + 2] = simd.sub_f32s(c, b);
-                        d[4 * y + 3] = simd.sub_f32s(b, e);
-                    }
-                    for i in 0..TILE {
-                        let to = &mut tiles[i * matrix + to + j..][..S::F32_LANES];
-                        S::as_mut_simd_f32s(to).0[0] = d[i];
+                        to[4 * y][j] = simd.sub_f32s(a, c);
+                        to[4 * y + 1][j] = simd.add_f32s(b, c);
+                        to[4 * y + 2][j] = simd.sub_f32s(c, b);
+                        to[4 * y + 3][j] = simd.sub_f32s(b, e);
                     }
                 }
             }
         }
     }
+}
+
+/// The first vectors of a run. Slices of the same length let the compiler leave out checks of each access.
+#[inline(always)]
+fn vectors<S: Simd>(values: &[f32], count: usize) -> &[S::f32s] {
+    &S::as_simd_f32s(values).0[..count]
 }
 
 /// `A' m A` of all tiles in some rows, finished and written.
@@ -372,10 +374,35 @@ impl WithSimd for FromTiles<'_> {
         } = self;
         let width = 2 * columns;
         let pixels = width * 2 * tile_rows;
-        // Even and odd pixels of two rows.
-        let length = columns.next_multiple_of(ALIGNMENT);
+        // Even and odd pixels of the upper and the lower row of each tile.
+        let tiles = images * rows * columns;
+        let count = tiles.div_ceil(S::F32_LANES);
+        let length = count * S::F32_LANES;
         let mut lines = vec![0.0; 4 * length];
         for channel in 0..channels {
+            let mut from = [&[][..]; TILE];
+            for (from, products) in from.iter_mut().zip(products.chunks_exact(matrix)) {
+                *from = vectors::<S>(&products[channel * stride..], count);
+            }
+            let mut to: [&mut [S::f32s]; 4] = Default::default();
+            for (to, line) in to.iter_mut().zip(lines.chunks_exact_mut(length)) {
+                *to = &mut S::as_mut_simd_f32s(line).0[..count];
+            }
+            for j in 0..count {
+                let mut t = [simd.splat_f32s(0.0); 8];
+                for x in 0..4 {
+                    let [a, b, c, e] =
+                        [from[x][j], from[4 + x][j], from[8 + x][j], from[12 + x][j]];
+                    t[x] = simd.add_f32s(simd.add_f32s(a, b), c);
+                    t[4 + x] = simd.sub_f32s(simd.sub_f32s(b, c), e);
+                }
+                for y in 0..2 {
+                    let [a, b, c, e] = [t[4 * y], t[4 * y + 1], t[4 * y + 2], t[4 * y + 3]];
+                    to[2 * y][j] = simd.add_f32s(simd.add_f32s(a, b), c);
+                    to[2 * y + 1][j] = simd.sub_f32s(simd.sub_f32s(b, c), e);
+                }
+            }
+
             let last = match finish {
                 Some(Finish { shift, slope }) => Last {
                     shift: shift[first_channel + channel],
@@ -386,42 +413,18 @@ impl WithSimd for FromTiles<'_> {
                     slope: 1.0,
                 },
             };
-            for image in 0..images {
-                for row in 0..rows {
-                    let from = channel * stride + (image * rows + row) * columns;
-                    for j in (0..columns).step_by(S::F32_LANES) {
-                        let mut m = [simd.splat_f32s(0.0); TILE];
-                        for i in 0..TILE {
-                            let from = &products[i * matrix + from + j..];
-                            m[i] = S::as_simd_f32s(&from[..S::F32_LANES]).0[0];
-                        }
-                        let mut t = [simd.splat_f32s(0.0); 8];
-                        for x in 0..4 {
-                            let [a, b, c, e] = [m[x], m[4 + x], m[8 + x], m[12 + x]];
-                            t[x] = simd.add_f32s(simd.add_f32s(a, b), c);
-                            t[4 + x] = simd.sub_f32s(simd.sub_f32s(b, c), e);
-                        }
-                        for y in 0..2 {
-                            let [a, b, c, e] = [t[4 * y], t[4 * y + 1], t[4 * y + 2], t[4 * y + 3]];
-                            let even = simd.add_f32s(simd.add_f32s(a, b), c);
-                            let odd = simd.sub_f32s(simd.sub_f32s(b, c), e);
-                            for (x, pixels) in [even, odd].into_iter().enumerate() {
-                                let line = &mut lines[(2 * y + x) * length + j..];
-                                S::as_mut_simd_f32s(&mut line[..S::F32_LANES]).0[0] = pixels;
-                            }
-                        }
-                    }
-                    let line =
-                        (image * channels + channel) * pixels + 2 * (first_row + row) * width;
-                    let to = &mut output[line..][..2 * width];
-                    for (y, to) in to.chunks_exact_mut(width).enumerate() {
-                        let even = &lines[2 * y * length..][..columns];
-                        let odd = &lines[(2 * y + 1) * length..][..columns];
-                        let pixels = even.iter().zip(odd);
-                        for (to, (even, odd)) in to.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
-                            let start = if add { *to } else { [0.0; 2] };
-                            *to = [last.of_one(start[0] + even), last.of_one(start[1] + odd)];
-                        }
+            for tile_row in 0..images * rows {
+                let (image, row) = (tile_row / rows, first_row + tile_row % rows);
+                let to = (image * channels + channel) * pixels + 2 * row * width;
+                let to = output[to..][..2 * width].chunks_exact_mut(width);
+                for (to, lines) in to.zip(lines.chunks_exact(2 * length)) {
+                    let (even, odd) = lines.split_at(length);
+                    let [even, odd] =
+                        [even, odd].map(|line| &line[tile_row * columns..][..columns]);
+                    let pixels = even.iter().zip(odd);
+                    for (to, (even, odd)) in to.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
+                        let start = if add { *to } else { [0.0; 2] };
+                        *to = [last.of_one(start[0] + even), last.of_one(start[1] + odd)];
                     }
                 }
             }

@@ -1,0 +1,61 @@
+//! Memory that threads keep from call to call: large buffers made anew would have to be cleared each time.
+
+use std::cell::Cell;
+use std::ops::{Deref, DerefMut};
+
+thread_local! {
+    static KEPT: Cell<Buffers> = Cell::default();
+}
+
+/// Buffers of a convolution. What they hold at first is of no meaning.
+#[derive(Default)]
+pub(super) struct Buffers {
+    /// Pictures laid out.
+    pub planes: Vec<f32>,
+    /// Tiles, transformed.
+    pub tiles: Vec<f32>,
+    /// Products that are not written where they belong at once.
+    pub products: Vec<f32>,
+    /// Packed panels.
+    pub scratch: Vec<f32>,
+}
+
+/// A thread's buffers, which it gets back in the end. Work that it takes up meanwhile has others.
+pub(super) struct Borrowed(Buffers);
+
+impl Borrowed {
+    /// With so many zeros as planes.
+    pub fn with_planes(length: usize) -> Self {
+        let mut buffers = KEPT.take();
+        buffers.planes.clear();
+        buffers.planes.resize(length, 0.0);
+        Self(buffers)
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        KEPT.set(std::mem::take(&mut self.0));
+    }
+}
+
+impl Deref for Borrowed {
+    type Target = Buffers;
+
+    fn deref(&self) -> &Buffers {
+        &self.0
+    }
+}
+
+impl DerefMut for Borrowed {
+    fn deref_mut(&mut self) -> &mut Buffers {
+        &mut self.0
+    }
+}
+
+/// Makes a buffer long enough. Shortened and lengthened again it would have to be cleared.
+pub(super) fn lengthen(buffer: &mut Vec<f32>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+}

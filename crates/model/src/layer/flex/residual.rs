@@ -1,0 +1,104 @@
+//! The branches of a transformer's block, `x + f(norm(x))`, without gradients: some rows at a time from end to end, so that
+//! what is between the layers stays in the caches.
+
+use rayon::prelude::*;
+
+use super::attention::{Attention, Scratch};
+use super::dense::Dense;
+use super::layer_norm;
+use super::product::ROWS;
+use super::rectifier::clamp_to_six;
+use super::vectorised::vectorised;
+
+/// Rows of a perceptron that a thread works on at a time.
+const BLOCK: usize = 12 * ROWS;
+
+/// A layer normalisation.
+#[derive(Clone, Copy)]
+pub(super) struct Norm<'a> {
+    pub gamma: &'a [f32],
+    pub beta: &'a [f32],
+    pub epsilon: f64,
+}
+
+/// A linear layer.
+#[derive(Clone, Copy)]
+pub(super) struct Linear<'a> {
+    pub dense: Dense,
+    pub weight: &'a [f32],
+    pub bias: &'a [f32],
+}
+
+/// What a thread keeps from block to block.
+#[derive(Default)]
+struct Room {
+    normalised: Vec<f32>,
+    /// Queries, keys and values, or what is between two layers.
+    inner: Vec<f32>,
+    mixed: Vec<f32>,
+    branch: Vec<f32>,
+    head: Scratch,
+    scratch: Vec<f32>,
+}
+
+/// Adds to `[batch, tokens, width]` what each picture's tokens attend to.
+pub(super) fn attention(
+    tokens: &mut [f32],
+    norm: Norm<'_>,
+    attention: Attention,
+    qkv: Linear<'_>,
+    proj: Linear<'_>,
+) {
+    let pictures = tokens.par_chunks_exact_mut(attention.tokens * attention.width);
+    pictures.for_each_init(Room::default, |room, picture| {
+        norm.write(picture, &mut room.normalised);
+        qkv.write(&room.normalised, &mut room.inner, &mut room.scratch);
+        room.mixed.resize(picture.len(), 0.0);
+        attention.write(&room.inner, &mut room.mixed, &mut room.head);
+        proj.write(&room.mixed, &mut room.branch, &mut room.scratch);
+        add(picture, &room.branch);
+    });
+}
+
+/// Adds to `[rows, width]` what two layers with ReLU6 between make of it.
+pub(super) fn mlp(rows: &mut [f32], norm: Norm<'_>, fc1: Linear<'_>, fc2: Linear<'_>) {
+    let blocks = rows.par_chunks_mut(BLOCK * norm.gamma.len());
+    blocks.for_each_init(Room::default, |room, rows| {
+        norm.write(rows, &mut room.normalised);
+        fc1.write(&room.normalised, &mut room.inner, &mut room.scratch);
+        clamp_to_six(&mut room.inner);
+        fc2.write(&room.inner, &mut room.branch, &mut room.scratch);
+        add(rows, &room.branch);
+    });
+}
+
+impl Norm<'_> {
+    fn write(self, rows: &[f32], output: &mut Vec<f32>) {
+        output.clear();
+        output.extend_from_slice(rows);
+        layer_norm::normalise(output, self.gamma, self.beta, self.epsilon);
+    }
+}
+
+impl Linear<'_> {
+    fn write(self, input: &[f32], output: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+        let Self {
+            dense,
+            weight,
+            bias,
+        } = self;
+        output.resize(input.len() / dense.inputs * dense.outputs, 0.0);
+        dense.write(input, weight, Some(bias), output, scratch);
+    }
+}
+
+fn add(to: &mut [f32], branch: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (x, y) in to.iter_mut().zip(branch) {
+                *x += y;
+            }
+        },
+    );
+}
