@@ -2,7 +2,7 @@
 //! over is the trainer's own: upload, moving average, gradient norm, optimizer. Taken from runs of their own, parts differ by the
 //! noise of the machine and by what is in its caches; so on the CPU, where nothing runs in the background, the trainer's own
 //! time is also told by the spans within the step. Beside it steps that are handed over in a queue before the device is waited
-//! for.
+//! for, and how long the handing over took: less where the device works in the background and nothing in a step waits for it.
 //!
 //! `BURN_DEVICE` names the device, `FFC_BENCH_STEPS` what is measured: `synthetic`, the built-in job, or
 //! network:batch:precision:pool, separated by commas.
@@ -41,6 +41,8 @@ struct Round {
     /// Of the whole step, what is neither in the networks nor in the head nor in the backward pass.
     own: f64,
     queued: f64,
+    /// Of a step in the queue, until the device has been told of it.
+    handed_over: f64,
     networks: f64,
     head: f64,
 }
@@ -114,12 +116,15 @@ impl Work {
         Ok(self.plain.sync()?)
     }
 
-    /// As many steps as there are batches.
-    fn queued(&mut self) -> Result<()> {
+    /// As many steps as there are batches. Gives the time until all were handed over.
+    fn queued(&mut self) -> Result<Duration> {
+        let start = Instant::now();
         for batch in &self.batches {
             self.trainer.step(batch)?;
         }
-        Ok(self.plain.sync()?)
+        let handed_over = start.elapsed();
+        self.plain.sync()?;
+        Ok(handed_over)
     }
 
     fn networks(&mut self) -> Result<()> {
@@ -164,7 +169,7 @@ fn main() -> Result<()> {
         rows.push(measure(&mut criterion, job)?);
     }
     println!(
-        "| network, batch B, precision, pool | step, ms | images/s | queued, ms | networks | head | left over | by spans | step over networks | reserved, MiB |"
+        "| network, batch B, precision, pool | step, ms | images/s | queued, ms (handed over) | networks | head | left over | by spans | step over networks | reserved, MiB |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for row in rows {
@@ -209,10 +214,11 @@ fn measure(criterion: &mut Criterion, job: &Job) -> Result<String> {
         false => "-".into(),
     };
     Ok(format!(
-        "| {} | {whole:.1} | {:.0} | {:.1} | {} | {} | {} | {own} | {:.2} | {reserved} |",
+        "| {} | {whole:.1} | {:.0} | {:.1} ({:.1}) | {} | {} | {} | {own} | {:.2} | {reserved} |",
         job.name,
         1e3 * job.pictures() as f64 / whole,
         middle(|round| round.queued).1,
+        middle(|round| round.handed_over).1,
         share(networks),
         share(middle(|round| round.head).1),
         between(middle(|round| round.whole - round.networks - round.head)),
@@ -236,12 +242,17 @@ fn round(work: &mut Work) -> Result<Round> {
     for name in ["networks", "head", "backward"] {
         elsewhere += *spans.get(name).ok_or("a step without its spans")?;
     }
+    let networks = time(Work::networks, BATCHES)?;
+    let head = time(Work::head, BATCHES)?;
+    let start = Instant::now();
+    let handed_over = work.queued()?;
     Ok(Round {
         whole,
         own: whole - per_step(elsewhere),
-        queued: time(Work::queued, 1)?,
-        networks: time(Work::networks, BATCHES)?,
-        head: time(Work::head, BATCHES)?,
+        queued: per_step(start.elapsed()),
+        handed_over: per_step(handed_over),
+        networks,
+        head,
     })
 }
 
