@@ -2,13 +2,15 @@
 //!
 //! Beside it, in the same run, the floor: the two products `[3 B, D] x [D, Q]` and `[3 B, Q] x [Q, D]`
 //! that any exact head of this kind makes, alone.
+//!
+//! `BURN_DEVICE` names the device, `FFC_BENCH_HEADS` the sizes: Q:B, separated by commas.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use burn::tensor::{Distribution, Tensor};
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use ffc_benches::head_work::{BATCHES, CAPACITIES, DIM, HeadWork, Identities};
+use ffc_benches::head_work::{DIM, HeadWork, Identities, sizes};
 use ffc_benches::settings::device;
 use ffc_benches::table::median_seconds;
 use ffc_core::{FfcConfig, Head, Result};
@@ -74,41 +76,38 @@ fn step(
     failed.map_or(Ok(()), Err)
 }
 
-fn print_table() {
+fn print_table(sizes: &[[usize; 2]]) {
     println!("\n| Q | B | floor, ms | step N=Q, ms | ratio | step N=10Q, ms | ratio |");
     println!("|---|---|---|---|---|---|---|");
-    for capacity in CAPACITIES {
-        for batch in BATCHES {
-            let ms = |function| {
-                median_seconds(GROUP, function, &parameter(capacity, batch)).map(|s| s * 1e3)
-            };
-            if let (Some(floor), Some(all), Some(tenth)) = (ms("floor"), ms("N=Q"), ms("N=10Q")) {
-                let (a, b) = (all / floor, tenth / floor);
-                println!(
-                    "| {capacity} | {batch} | {floor:.1} | {all:.1} | {a:.2} | {tenth:.1} | {b:.2} |"
-                );
-            }
+    for [capacity, batch] in sizes {
+        let ms = |function| {
+            median_seconds(GROUP, function, &parameter(*capacity, *batch)).map(|s| s * 1e3)
+        };
+        if let (Some(floor), Some(all), Some(tenth)) = (ms("floor"), ms("N=Q"), ms("N=10Q")) {
+            let (a, b) = (all / floor, tenth / floor);
+            println!(
+                "| {capacity} | {batch} | {floor:.1} | {all:.1} | {a:.2} | {tenth:.1} | {b:.2} |"
+            );
         }
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4))
         .configure_from_args();
-    for capacity in CAPACITIES {
-        for batch in BATCHES {
-            floor(&mut criterion, capacity, batch);
-            if 3 * batch / 2 <= capacity {
-                for identities in Identities::ALL {
-                    step(&mut criterion, capacity, batch, identities)?;
-                }
+    let sizes = sizes()?;
+    for [capacity, batch] in sizes.iter().copied() {
+        floor(&mut criterion, capacity, batch);
+        if 3 * batch / 2 <= capacity {
+            for identities in Identities::ALL {
+                step(&mut criterion, capacity, batch, identities)?;
             }
         }
     }
     criterion.final_summary();
-    print_table();
+    print_table(&sizes);
     Ok(())
 }

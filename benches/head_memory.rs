@@ -1,10 +1,10 @@
 //! Peak memory of one step of the FFC head beyond what was there before it: the pool and the step's
-//! embeddings. Counted in bytes asked of the allocator, so the figures are the same on every machine
-//! but for what each worker thread needs.
+//! embeddings. Counted in bytes asked of the host's allocator, so for the CPU alone; the figures are the same on every machine
+//! but for what each worker thread needs. `memory_parts` measures GPUs.
 
+use burn::tensor::Device;
 use ffc_benches::counting::Counting;
-use ffc_benches::head_work::{BATCHES, CAPACITIES, DIM, HeadWork, Identities};
-use ffc_benches::settings::device;
+use ffc_benches::head_work::{DIM, HeadWork, Identities, sizes};
 use ffc_core::{FfcConfig, Head, Result};
 
 #[global_allocator]
@@ -16,7 +16,13 @@ fn peak_bytes(capacity: usize, batch: usize, chunk: usize) -> Result<usize> {
         chunk,
         ..Default::default()
     };
-    let mut work = HeadWork::new(capacity, batch, Identities::AsSlots, config, &device())?;
+    let mut work = HeadWork::new(
+        capacity,
+        batch,
+        Identities::AsSlots,
+        config,
+        &Device::flex(),
+    )?;
     let mut most = 0;
     for _ in 0..3 {
         let batch = work.batch();
@@ -29,21 +35,17 @@ fn peak_bytes(capacity: usize, batch: usize, chunk: usize) -> Result<usize> {
     Ok(most)
 }
 
-fn main() -> Result<()> {
+fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     println!("Peak of one step beyond pool and embeddings, MiB; D = {DIM}, N = Q");
     println!("| Q | pool | B | chunk 1024 | chunk 4096 | [3 B, Q] matrix, for comparison |");
     println!("|---|---|---|---|---|---|");
-    for capacity in CAPACITIES {
-        for batch in BATCHES {
-            let small = mib(peak_bytes(capacity, batch, 1024)?);
-            let large = mib(peak_bytes(capacity, batch, 4096)?);
-            let pool = mib(2 * capacity * DIM * size_of::<f32>());
-            let matrix = mib(3 * batch * capacity * size_of::<f32>());
-            println!(
-                "| {capacity} | {pool:.1} | {batch} | {small:.1} | {large:.1} | {matrix:.1} |"
-            );
-        }
+    for [capacity, batch] in sizes()? {
+        let small = mib(peak_bytes(capacity, batch, 1024)?);
+        let large = mib(peak_bytes(capacity, batch, 4096)?);
+        let pool = mib(2 * capacity * DIM * size_of::<f32>());
+        let matrix = mib(3 * batch * capacity * size_of::<f32>());
+        println!("| {capacity} | {pool:.1} | {batch} | {small:.1} | {large:.1} | {matrix:.1} |");
     }
     Ok(())
 }

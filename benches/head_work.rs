@@ -1,5 +1,7 @@
 //! The work of a head: pool, identities and embeddings of a training run in its steady state.
 
+use std::error::Error;
+
 use burn::tensor::{Device, Distribution, Tensor};
 use ffc_core::margin::CosFace;
 use ffc_core::{
@@ -8,14 +10,30 @@ use ffc_core::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::settings::list;
+
 /// Dimension of the embeddings.
 pub const DIM: usize = 512;
-/// Pool sizes Q.
-pub const CAPACITIES: [usize; 4] = [1_000, 10_000, 30_000, 100_000];
-/// Batch sizes B of the id loader. A half of a dual batch has 1.5 B rows.
-pub const BATCHES: [usize; 2] = [64, 256];
+const DEFAULT: &str = "1000:64,1000:256,10000:64,10000:256,30000:64,30000:256,100000:64,100000:256";
 /// Seed of everything random.
 pub const SEED: u64 = 0;
+
+/// Pool sizes Q and batch sizes B of the id loader that `FFC_BENCH_HEADS` names, as Q:B separated by commas. A half of a dual
+/// batch has 1.5 B rows.
+///
+/// # Errors
+///
+/// If a size cannot be read.
+pub fn sizes() -> Result<Vec<[usize; 2]>, Box<dyn Error>> {
+    let names: Vec<String> = list("FFC_BENCH_HEADS", DEFAULT)?;
+    let sizes = names.iter().map(|name| -> Result<_, Box<dyn Error>> {
+        let (capacity, batch) = name
+            .split_once(':')
+            .ok_or(format!("{name}: expected pool:batch"))?;
+        Ok([capacity.parse()?, batch.parse()?])
+    });
+    sizes.collect()
+}
 
 /// How many identities there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,7 +51,11 @@ cases() {
   done
 }
 
-if [[ $device != flex ]]; then
+benches="backbone step head memory_parts loader"
+if [[ $device == flex ]]; then
+  # It counts the host's memory.
+  benches+=" head_memory"
+else
   backbones= steps=
   for network in IResNet-50 MobileFaceNet ViT-S; do
     for precision in f32 bf16; do
@@ -61,6 +65,7 @@ if [[ $device != flex ]]; then
     done
     for pool in 10000 100000 1000000; do steps+=,$network:128:bf16:$pool; done
   done
+  export FFC_BENCH_HEADS=${FFC_BENCH_HEADS:-10000:128,30000:128,30000:256,100000:128,1000000:128}
   export FFC_BENCH_BACKBONES=${FFC_BENCH_BACKBONES:-${backbones#,}}
   export FFC_BENCH_STEPS=${FFC_BENCH_STEPS:-${steps#,}}
   export FFC_BENCH_MEMORY=${FFC_BENCH_MEMORY:-IResNet-50:128:f32:30000,IResNet-50:128:bf16:30000,ViT-S:128:bf16:1000000}
@@ -73,7 +78,7 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
   echo "# Benches on $device"
   echo
   echo "$(date -u +%F), commit $commit; ${processor:-unknown processor}, $(nproc) threads${gpu:+; $gpu}."
-  for name in ${FFC_BENCHES:-backbone step head memory_parts head_memory loader}; do
+  for name in ${FFC_BENCHES:-$benches}; do
     printf '\n## %s\n\n' "$name"
     case $name in
       backbone) cases FFC_BENCH_BACKBONES "${FFC_BENCH_BACKBONES:-}" ;;

@@ -26,7 +26,7 @@ fn fails(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
             "{arguments:?}: `{message}` does not say `{part}`"
         );
     }
-    for word in ["panicked", "backtrace", "Error {"] {
+    for word in ["panicked", "backtrace", "Error {", "\x1b"] {
         assert!(!message.contains(word), "{arguments:?}: {message}");
     }
 }
@@ -36,6 +36,7 @@ fn works(folder: &Path, arguments: &[&str]) -> String {
     let output = ffc(folder, arguments);
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{arguments:?}: {message}");
+    assert!(!message.contains('\x1b'), "colours in a pipe: {message}");
     String::from_utf8(output.stdout).unwrap()
 }
 
