@@ -101,10 +101,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let sizes = sizes()?;
     for [capacity, batch] in sizes.iter().copied() {
         floor(&mut criterion, capacity, batch);
-        if 3 * batch / 2 <= capacity {
-            for identities in Identities::ALL {
-                step(&mut criterion, capacity, batch, identities)?;
-            }
+        for identities in Identities::ALL {
+            step(&mut criterion, capacity, batch, identities)?;
         }
     }
     criterion.final_summary();

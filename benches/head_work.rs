@@ -27,10 +27,15 @@ pub const SEED: u64 = 0;
 pub fn sizes() -> Result<Vec<[usize; 2]>, Box<dyn Error>> {
     let names: Vec<String> = list("FFC_BENCH_HEADS", DEFAULT)?;
     let sizes = names.iter().map(|name| -> Result<_, Box<dyn Error>> {
-        let (capacity, batch) = name
+        let size = name
             .split_once(':')
-            .ok_or(format!("{name}: expected pool:batch"))?;
-        Ok([capacity.parse()?, batch.parse()?])
+            .and_then(|(capacity, batch)| Some([capacity.parse().ok()?, batch.parse().ok()?]));
+        // A half of a batch must find room.
+        let fits = |size: &[usize; 2]| 3 * size[1] / 2 <= size[0];
+        let expected = "expected Q:B, with Q of 1.5 B or more";
+        Ok(size
+            .filter(fits)
+            .ok_or(format!("FFC_BENCH_HEADS: {name:?}: {expected}"))?)
     });
     sizes.collect()
 }

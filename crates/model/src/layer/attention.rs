@@ -95,13 +95,12 @@ impl Attention {
     /// As [`forward`](Self::forward) does.
     pub fn residual(&self, norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
         #[cfg(feature = "flex")]
-        if super::flex::takes_residual(&tokens, norm, [&self.qkv, &self.proj], 3)
-            && self.proj.weight.dims()[0] == tokens.dims()[2]
-            && tokens.dims()[2].is_multiple_of(self.heads)
         {
-            return super::flex::attention_residual(
-                tokens, norm, &self.qkv, &self.proj, self.heads,
-            );
+            let (width, heads) = (tokens.dims()[2], self.heads);
+            let layers = [(&self.qkv, [width, 3 * width]), (&self.proj, [width; 2])];
+            if width.is_multiple_of(heads) && super::flex::takes_residual(&tokens, norm, layers) {
+                return super::flex::attention_residual(tokens, norm, &self.qkv, &self.proj, heads);
+            }
         }
         tokens.clone() + self.forward(norm.forward(tokens))
     }

@@ -1,5 +1,3 @@
-#[cfg(feature = "flex")]
-use burn::tensor::DType;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
@@ -65,10 +63,9 @@ impl<'a> ConvChain<'a> {
     pub fn forward(self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
         #[cfg(feature = "flex")]
         if mode == NormMode::Evaluate
-            && !maps.device().is_autodiff()
+            && self.is_single(&maps)
             && let Some(window) = super::flex::Window::of(self.conv, &maps)
             && !(window.depthwise && (self.norm_before.is_some() || self.shortcut.is_some()))
-            && self.is_single()
         {
             let around = self.surroundings();
             let weight = self.conv.weight.val();
@@ -94,17 +91,16 @@ impl<'a> ConvChain<'a> {
         }
     }
 
-    /// Whether everything but the maps is `f32`.
+    /// Whether all is in single precision and nothing has a gradient.
     #[cfg(feature = "flex")]
-    fn is_single(&self) -> bool {
-        let norms = self.norm_before.into_iter().chain(self.norm);
-        let norms = norms.map(|norm| norm.beta.val().dtype());
-        let others = self.shortcut.iter().map(|maps| maps.dtype());
-        let weight = self.conv.weight.val().dtype();
-        norms
-            .chain(others)
-            .chain([weight])
-            .all(|dtype| dtype == DType::F32)
+    fn is_single(&self, maps: &Tensor<4>) -> bool {
+        use super::flex::is_single;
+
+        let mut norms = self.norm_before.into_iter().chain(self.norm);
+        norms.all(|norm| is_single(&norm.beta.val()))
+            && self.shortcut.iter().all(is_single)
+            && is_single(&self.conv.weight.val())
+            && is_single(maps)
     }
 
     #[cfg(feature = "flex")]

@@ -29,8 +29,12 @@ impl Mlp {
     /// As [`forward`](Self::forward) does, and if input and output have not the same features.
     pub fn residual(&self, norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
         #[cfg(feature = "flex")]
-        if super::flex::takes_residual(&tokens, norm, [&self.fc1, &self.fc2], 1) {
-            return super::flex::mlp_residual(tokens, norm, &self.fc1, &self.fc2);
+        {
+            let (width, [_, inner]) = (tokens.dims()[2], self.fc1.weight.dims());
+            let layers = [(&self.fc1, [width, inner]), (&self.fc2, [inner, width])];
+            if super::flex::takes_residual(&tokens, norm, layers) {
+                return super::flex::mlp_residual(tokens, norm, &self.fc1, &self.fc2);
+            }
         }
         tokens.clone() + self.forward(norm.forward(tokens))
     }

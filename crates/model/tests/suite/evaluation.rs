@@ -23,3 +23,16 @@ fn with_and_without_gradients_are_equal() {
         assert!(error < 1e-5, "{config:?}: {error}");
     }
 }
+
+/// A network under training, shown pictures that need no gradient.
+#[test]
+fn pictures_without_gradients_suit_a_network_with_them() {
+    for config in every_kind() {
+        let mut network = config.init(&device().autodiff()).unwrap();
+        fill_by_formula(&mut network, 0.0);
+        let pictures = pictures(2, config.input(), 0.0, &device());
+        let mixed = values(network.forward(pictures, NormMode::Evaluate).unwrap());
+        let error = relative_error(&mixed, &embeddings(&config, 2, &device()));
+        assert!(error < 1e-5, "{config:?}: {error}");
+    }
+}

@@ -201,6 +201,38 @@ fn tiles_of_four_pixels() {
     }
 }
 
+/// Threads keep buffers; what a larger layer left in them does not come up in the next.
+#[test]
+fn nothing_is_left_of_the_layer_before() {
+    // Tiles; several pictures in one product; the gradient of a stride.
+    for case in [
+        NaiveConvolution {
+            batch: 9,
+            size: [8, 8],
+            ..full([64, 70], [3, 1, 1])
+        },
+        NaiveConvolution {
+            batch: 12,
+            size: [4, 4],
+            ..full([7, 26], [3, 1, 1])
+        },
+        NaiveConvolution {
+            batch: 3,
+            ..full([26, 13], [3, 2, 1])
+        },
+    ] {
+        let device = device();
+        let larger = NaiveConvolution {
+            batch: 40,
+            size: [18, 18],
+            ..case
+        };
+        let spoiled = (input(larger, &device) * f32::NAN).require_grad();
+        layer(larger, &device).forward(spoiled).sum().backward();
+        check(case);
+    }
+}
+
 /// Through burn's own operation.
 #[test]
 fn groups_of_several_channels() {

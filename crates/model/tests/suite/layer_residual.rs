@@ -62,10 +62,33 @@ fn mlp() {
 
 /// Layers that do not fit go one by one, whose checks speak up.
 #[test]
-#[should_panic]
+#[should_panic = "expected [.., 4], got [1, 3, 6]"]
 fn other_features_are_refused() {
     let device = Device::flex();
-    let norm = LayerNormConfig::new(6).init(&device);
-    let layer = AttentionConfig { width: 4, heads: 2 }.init(&device);
+    let norm = LayerNormConfig::new(4).init(&device);
+    let layer = AttentionConfig { width: 6, heads: 2 }.init(&device);
     layer.residual(&norm, random([1, 3, 6], 1, &device));
+}
+
+/// Parameters with gradients, or in another precision, go one by one too.
+#[test]
+fn other_parameters() {
+    let plain = Device::flex();
+    let config = AttentionConfig { width: 6, heads: 2 };
+    let tokens: Tensor<3> = random([2, 3, 6], 1, &plain);
+
+    let device = Device::flex().autodiff();
+    let (norm, layer) = (LayerNormConfig::new(6).init(&device), config.init(&device));
+    let output = layer.residual(&norm, tokens.clone());
+    let gradients = output.sum().backward();
+    assert!(layer.proj.weight.val().grad(&gradients).is_some());
+
+    let norm = LayerNormConfig::new(6).init(&plain);
+    let mut layer = config.init(&plain);
+    let expected = values(&layer.residual(&norm, tokens.clone()));
+    let double =
+        |parameter: &Param<Tensor<1>>| Param::from_tensor(parameter.val().cast(DType::F64));
+    layer.proj.bias = layer.proj.bias.as_ref().map(double);
+    let got = values(&layer.residual(&norm, tokens));
+    assert_close(&got, &expected, 1e-5, "a bias in double precision");
 }

@@ -1,4 +1,5 @@
-//! Memory that threads keep from call to call: large buffers made anew would have to be cleared each time.
+//! Memory that threads keep from call to call: buffers made anew for each would have to be cleared in full. A thread's never
+//! shrink: in the end they are as large as its largest layer needed.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
@@ -7,11 +8,11 @@ thread_local! {
     static KEPT: Cell<Buffers> = Cell::default();
 }
 
-/// Buffers of a convolution. What they hold at first is of no meaning.
+/// Buffers of a convolution. All but the first hold at first whatever they held last, and may be longer than what is asked for.
 #[derive(Default)]
 pub(super) struct Buffers {
-    /// Pictures laid out.
-    pub planes: Vec<f32>,
+    /// To lay pictures out in.
+    pub zeros: Vec<f32>,
     /// Tiles, transformed.
     pub tiles: Vec<f32>,
     /// Products that are not written where they belong at once.
@@ -24,11 +25,10 @@ pub(super) struct Buffers {
 pub(super) struct Borrowed(Buffers);
 
 impl Borrowed {
-    /// With so many zeros as planes.
-    pub fn with_planes(length: usize) -> Self {
+    pub fn with_zeros(length: usize) -> Self {
         let mut buffers = KEPT.take();
-        buffers.planes.clear();
-        buffers.planes.resize(length, 0.0);
+        buffers.zeros.clear();
+        buffers.zeros.resize(length, 0.0);
         Self(buffers)
     }
 }

@@ -27,24 +27,32 @@ pub(in crate::layer) fn takes_rows<const D: usize>(tensor: &Tensor<D>) -> bool {
     features > 0 && tensor.shape().num_elements() / features >= MANY && takes(tensor)
 }
 
-/// Whether a transformer's branch can go in one pass: no gradients, single precision, layers that fit. `ratio` is the
-/// output of the first layer in inputs of the second.
+/// Whether a transformer's branch can go in one pass: all without gradients, in single precision, and of these shapes.
 pub(in crate::layer) fn takes_residual(
     tokens: &Tensor<3>,
     norm: &LayerNorm,
-    [first, second]: [&Linear; 2],
-    ratio: usize,
+    layers: [(&Linear, [usize; 2]); 2],
 ) -> bool {
     let width = tokens.dims()[2];
-    let [gamma, weights] = [norm.gamma.val().dtype(), first.weight.val().dtype()];
-    let fits = norm.gamma.dims() == [width]
-        && first.weight.dims()[0] == width
-        && first.weight.dims()[1] == ratio * second.weight.dims()[0]
-        && second.weight.dims()[1] == width;
-    let single = [gamma, weights, second.weight.val().dtype()];
-    fits && single.iter().all(|dtype| *dtype == DType::F32)
-        && !tokens.device().is_autodiff()
+    let fits = |(linear, [inputs, outputs]): &(&Linear, [usize; 2])| {
+        let bias = linear.bias.as_ref();
+        is_single_of(&linear.weight.val(), [*inputs, *outputs])
+            && bias.is_none_or(|bias| is_single_of(&bias.val(), [*outputs]))
+    };
+    is_single_of(&norm.gamma.val(), [width])
+        && is_single_of(&norm.beta.val(), [width])
+        && layers.iter().all(fits)
+        && is_single(tokens)
         && takes(tokens)
+}
+
+/// Whether a tensor is in single precision and has no gradient.
+pub(in crate::layer) fn is_single<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && !tensor.device().is_autodiff()
+}
+
+fn is_single_of<const D: usize>(tensor: &Tensor<D>, shape: [usize; D]) -> bool {
+    tensor.dims() == shape && is_single(tensor)
 }
 
 /// Convolution without bias.

@@ -73,10 +73,10 @@ impl Convolution {
         };
         let tasks = tasks(output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
-            || Borrowed::with_planes(room),
+            || Borrowed::with_zeros(room),
             |buffers, task| {
                 let Buffers {
-                    planes,
+                    zeros: planes,
                     products: sums,
                     scratch,
                     ..
@@ -174,10 +174,10 @@ impl Convolution {
         let mut input_gradient = vec![0.0; batch * inputs * grid.pixels()];
         let tasks = tasks(&mut input_gradient, 1, inputs, grid.pixels());
         tasks.into_par_iter().for_each_init(
-            || Borrowed::with_planes(outputs * columns),
+            || Borrowed::with_zeros(outputs * columns),
             |buffers, task| {
                 let Buffers {
-                    planes: runs,
+                    zeros: runs,
                     products: planes,
                     scratch,
                     ..

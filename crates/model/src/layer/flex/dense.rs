@@ -8,6 +8,8 @@ use super::vectorised::vectorised;
 
 /// Rows that a thread works on at a time: so many that packing the weight for them costs little.
 const BLOCK: usize = 24 * ROWS;
+/// The fewest, where there are not enough for all threads.
+const LEAST: usize = 4 * ROWS;
 
 /// A linear layer on `[rows, inputs]`.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +22,12 @@ impl Dense {
     /// `[rows, outputs]`. The weight is `[inputs, outputs]`.
     pub fn output(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let Self { inputs, outputs } = *self;
-        let mut output = vec![0.0; input.len() / inputs * outputs];
+        let rows = input.len() / inputs;
+        let block = rows_at_once(rows, LEAST, BLOCK);
+        let mut output = vec![0.0; rows * outputs];
         output
-            .par_chunks_mut(BLOCK * outputs)
-            .zip(input.par_chunks(BLOCK * inputs))
+            .par_chunks_mut(block * outputs)
+            .zip(input.par_chunks(block * inputs))
             .for_each_init(Vec::new, |scratch, (output, input)| {
                 self.write(input, weight, bias, output, scratch);
             });
@@ -56,9 +60,17 @@ impl Dense {
             scratch,
         });
         if let Some(bias) = bias {
-            for row in output.chunks_exact_mut(outputs) {
-                add_to(row, bias);
-            }
+            assert_eq!(bias.len(), outputs, "length of the bias");
+            vectorised(
+                #[inline(always)]
+                || {
+                    for row in output.chunks_exact_mut(outputs) {
+                        for (x, bias) in row.iter_mut().zip(bias) {
+                            *x += bias;
+                        }
+                    }
+                },
+            );
         }
     }
 
@@ -128,7 +140,7 @@ impl Dense {
     }
 }
 
-fn add_to(sums: &mut [f32], row: &[f32]) {
+pub(super) fn add_to(sums: &mut [f32], row: &[f32]) {
     vectorised(
         #[inline(always)]
         || {
@@ -137,4 +149,11 @@ fn add_to(sums: &mut [f32], row: &[f32]) {
             }
         },
     );
+}
+
+/// So many rows that all threads have some, within bounds. What becomes of a row does not depend on it.
+pub(super) fn rows_at_once(rows: usize, least: usize, most: usize) -> usize {
+    rows.div_ceil(rayon::current_num_threads())
+        .next_multiple_of(ROWS)
+        .clamp(least, most)
 }

@@ -5,10 +5,11 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, Flex, TensorMetadata, backend_extension};
 
 use super::Window;
+use super::attention::Attention;
 use super::operation::{Kind, contiguous, tensor};
 use super::residual::{self, Linear, Norm};
 use super::surroundings::Surroundings;
-use super::transformer_operation::{attention, dense};
+use super::transformer_operation::dense;
 
 /// Parameters of a layer normalisation.
 #[derive(ExtensionType)]
@@ -111,7 +112,12 @@ impl EvaluationLayers for Flex {
         proj: LinearParameters<Self>,
         heads: usize,
     ) -> FlexTensor {
-        let attention = attention(&tokens.shape(), heads);
+        let [_, count, width] = tokens.shape().dims();
+        let attention = Attention {
+            tokens: count,
+            width,
+            heads,
+        };
         let mut tokens = contiguous(tokens);
         let (norm, qkv, proj) = (norm.contiguous(), qkv.contiguous(), proj.contiguous());
         let values = tokens.storage_mut();

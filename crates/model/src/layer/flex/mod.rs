@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `grid` | pictures laid out so that a tap of a kernel reads one contiguous run |
 //! | `product`, `inner` | the two matrix products, over such runs |
-//! | `buffers` | memory that threads keep
+//! | `buffers` | memory that threads keep |
 //! | `convolution`, `depthwise` | output, gradient of the input, gradient of the weight |
 //! | `winograd` | output and gradient of the input for 3x3 kernels of stride 1, with fewer multiplications |
 //! | `surroundings` | norms and rectifier that go along with a convolution in evaluation |
@@ -44,8 +44,9 @@ mod window;
 mod winograd;
 
 pub(super) use call::{
-    attention, attention_residual, batch_norm, convolution, convolution_within, layer_norm, linear,
-    mlp_residual, prelu, relu6, scale_and_shift, takes, takes_residual, takes_rows,
+    attention, attention_residual, batch_norm, convolution, convolution_within, is_single,
+    layer_norm, linear, mlp_residual, prelu, relu6, scale_and_shift, takes, takes_residual,
+    takes_rows,
 };
 pub(super) use surroundings::{Affine, Surroundings};
 pub(super) use window::Window;

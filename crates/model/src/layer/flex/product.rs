@@ -22,36 +22,36 @@ pub(super) struct Packed {
 }
 
 impl Packed {
-    /// Packs the matrix whose element (row, column) is `values[row * stride + column]`.
-    pub fn of_rows(values: &[f32], shape: [usize; 2], stride: usize) -> Self {
-        Self::of_scaled_rows(values, shape, stride, |_| 1.0)
+    /// Packs the matrix whose element (row, column) is `values[row * stride + column]`, on this thread.
+    pub fn of_rows(values: &[f32], [rows, depth]: [usize; 2], stride: usize) -> Self {
+        let mut packed = Self::zeros([rows, depth]);
+        for (panel, columns) in packed.values.chunks_exact_mut(ROWS * depth).enumerate() {
+            let columns = columns.as_chunks_mut().0;
+            pack_rows(
+                values,
+                [rows, depth],
+                stride,
+                panel * ROWS,
+                |_| 1.0,
+                columns,
+            );
+        }
+        packed
     }
 
-    /// The same, each row times a factor.
+    /// The same, each row times a factor, on all threads.
     pub fn of_scaled_rows(
         values: &[f32],
-        [rows, depth]: [usize; 2],
+        shape: [usize; 2],
         stride: usize,
         factor: impl Fn(usize) -> f32 + Sync,
     ) -> Self {
-        Self::pack([rows, depth], |first, columns| {
-            let mut runs = [&values[..0]; ROWS];
-            let mut factors = [0.0; ROWS];
-            for i in 0..ROWS {
-                // The last row again where there are fewer; what comes of it is not read.
-                let row = (first + i).min(rows - 1);
-                runs[i] = &values[row * stride..][..depth];
-                factors[i] = factor(row);
-            }
-            for (i, column) in columns[..depth].iter_mut().enumerate() {
-                for row in 0..ROWS {
-                    column[row] = factors[row] * runs[row][i];
-                }
-            }
+        Self::pack(shape, |first, columns| {
+            pack_rows(values, shape, stride, first, &factor, columns);
         })
     }
 
-    /// Packs the matrix whose element (row, column) is `values[row + column * stride]`.
+    /// Packs the matrix whose element (row, column) is `values[row + column * stride]`, on all threads.
     pub fn of_columns(values: &[f32], [rows, depth]: [usize; 2], stride: usize) -> Self {
         Self::pack([rows, depth], |first, columns| {
             let from = values[first..].chunks(stride);
@@ -69,13 +69,21 @@ impl Packed {
 
     /// Has each panel filled, which is told its first row.
     fn pack([rows, depth]: [usize; 2], fill: impl Fn(usize, &mut [[f32; ROWS]]) + Sync) -> Self {
-        let mut values = vec![0.0; rows.div_ceil(ROWS) * ROWS * depth];
-        values
+        let mut packed = Self::zeros([rows, depth]);
+        packed
+            .values
             .par_chunks_exact_mut(ROWS * depth)
             .enumerate()
             .with_min_len(SHARED / (ROWS * depth) + 1)
             .for_each(|(panel, columns)| fill(panel * ROWS, columns.as_chunks_mut().0));
-        Self { values, depth }
+        packed
+    }
+
+    fn zeros([rows, depth]: [usize; 2]) -> Self {
+        Self {
+            values: vec![0.0; rows.div_ceil(ROWS) * ROWS * depth],
+            depth,
+        }
     }
 
     /// The depth columns from `start` to `end` of the panel of rows, each column by itself.
@@ -83,6 +91,31 @@ impl Packed {
     fn panel(&self, panel: usize, start: usize, end: usize) -> &[[f32; ROWS]] {
         let panel = panel * self.depth;
         &self.values.as_chunks().0[panel + start..panel + end]
+    }
+}
+
+/// Fills the panel that begins with a row.
+#[inline]
+fn pack_rows(
+    values: &[f32],
+    [rows, depth]: [usize; 2],
+    stride: usize,
+    first: usize,
+    factor: impl Fn(usize) -> f32,
+    columns: &mut [[f32; ROWS]],
+) {
+    let mut runs = [&values[..0]; ROWS];
+    let mut factors = [0.0; ROWS];
+    for i in 0..ROWS {
+        // The last row again where there are fewer; what comes of it is not read.
+        let row = (first + i).min(rows - 1);
+        runs[i] = &values[row * stride..][..depth];
+        factors[i] = factor(row);
+    }
+    for (i, column) in columns[..depth].iter_mut().enumerate() {
+        for row in 0..ROWS {
+            column[row] = factors[row] * runs[row][i];
+        }
     }
 }
 

@@ -4,13 +4,13 @@
 use rayon::prelude::*;
 
 use super::attention::{Attention, Scratch};
-use super::dense::Dense;
+use super::dense::{Dense, add_to, rows_at_once};
 use super::layer_norm;
 use super::product::ROWS;
 use super::rectifier::clamp_to_six;
-use super::vectorised::vectorised;
 
-/// Rows of a perceptron that a thread works on at a time.
+/// Rows of a perceptron that a thread works on at a time: at least, where there are not enough for all, and at most.
+const LEAST: usize = 4 * ROWS;
 const BLOCK: usize = 12 * ROWS;
 
 /// A layer normalisation.
@@ -49,26 +49,38 @@ pub(super) fn attention(
     qkv: Linear<'_>,
     proj: Linear<'_>,
 ) {
-    let pictures = tokens.par_chunks_exact_mut(attention.tokens * attention.width);
+    let picture = attention.tokens * attention.width;
+    if tokens.len() / picture < rayon::current_num_threads() {
+        // Too few pictures for all threads: the same layer by layer, shared by rows.
+        let mut normalised = tokens.to_vec();
+        layer_norm::forward(&mut normalised, norm.gamma, norm.beta, norm.epsilon);
+        let parts = qkv.dense.output(&normalised, qkv.weight, Some(qkv.bias));
+        let mixed = attention.output(&parts);
+        let branch = proj.dense.output(&mixed, proj.weight, Some(proj.bias));
+        return add_to(tokens, &branch);
+    }
+    let pictures = tokens.par_chunks_exact_mut(picture);
     pictures.for_each_init(Room::default, |room, picture| {
         norm.write(picture, &mut room.normalised);
         qkv.write(&room.normalised, &mut room.inner, &mut room.scratch);
         room.mixed.resize(picture.len(), 0.0);
         attention.write(&room.inner, &mut room.mixed, &mut room.head);
         proj.write(&room.mixed, &mut room.branch, &mut room.scratch);
-        add(picture, &room.branch);
+        add_to(picture, &room.branch);
     });
 }
 
 /// Adds to `[rows, width]` what two layers with ReLU6 between make of it.
 pub(super) fn mlp(rows: &mut [f32], norm: Norm<'_>, fc1: Linear<'_>, fc2: Linear<'_>) {
-    let blocks = rows.par_chunks_mut(BLOCK * norm.gamma.len());
+    let width = norm.gamma.len();
+    let block = rows_at_once(rows.len() / width, LEAST, BLOCK);
+    let blocks = rows.par_chunks_mut(block * width);
     blocks.for_each_init(Room::default, |room, rows| {
         norm.write(rows, &mut room.normalised);
         fc1.write(&room.normalised, &mut room.inner, &mut room.scratch);
         clamp_to_six(&mut room.inner);
         fc2.write(&room.inner, &mut room.branch, &mut room.scratch);
-        add(rows, &room.branch);
+        add_to(rows, &room.branch);
     });
 }
 
@@ -90,15 +102,4 @@ impl Linear<'_> {
         output.resize(input.len() / dense.inputs * dense.outputs, 0.0);
         dense.write(input, weight, Some(bias), output, scratch);
     }
-}
-
-fn add(to: &mut [f32], branch: &[f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for (x, y) in to.iter_mut().zip(branch) {
-                *x += y;
-            }
-        },
-    );
 }

@@ -68,7 +68,7 @@ impl TransformerLayers for Flex {
     }
 
     fn face_attention(input: FlexTensor, heads: usize) -> FlexTensor {
-        let attention = attention_of_parts(&input.shape(), heads);
+        let attention = attention(&input.shape(), heads);
         let shape = [input.shape()[0], attention.tokens, attention.width];
         tensor(attention.output(contiguous(input).storage()), shape)
     }
@@ -217,7 +217,7 @@ impl<C: CheckpointStrategy> TransformerLayers for Autodiff<Flex, C> {
                 let input = contiguous(checkpointer.retrieve_node_output::<FlexTensor>(input));
                 let gradient = contiguous(gradients.consume::<Flex>(&ops.node));
                 if let Some(node) = node {
-                    let attention = attention_of_parts(&input.shape(), heads);
+                    let attention = attention(&input.shape(), heads);
                     let values = attention.input_gradient(input.storage(), gradient.storage());
                     gradients.register::<Flex>(node.id, tensor(values, input.shape()));
                 }
@@ -275,18 +275,12 @@ pub(super) fn dense(weight: &Shape) -> Dense {
     Dense { inputs, outputs }
 }
 
-/// Over `[batch, tokens, 3 width]`.
-fn attention_of_parts(input: &Shape, heads: usize) -> Attention {
-    let [batch, tokens, parts] = input.dims();
-    attention(&Shape::from([batch, tokens, parts / 3]), heads)
-}
-
-/// Over `[batch, tokens, width]`.
-pub(super) fn attention(input: &Shape, heads: usize) -> Attention {
-    let [_, tokens, width] = input.dims();
+/// Of `[batch, tokens, 3 width]`.
+fn attention(input: &Shape, heads: usize) -> Attention {
+    let [_, tokens, parts] = input.dims();
     Attention {
         tokens,
-        width,
+        width: parts / 3,
         heads,
     }
 }

@@ -102,12 +102,12 @@ impl Winograd {
             .into_par_iter()
             .with_min_len(share.max(1))
             .for_each_init(
-                || Borrowed::with_planes(room),
+                || Borrowed::with_zeros(room),
                 |buffers, mut task| {
                     let picture = inputs * grid.pixels();
                     let pictures = &input[task.image * picture..][..task.images * picture];
                     let before = around.and_then(|around| around.before.as_ref());
-                    grid.lay_out_all(pictures, inputs, before, &mut buffers.planes);
+                    grid.lay_out_all(pictures, inputs, before, &mut buffers.zeros);
                     for row in (0..tile_rows).step_by(rows_at_once) {
                         let rows = row..tile_rows.min(row + rows_at_once);
                         self.block(&shared, rows, &mut task, buffers);
@@ -148,7 +148,7 @@ impl Winograd {
         let (row, rows) = (rows.start, rows.len());
         let [_, tile_columns] = grid.out();
         let Buffers {
-            planes,
+            zeros: planes,
             tiles,
             products,
             scratch,
@@ -258,7 +258,7 @@ struct ToTiles<'a> {
     row: usize,
     run: usize,
     /// `[TILE, channels, stride]`, a matrix every `matrix` numbers: runs of all images one after the other. What is written beyond
-    /// a run is overwritten by the next image's or in the row's end.
+    /// a run is overwritten by the next image's or lies in the padding at the row's end.
     stride: usize,
     matrix: usize,
     tiles: &'a mut [f32],
