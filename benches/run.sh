@@ -46,14 +46,15 @@ cases() {
   for case in ${2//,/ }; do
     echo "$name $case" >&2
     export "$variable=$case"
-    if $first; then tables; else tables | grep -vE '^\|(---| network)'; fi || true
+    if $first; then tables; else tables | grep -vE '^\|(---| network| Q)'; fi || true
     first=false
   done
+  export "$variable=$2"
 }
 
 benches="backbone step head memory_parts loader"
 if [[ $device == flex ]]; then
-  # It counts the host's memory.
+  # head_memory counts what is asked of the host's allocator.
   benches+=" head_memory"
 else
   backbones= steps=
@@ -82,6 +83,7 @@ commit=${FFC_COMMIT:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}
     printf '\n## %s\n\n' "$name"
     case $name in
       backbone) cases FFC_BENCH_BACKBONES "${FFC_BENCH_BACKBONES:-}" ;;
+      head) cases FFC_BENCH_HEADS "${FFC_BENCH_HEADS:-}" ;;
       step) cases FFC_BENCH_STEPS "${FFC_BENCH_STEPS:-}" ;;
       memory_parts) cases FFC_BENCH_MEMORY "${FFC_BENCH_MEMORY:-}" ;;
       *) tables ;;
