@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 
 /// Samples that are drawn.
 const RESAMPLES: u64 = 1_000;
@@ -35,7 +35,7 @@ impl Interval {
             };
         }
         let sample = |number| {
-            let mut rng = CounterRng::new(seed, Purpose::Bootstrap, number);
+            let mut rng = Purpose::Bootstrap.rng(seed, number);
             let (mut above, mut below) = (0.0, 0.0);
             for _ in 0..count {
                 let (part, whole) = part(rng.below(count as u64) as usize);
