@@ -2,11 +2,11 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use ffc_random::CounterRng;
 use serde::{Deserialize, Serialize};
 
 use crate::decode::{Size, luma};
 use crate::loader::Channels;
-use crate::rng::CounterRng;
 use crate::{Error, Result};
 
 /// What is done to every picture, in the order of the fields. By default flip only, as published.
@@ -353,10 +353,10 @@ fn cover(pixels: &mut [u8], size: Size, channels: Channels, cutout: Cutout, rng:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Purpose;
+    use crate::purpose::Purpose;
 
     fn noise(bytes: usize) -> Vec<u8> {
-        let mut rng = CounterRng::new(2, Purpose::Augmentation, 0, 0);
+        let mut rng = Purpose::Augmentation.key(2, 0).rng(0);
         (0..bytes).map(|_| rng.below(256) as u8).collect()
     }
 
@@ -407,7 +407,7 @@ mod tests {
         };
         let before = noise(50 * 3);
         for position in 0..20 {
-            let rng = || CounterRng::new(5, Purpose::Augmentation, 0, position);
+            let rng = || Purpose::Augmentation.key(5, 0).rng(position);
             let mut after = before.clone();
             jitter(&mut after, Channels::Rgb, strength, &mut rng());
             let mut rng = rng();
@@ -439,7 +439,7 @@ mod tests {
             width: 100,
             height: 60,
         };
-        let mut rng = CounterRng::new(1, Purpose::Augmentation, 0, 0);
+        let mut rng = Purpose::Augmentation.key(1, 0).rng(0);
         for (min_area, max_aspect) in [(0.4, 1.0), (0.3, 3.0)] {
             let crop = RandomCrop {
                 probability: 1.0,

@@ -42,8 +42,8 @@ mod loader;
 mod normalisation;
 mod order;
 mod permutation;
+mod purpose;
 mod read_at;
-mod rng;
 mod source;
 
 pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};

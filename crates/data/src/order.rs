@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::Index;
 use crate::permutation::Permutation;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 use crate::{Error, Result};
 
 /// How the instance loader draws images.
@@ -96,7 +96,7 @@ impl<'a> InstanceOrder<'a> {
     /// (count / greatest count)^power. The one that keeps more is taken: at power 0 the second keeps all.
     fn weighted(&self, epoch: u64, position: u64) -> u64 {
         let index = self.index;
-        let mut rng = CounterRng::new(self.seed, Purpose::WeightedOrder, epoch, position);
+        let mut rng = Purpose::WeightedOrder.key(self.seed, epoch).rng(position);
         let (min, max) = (index.min_images() as f64, index.max_images() as f64);
         let mean = index.images() as f64 / index.identities() as f64;
         let over_images = min.powf(1.0 - self.power) * max.powf(self.power) > mean;
@@ -169,7 +169,9 @@ impl<'a> IdentityOrder<'a> {
     }
 
     fn pair(&self, draw: &IdentityDraw) -> [u64; 2] {
-        let mut rng = CounterRng::new(self.seed, Purpose::ImagePair, draw.epoch, draw.position);
+        let mut rng = Purpose::ImagePair
+            .key(self.seed, draw.epoch)
+            .rng(draw.position);
         let range = self.index.images_of(draw.identity);
         let count = range.end - range.start;
         let first = rng.below(count);

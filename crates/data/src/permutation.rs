@@ -1,4 +1,6 @@
-use crate::rng::{Purpose, key, mix};
+use ffc_random::mix;
+
+use crate::purpose::Purpose;
 
 /// A pseudo-random order of `0..len` that is computed, not stored.
 ///
@@ -24,7 +26,7 @@ impl Permutation {
         let bits = (64 - len.saturating_sub(1).leading_zeros()).max(2);
         let low_bits = bits / 2;
         let high_bits = bits - low_bits;
-        let key = key(seed, purpose, epoch);
+        let key = purpose.key(seed, epoch).bits();
         Self {
             len,
             low_bits,

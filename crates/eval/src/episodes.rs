@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::embed::Embed;
 use crate::embeddings::{ImageEmbeddings, dot, normalise};
 use crate::error::at_least;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 use crate::{Error, Result};
 
 /// N-way k-shot episodes: of each of N identities k images are known, and one more is to be recognised.
@@ -35,7 +35,7 @@ fn default_episodes() -> usize {
 impl Episodes {
     /// Draws an episode: for each identity its known images, then the one that is to be recognised.
     fn draw(&self, index: &Index, pool: &[u64], episode: usize) -> Vec<Vec<u64>> {
-        let mut rng = CounterRng::new(self.seed, Purpose::Episode, episode as u64);
+        let mut rng = Purpose::Episode.rng(self.seed, episode as u64);
         let identities = rng.distinct(self.ways, pool.len() as u64);
         let images = |number: u64| {
             let images = index.images_of(pool[number as usize]);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::embed::Embed;
 use crate::embeddings::{ImageEmbeddings, dot};
 use crate::error::at_least;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 use crate::{Error, Result};
 
 /// Rank-1 identification with distractors: how often the nearest picture of a gallery is another one of the same person.
@@ -48,7 +48,7 @@ impl Identification {
             .filter(|&identity| index.images_of(identity).count() > 1)
             .collect();
         at_least("identities with two images", self.probes, pairable.len())?;
-        let mut rng = CounterRng::new(self.seed, Purpose::Mates, 0);
+        let mut rng = Purpose::Mates.rng(self.seed, 0);
         let drawn = rng.distinct(self.probes, pairable.len() as u64);
         let mut probes: Vec<u64> = drawn
             .into_iter()
@@ -71,8 +71,9 @@ impl Identification {
             most,
             others.len(),
         )?;
-        let drawn =
-            CounterRng::new(self.seed, Purpose::Distractors, 0).distinct(most, others.len() as u64);
+        let drawn = Purpose::Distractors
+            .rng(self.seed, 0)
+            .distinct(most, others.len() as u64);
         let distractors = drawn
             .into_iter()
             .map(|number| others[number as usize])

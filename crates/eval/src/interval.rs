@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 
 /// Samples that are drawn.
 const RESAMPLES: u64 = 1_000;
@@ -22,9 +22,12 @@ impl Interval {
         Self::resample(values.len(), seed, |number| (values[number], 1.0))
     }
 
-    /// Of a ratio of sums, such as hits and trials of each identity, drawn as a whole. A sample without trials counts as 0.
+    /// Of a ratio of sums, such as hits and trials of each identity, drawn as a whole: the subsets bootstrap (Bolle, Ratha and
+    /// Pankanti, CVIU 2004). Groups without trials say nothing of the ratio and are not drawn: each sample holds as many groups
+    /// with trials as there are. Of none, NaN.
     pub fn of_ratio(groups: &[(f64, f64)], seed: u64) -> Self {
-        Self::resample(groups.len(), seed, |number| groups[number])
+        let tried: Vec<(f64, f64)> = groups.iter().copied().filter(|group| group.1 > 0.0).collect();
+        Self::resample(tried.len(), seed, |number| tried[number])
     }
 
     fn resample(count: usize, seed: u64, part: impl Fn(usize) -> (f64, f64)) -> Self {
@@ -35,14 +38,14 @@ impl Interval {
             };
         }
         let sample = |number| {
-            let mut rng = CounterRng::new(seed, Purpose::Bootstrap, number);
+            let mut rng = Purpose::Bootstrap.rng(seed, number);
             let (mut above, mut below) = (0.0, 0.0);
             for _ in 0..count {
                 let (part, whole) = part(rng.below(count as u64) as usize);
                 above += part;
                 below += whole;
             }
-            if below > 0.0 { above / below } else { 0.0 }
+            above / below
         };
         let mut statistics: Vec<f64> = (0..RESAMPLES).map(sample).collect();
         statistics.sort_unstable_by(f64::total_cmp);

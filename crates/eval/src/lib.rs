@@ -38,7 +38,7 @@ mod identification;
 mod interval;
 mod pairs;
 mod protocol;
-mod rng;
+mod purpose;
 mod scores;
 mod tar_at_far;
 mod templates;

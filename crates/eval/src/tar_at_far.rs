@@ -16,7 +16,8 @@ pub struct TarAtFar {
     pub tar: f64,
     /// Pairs with a cosine above this are accepted.
     pub above: f32,
-    /// Bootstrap interval over the identities, whose pairs depend on each other; the threshold stays.
+    /// Bootstrap interval of the true accept rate at this threshold, which stays. Drawn are the identities that have a pair of
+    /// their own, each with all of its pairs, which depend on each other; the others have no part in the rate.
     pub interval: Interval,
 }
 

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn equals_a_stable_sort() {
         let folder = tempfile::tempdir().unwrap();
-        let mut rng = crate::rng::CounterRng::new(3, crate::rng::Purpose::ImagePair, 0, 0);
+        let mut rng = crate::purpose::Purpose::ImagePair.key(3, 0).rng(0);
         for len in [0, 1, 1023, 1024, 1025, 10_000, 250_000] {
             let items: Vec<Pair> = (0..len).map(|i| Pair(rng.below(300) as u32, i)).collect();
             let mut sort = ExternalSort::new(folder.path(), 0);

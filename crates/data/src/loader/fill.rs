@@ -11,7 +11,7 @@ use super::plan::{Row, View};
 use crate::augment::Augmenter;
 use crate::dataset::Dataset;
 use crate::decode::{Decoded, Size, convert, decode};
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 use crate::source::Content;
 use crate::{Error, Result};
 
@@ -279,7 +279,9 @@ impl Filler {
             }
         };
         let position = view.position * 4 + view.view;
-        let mut rng = CounterRng::new(config.seed, Purpose::Augmentation, view.epoch, position);
+        let mut rng = Purpose::Augmentation
+            .key(config.seed, view.epoch)
+            .rng(position);
         if let Decoded::Other(size) = decoded {
             let to = (&mut *target, wanted);
             augmenter

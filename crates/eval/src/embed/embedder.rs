@@ -14,7 +14,7 @@ pub struct EmbedderConfig {
     pub batch: usize,
     /// Threads that decode. Default: 2.
     pub workers: usize,
-    /// Adds the embedding of the mirrored picture, as insightface does. Default: true. Right for faces; letters are other letters
+    /// Adds the embedding of the mirrored picture, as insightface does. Default: false. Right for faces; letters are other letters
     /// when mirrored.
     pub flip: bool,
 }
@@ -24,7 +24,7 @@ impl Default for EmbedderConfig {
         Self {
             batch: 64,
             workers: 2,
-            flip: true,
+            flip: false,
         }
     }
 }

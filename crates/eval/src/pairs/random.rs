@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use ffc_data::Index;
 
 use super::Pair;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 use crate::{Error, Result};
 
 /// Pairs that may be asked for: 2^24.
@@ -47,7 +47,7 @@ fn same_pairs(index: &Index, count: u64, seed: u64) -> Result<Vec<[u64; 2]>> {
         count,
         open.iter().map(|&identity| pairs(identity)),
     )?;
-    let mut rng = CounterRng::new(seed, Purpose::SamePairs, 0);
+    let mut rng = Purpose::SamePairs.rng(seed, 0);
     let mut drawn = Drawn::new(count);
     let mut used: HashMap<u64, u64> = HashMap::new();
     while !drawn.complete() {
@@ -75,7 +75,7 @@ fn different_pairs(index: &Index, count: u64, seed: u64) -> Result<Vec<[u64; 2]>
         range.start.saturating_mul(range.end - range.start)
     });
     enough("pairs of different identities", count, pairs)?;
-    let mut rng = CounterRng::new(seed, Purpose::DifferentPairs, 0);
+    let mut rng = Purpose::DifferentPairs.rng(seed, 0);
     let mut drawn = Drawn::new(count);
     while !drawn.complete() {
         let [a, b] = [0, 1].map(|_| rng.below(index.identities()));

@@ -35,6 +35,12 @@ fn rows(
         .collect()
 }
 
+/// As everywhere else: the key `flip` of a configuration and the command's `--flip`.
+#[test]
+fn mirrored_pictures_are_asked_for() {
+    assert!(!EmbedderConfig::default().flip);
+}
+
 /// normalize(f(image) + f(mirrored image)) one image at a time, the mirrored image made pixel by pixel.
 #[test]
 fn a_network_sees_the_image_and_its_mirror_image() {

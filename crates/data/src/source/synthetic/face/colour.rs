@@ -1,6 +1,6 @@
 //! Colours as three floats.
 
-use crate::rng::CounterRng;
+use ffc_random::CounterRng;
 
 /// Red, green and blue from 0 to 255.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,8 +1,10 @@
 //! What all pictures of one person have in common.
 
+use ffc_random::CounterRng;
+
 use super::canvas::{Point, point};
 use super::colour::Colour;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 
 /// From the darkest to the lightest skin.
 const SKIN: [Colour; 4] = [
@@ -224,7 +226,7 @@ pub(super) struct Earrings {
 impl Identity {
     /// The person with this number.
     pub(super) fn new(seed: u64, identity: u64) -> Self {
-        let mut rng = CounterRng::new(seed, Purpose::SyntheticIdentity, 0, identity);
+        let mut rng = Purpose::SyntheticIdentity.key(seed, 0).rng(identity);
         let rng = &mut rng;
         let skin = Colour::between(&SKIN, rng.unit()).shifted([
             rng.between(-12.0, 16.0),

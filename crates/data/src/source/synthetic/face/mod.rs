@@ -14,7 +14,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use crate::rng::CounterRng;
+use ffc_random::CounterRng;
+
 use canvas::Canvas;
 use identity::Identity;
 use painter::Painter;
@@ -62,7 +63,7 @@ fn expose(light: &Light, pixels: &mut [u8], size: usize, rng: &mut CounterRng) {
         let y = row as f32 / size as f32 - 0.5;
         let gain = ((1.0 + light.down * y) * 256.0) as i32;
         for chunk in noise.as_chunks_mut::<8>().0 {
-            *chunk = rng.next().to_le_bytes();
+            *chunk = rng.next_u64().to_le_bytes();
         }
         for ((pixel, column), random) in line.iter_mut().zip(&columns).zip(&noise) {
             let lit = i32::from(*pixel) * ((column * gain) >> 8);

@@ -1,10 +1,11 @@
 //! What is behind the face and what is before it.
 
+use ffc_random::CounterRng;
+
 use super::canvas::{joined, point};
 use super::colour::Colour;
 use super::painter::Painter;
 use super::view::{Block, Glasses};
-use crate::rng::CounterRng;
 
 impl Painter<'_> {
     /// Draws a gradient and some blobs and bars over the whole picture.

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::canvas::{Canvas, point};
 use super::colour::Colour;
 use super::draw;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 
 /// Identities of an episode.
 const WAYS: u64 = 20;
@@ -141,7 +141,7 @@ fn nearest_neighbour_finds_what_is_there() {
 /// 20-way 1-shot accuracy of a nearest neighbour on descriptions of pictures of 32 x 32 pixels.
 fn nearest_neighbour_accuracy(mut describe: impl FnMut(&[u8]) -> Vec<f32>) -> f64 {
     const EPISODES: u64 = 200;
-    let mut rng = CounterRng::new(11, Purpose::ImagePair, 0, 0);
+    let mut rng = Purpose::ImagePair.key(11, 0).rng(0);
     let mut correct = 0;
     for _ in 0..EPISODES {
         let first = rng.below(1 << 40);

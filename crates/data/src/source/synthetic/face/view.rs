@@ -1,8 +1,10 @@
 //! What changes from one picture of a person to the next.
 
+use ffc_random::CounterRng;
+
 use super::canvas::{Point, point};
 use super::colour::Colour;
-use crate::rng::{CounterRng, Purpose};
+use crate::purpose::Purpose;
 
 /// How far the middle of the face is in front of the outline of the head, in half heads.
 const DEPTH: f32 = 0.7;
@@ -23,7 +25,7 @@ pub(super) struct View {
 impl View {
     /// The view of this picture. The generator goes on to draw what needs no name: background and noise.
     pub(super) fn new(seed: u64, identity: u64, image: u64, size: usize) -> (Self, CounterRng) {
-        let mut rng = CounterRng::new(seed, Purpose::SyntheticImage, identity, image);
+        let mut rng = Purpose::SyntheticImage.key(seed, identity).rng(image);
         let view = Self {
             pose: Pose::new(&mut rng, size as f32),
             light: Light::new(&mut rng),
