@@ -30,6 +30,10 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] ffc_train::Error),
 
+    /// From a report.
+    #[error(transparent)]
+    Report(#[from] ffc_report::Error),
+
     /// From the data.
     #[error(transparent)]
     Data(#[from] ffc_data::Error),

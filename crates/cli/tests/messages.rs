@@ -356,6 +356,37 @@ fn a_damaged_checkpoint() {
     }
 }
 
+/// A failed run has its report too. Where none can be written that is said, and a failed run's own error stays.
+#[test]
+fn reports_of_failed_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let arguments = |out| [&TRAIN[1..], &["--out", out]].concat();
+    let diverges = [
+        "--set",
+        "optimizer={ kind = \"sgd\", learning_rate = 1e30, momentum = 0.0, nesterov = false }",
+        "--set",
+        "training.length=8 steps",
+    ];
+    let failing = |out| [&arguments(out)[..], &diverges].concat();
+    fails(at, &failing("run"), 1, &["at step", "learning rate"]);
+    let page = fs::read_to_string(at.join("run/report.html")).unwrap();
+    assert!(page.contains("<h2>Training</h2>"));
+
+    for out in ["failed", "finished"] {
+        fs::create_dir_all(at.join(out).join("report.html/in the way")).unwrap();
+    }
+    let parts = [
+        "error: the loss",
+        "at step",
+        "no report: cannot write failed/report.html",
+    ];
+    fails(at, &failing("failed"), 1, &parts);
+    let parts = ["error: cannot write finished/report.html"];
+    fails(at, &arguments("finished"), 1, &parts);
+    assert!(at.join("finished/last-gallery.safetensors").exists());
+}
+
 /// Where the disk is full the run ends with a message and the checkpoint from before is whole.
 #[cfg(target_os = "linux")]
 #[test]
@@ -437,6 +468,8 @@ fn ctrl_c() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(text.contains("ffc train --resume run"), "{text}");
+    assert!(text.contains("report: run/report.html"), "{text}");
+    assert!(at.join("run/report.html").exists());
 
     let checkpoints: Vec<_> = fs::read_dir(at.join("run/checkpoints")).unwrap().collect();
     assert_eq!(checkpoints.len(), 1);

@@ -1,4 +1,4 @@
-//! Training of FFC: from a configuration and pictures by identity to networks, checkpoints and a report.
+//! Training of FFC: from a configuration and pictures by identity to networks, checkpoints and metrics.
 //!
 //! | part | what |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | [`Trainer`] | both networks, head and optimizer; one step is FFC's step |
 //! | [`Checkpoints`] | the whole state of a training, written so that an interruption leaves the last one whole |
 //! | [`Training`], [`RunFolder`], [`Interrupt`] | a run with its evaluations, metrics and checkpoints in a folder |
-//! | [`run`], [`report`], [`progress`] | files of metrics, `report.html`, what is shown meanwhile |
+//! | [`run`], [`progress`], [`mod@format`] | files of metrics, what is shown meanwhile, numbers as people read them |
 //!
 //! N steps, a checkpoint, an interruption and M steps give what N + M steps do, bit for bit on the CPU.
 
@@ -14,12 +14,11 @@ mod checkpoint;
 pub mod config;
 mod error;
 mod evaluator;
-mod format;
+pub mod format;
 mod gradient;
 mod interrupt;
 mod meter;
 pub mod progress;
-pub mod report;
 pub mod run;
 mod run_folder;
 mod run_log;

@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,8 +33,6 @@ pub struct Outcome {
     pub steps: u64,
     /// What the evaluations found, from the first to the last.
     pub results: Vec<EvaluationMetrics>,
-    /// The report.
-    pub report: PathBuf,
 }
 
 /// A run: the training with all that goes on around it.
@@ -255,7 +252,7 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
-    /// Trains to the end, or until interrupted, and writes the report.
+    /// Trains to the end, or until interrupted.
     ///
     /// # Errors
     ///
@@ -269,14 +266,10 @@ impl<'a> Training<'a> {
             Ok(false) => format!("interrupted after {} steps", self.state.step),
             Err(error) => format!("failed: {error}"),
         })?;
-        // Of a failed run too there is something to see.
-        let report = crate::report::write(self.folder.path());
-        let finished = finished?;
         Ok(Outcome {
-            finished,
+            finished: finished?,
             steps: self.state.step,
             results: self.results()?,
-            report: report?,
         })
     }
 

@@ -12,6 +12,6 @@ pub fn run(folder: &Path) -> Result<ExitCode> {
             folder.display()
         )));
     }
-    say!("{}", ffc_train::report::write(folder)?.display());
+    say!("{}", ffc_report::write(folder)?.display());
     Ok(ExitCode::SUCCESS)
 }

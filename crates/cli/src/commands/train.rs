@@ -78,20 +78,32 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         true => Progress::stderr(finished, total),
         false => Progress::quiet(),
     };
-    let outcome = Training::open(&folder, &device, interrupt, progress)?.run()?;
+    let outcome = Training::open(&folder, &device, interrupt, progress)?.run();
+    // Of a failed run too there is something to see.
+    let report = ffc_report::write(folder.path());
+    let outcome = outcome.inspect_err(|_| {
+        if let Err(error) = &report {
+            tracing::warn!("no report: {error}");
+        }
+    })?;
     for line in results(&outcome.results) {
         say!("{line}");
     }
-    say!("report: {}", outcome.report.display());
-    if outcome.finished {
-        return Ok(ExitCode::SUCCESS);
+    if let Ok(path) = &report {
+        say!("report: {}", path.display());
     }
-    say!(
-        "stopped after {} steps; go on with: ffc train --resume {}",
-        outcome.steps,
-        folder.path().display()
-    );
-    Ok(ExitCode::from(INTERRUPTED))
+    if !outcome.finished {
+        say!(
+            "stopped after {} steps; go on with: ffc train --resume {}",
+            outcome.steps,
+            folder.path().display()
+        );
+    }
+    report?;
+    Ok(match outcome.finished {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(INTERRUPTED),
+    })
 }
 
 /// Says what would be done.

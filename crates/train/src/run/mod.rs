@@ -20,19 +20,22 @@ mod scores;
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
 pub use metrics_file::read_metrics;
 pub use metrics_writer::MetricsWriter;
+pub use new_file::NewFile;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 
 pub(crate) use float::rounded;
-pub(crate) use new_file::NewFile;
 
 /// Names of the run folder's files.
-pub(crate) mod file_name {
-    pub(crate) const METRICS: &str = "metrics.jsonl";
+pub mod file_name {
+    /// Everything measured.
+    pub const METRICS: &str = "metrics.jsonl";
     pub(crate) const STEPS_TABLE: &str = "metrics.csv";
     pub(crate) const EVALUATIONS_TABLE: &str = "evaluations.csv";
     pub(crate) const LOG: &str = "log.txt";
-    pub(crate) const SCORES: &str = "scores.json";
-    pub(crate) const CONFIG: &str = "config.toml";
-    pub(crate) const ENVIRONMENT: &str = "environment.json";
-    pub(crate) const REPORT: &str = "report.html";
+    /// Scores of the last evaluations.
+    pub const SCORES: &str = "scores.json";
+    /// The resolved configuration.
+    pub const CONFIG: &str = "config.toml";
+    /// Versions, device, commit, host.
+    pub const ENVIRONMENT: &str = "environment.json";
 }

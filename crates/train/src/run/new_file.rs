@@ -7,13 +7,17 @@ use tempfile::NamedTempFile;
 use crate::{Error, Result};
 
 /// A file that appears under its name when it is complete and on disk; until then an older one stays.
-pub(crate) struct NewFile {
+pub struct NewFile {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
 }
 
 impl NewFile {
-    pub(crate) fn create(path: &Path) -> Result<Self> {
+    /// Begins a file beside `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn create(path: &Path) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
         {
@@ -30,14 +34,21 @@ impl NewFile {
         })
     }
 
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
         self.file
             .write_all(bytes)
             .map_err(Error::io("write", &self.path))
     }
 
     /// Gives the file its name.
-    pub(crate) fn finish(self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn finish(self) -> Result<()> {
         let Self { path, file } = self;
         let finish = || -> std::io::Result<()> {
             let file = file.into_inner().map_err(|error| error.into_error())?;

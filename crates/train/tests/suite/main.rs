@@ -4,11 +4,10 @@
 mod config;
 mod devices;
 mod events;
-mod fake_run;
 mod metrics;
 mod progress;
-mod report;
 mod resume;
+mod scores;
 mod support;
 mod tiny;
 mod trainer;

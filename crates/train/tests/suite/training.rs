@@ -83,7 +83,6 @@ fn a_run_leaves_everything_in_its_folder() {
         "log.txt",
         "metrics.csv",
         "metrics.jsonl",
-        "report.html",
         "scores.json",
     ];
     assert_eq!(files(&path), expected.map(str::to_owned).into());
@@ -216,5 +215,4 @@ fn a_loss_that_is_no_number_ends_the_run() {
             .unwrap();
         assert!(trainer.finished_steps() < 8);
     }
-    assert!(folder.path().join("report.html").exists());
 }

@@ -1,28 +1,30 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::run::{EvaluationMetrics, Metric, Scores, StepMetrics, file_name, read_metrics};
+use ffc_train::run::{EvaluationMetrics, Metric, Scores, StepMetrics, file_name, read_metrics};
+
 use crate::{Error, Result};
 
 /// What the folder of a run holds.
-pub(super) struct RunData {
+pub(crate) struct RunData {
     /// The folder's name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Sorted by step.
-    pub(super) steps: Vec<StepMetrics>,
+    pub(crate) steps: Vec<StepMetrics>,
     /// Sorted by step.
-    pub(super) evaluations: Vec<EvaluationMetrics>,
-    pub(super) config: Option<String>,
-    pub(super) environment: Option<BTreeMap<String, String>>,
-    pub(super) scores: Option<Scores>,
+    pub(crate) evaluations: Vec<EvaluationMetrics>,
+    pub(crate) config: Option<String>,
+    pub(crate) environment: Option<BTreeMap<String, String>>,
+    pub(crate) scores: Option<Scores>,
 }
 
 impl RunData {
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let full = std::fs::canonicalize(folder).map_err(Error::io("open", folder))?;
         let name = full.file_name().unwrap_or(full.as_os_str());
 
-        let metrics = optional(read_metrics(folder.join(file_name::METRICS)))?;
+        let metrics = read_metrics(folder.join(file_name::METRICS)).map_err(Error::from);
+        let metrics = optional(metrics)?;
         let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
         for metric in metrics.unwrap_or_default() {
             match metric {
@@ -43,12 +45,12 @@ impl RunData {
                 .map(|text| serde_json::from_str(&text))
                 .transpose()
                 .map_err(|problem| Error::format(&environment, problem))?,
-            scores: optional(Scores::read(folder.join(file_name::SCORES)))?,
+            scores: optional(Scores::read(folder.join(file_name::SCORES)).map_err(Error::from))?,
         })
     }
 
     /// Evaluations of one kind each, in the order in which they first came.
-    pub(super) fn kinds(&self) -> Vec<Kind<'_>> {
+    pub(crate) fn kinds(&self) -> Vec<Kind<'_>> {
         let mut kinds: Vec<Kind<'_>> = Vec::new();
         for metrics in &self.evaluations {
             let known = kinds.iter_mut().find(|kind| {
@@ -71,21 +73,21 @@ impl RunData {
 }
 
 /// What was measured again and again with one network.
-pub(super) struct Kind<'a> {
-    pub(super) name: &'a str,
-    pub(super) measure: &'a str,
-    pub(super) network: &'a str,
+pub(crate) struct Kind<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) measure: &'a str,
+    pub(crate) network: &'a str,
     /// Sorted by step.
-    pub(super) metrics: Vec<&'a EvaluationMetrics>,
+    pub(crate) metrics: Vec<&'a EvaluationMetrics>,
 }
 
 impl Kind<'_> {
-    pub(super) fn is_gallery(&self) -> bool {
+    pub(crate) fn is_gallery(&self) -> bool {
         self.network == "gallery"
     }
 
     /// The measurement before training.
-    pub(super) fn before(&self) -> Option<&EvaluationMetrics> {
+    pub(crate) fn before(&self) -> Option<&EvaluationMetrics> {
         self.metrics
             .iter()
             .copied()
@@ -93,7 +95,7 @@ impl Kind<'_> {
     }
 
     /// The last measurement after training began.
-    pub(super) fn after(&self) -> Option<&EvaluationMetrics> {
+    pub(crate) fn after(&self) -> Option<&EvaluationMetrics> {
         self.metrics
             .last()
             .copied()
@@ -109,7 +111,11 @@ fn text(path: &Path) -> Result<String> {
 fn optional<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(Error::Io { source, .. } | Error::Run(ffc_train::Error::Io { source, .. }))
+            if source.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

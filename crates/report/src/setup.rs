@@ -1,11 +1,11 @@
 use std::fmt;
 
-use super::escape::Escaped;
-use super::page::{missing, section};
-use super::run_data::RunData;
+use crate::escape::Escaped;
+use crate::page::{missing, section};
+use crate::run_data::RunData;
 
 /// Configuration and environment.
-pub(super) struct Setup<'a>(pub(super) &'a RunData);
+pub(crate) struct Setup<'a>(pub(crate) &'a RunData);
 
 impl fmt::Display for Setup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::axis::Range;
 use super::thin::thin;
 use super::{Chart, Point, Series, Style, Unit, is_drawable};
-use crate::report::escape::Escaped;
+use crate::escape::Escaped;
 
 /// Points of a series that are drawn at most.
 const MAX_POINTS: usize = 500;

@@ -1,14 +1,15 @@
 use std::fmt;
 
-use super::chart::{Axis, Chart, Point, Scale, Series, Style, Unit, is_drawable};
-use super::curves::smooth;
-use super::page::{missing, section};
-use super::run_data::{Kind, RunData};
-use crate::format::{percent, significant};
-use crate::run::StepMetrics;
+use ffc_train::format::{percent, significant};
+use ffc_train::run::StepMetrics;
+
+use crate::chart::{Axis, Chart, Point, Scale, Series, Style, Unit, is_drawable};
+use crate::curves::smooth;
+use crate::page::{missing, section};
+use crate::run_data::{Kind, RunData};
 
 /// The metrics over the steps.
-pub(super) struct Training<'a>(pub(super) &'a RunData);
+pub(crate) struct Training<'a>(pub(crate) &'a RunData);
 
 impl fmt::Display for Training<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

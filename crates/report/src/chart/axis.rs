@@ -1,16 +1,16 @@
-use crate::format::{percent, significant};
+use ffc_train::format::{percent, significant};
 
 /// How an axis is divided.
 #[derive(Clone)]
-pub(in super::super) struct Axis {
-    pub(in super::super) scale: Scale,
-    pub(in super::super) unit: Unit,
+pub(crate) struct Axis {
+    pub(crate) scale: Scale,
+    pub(crate) unit: Unit,
     /// Values that the axis reaches at least.
-    pub(in super::super) includes: &'static [f64],
+    pub(crate) includes: &'static [f64],
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub(in super::super) enum Scale {
+pub(crate) enum Scale {
     Linear,
     /// Logarithmic where the values are positive and far apart, else linear.
     Wide,
@@ -19,7 +19,7 @@ pub(in super::super) enum Scale {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub(in super::super) enum Unit {
+pub(crate) enum Unit {
     Number,
     /// A share that is shown as per cent.
     Percent,

@@ -1,13 +1,12 @@
 use std::path::Path;
 
-use ffc_train::run::{EvaluationScores, Metric, MetricsWriter, Scores, StepMetrics};
-use ffc_train::{Error, report};
+use ffc_train::run::{Metric, MetricsWriter, StepMetrics};
 
 use super::fake_run;
 use super::support::{assert_says, evaluation_metrics, step_metrics};
 
 fn page(folder: &Path) -> String {
-    let path = report::write(folder).unwrap();
+    let path = ffc_report::write(folder).unwrap();
     assert_eq!(path, folder.join("report.html"));
     std::fs::read_to_string(path).unwrap()
 }
@@ -388,48 +387,12 @@ fn damaged_files_are_errors_with_the_path() {
             content = vec![0xff];
         }
         std::fs::write(&path, content).unwrap();
-        let error = report::write(folder.path()).unwrap_err();
+        let error = ffc_report::write(folder.path()).unwrap_err();
         assert_says(&error.to_string(), &[path.to_str().unwrap()]);
         assert!(!folder.path().join("report.html").exists());
     }
-    let missing = report::write("missing folder").unwrap_err();
+    let missing = ffc_report::write("missing folder").unwrap_err();
     assert_says(&missing.to_string(), &["cannot open missing folder"]);
-}
-
-#[test]
-fn scores_come_back_and_are_checked() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("scores.json");
-    let scores = fake_run::scores();
-    scores.write(&path).unwrap();
-    assert_eq!(Scores::read(&path).unwrap(), scores);
-
-    type Damage = fn(&mut EvaluationScores);
-    let damages: [(&str, Damage); 4] = [
-        ("NaN", |scores| scores.same[7] = f32::NAN),
-        ("inf", |scores| scores.threshold = Some(f32::INFINITY)),
-        ("NaN", |scores| scores.baselines[0].high = f64::NAN),
-        ("no PNG file", |scores| {
-            scores.mistakes[1].right.png = b"GIF".to_vec()
-        }),
-    ];
-    for (problem, damage) in damages {
-        let mut damaged = scores.clone();
-        damage(damaged.0.get_mut("faces").unwrap());
-        let error = damaged.write(&path).unwrap_err();
-        assert!(matches!(error, Error::Format { .. }));
-        assert_says(&error.to_string(), &["scores.json", "`faces`", problem]);
-        // The older file stays.
-        assert_eq!(Scores::read(&path).unwrap(), scores);
-    }
-    let text = std::fs::read_to_string(&path).unwrap();
-    let png = "\"png_base64\":\"iVBOR";
-    assert!(text.contains(png));
-    std::fs::write(&path, text.replacen(png, "\"png_base64\":\"????", 1)).unwrap();
-    assert_says(
-        &Scores::read(&path).unwrap_err().to_string(),
-        &["scores.json"],
-    );
 }
 
 #[test]

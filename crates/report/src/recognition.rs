@@ -2,20 +2,20 @@ use std::fmt;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
+use ffc_train::format::{count, significant};
+use ffc_train::run::{EvaluationScores, Mistake, Picture};
 
-use super::chart::{Axis, Chart, Mark, Scale, Series, Style, Unit};
-use super::curves::{histogram, roc};
-use super::escape::Escaped;
-use super::page::{missing, section};
-use super::run_data::RunData;
-use crate::format::{count, significant};
-use crate::run::{EvaluationScores, Mistake, Picture};
+use crate::chart::{Axis, Chart, Mark, Scale, Series, Style, Unit};
+use crate::curves::{histogram, roc};
+use crate::escape::Escaped;
+use crate::page::{missing, section};
+use crate::run_data::RunData;
 
 /// Mistakes of a kind that are shown at most.
 const MAX_MISTAKES: usize = 12;
 
 /// Scores of pairs, what thresholds make of them, and the worst mistakes.
-pub(super) struct Recognition<'a>(pub(super) &'a RunData);
+pub(crate) struct Recognition<'a>(pub(crate) &'a RunData);
 
 impl fmt::Display for Recognition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

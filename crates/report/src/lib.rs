@@ -1,4 +1,4 @@
-//! `report.html`: a run on one page.
+//! `report.html`: a training run on one page.
 //!
 //! The page refers to nothing outside itself: style, script, charts and pictures are in it. It shows what the run folder holds; for a
 //! part whose file is missing a line says so.
@@ -12,6 +12,7 @@
 
 mod chart;
 mod curves;
+mod error;
 mod escape;
 mod page;
 mod recognition;
@@ -22,18 +23,22 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use crate::Result;
-use crate::run::{NewFile, file_name};
+use ffc_train::run::NewFile;
+
+pub use error::{Error, Result};
+
+/// The report's name in the folder of its run.
+const FILE_NAME: &str = "report.html";
 
 /// Writes the report of a run into its folder, in place of an older one, and returns its path.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io); [`Error::Line`](crate::Error::Line) or [`Error::Format`](crate::Error::Format) where a file of the
-/// folder is there but damaged.
+/// [`Error::Io`] or [`Error::Run`] where a file cannot be read or written; [`Error::Run`] or [`Error::Format`] where a file of the folder
+/// is there but damaged.
 pub fn write(run_folder: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = run_folder.as_ref();
     let run = run_data::RunData::read(folder)?;
-    let path = folder.join(file_name::REPORT);
+    let path = folder.join(FILE_NAME);
     let mut file = NewFile::create(&path)?;
     file.put(page::Page(&run).to_string().as_bytes())?;
     file.finish()?;

@@ -1,15 +1,16 @@
 use std::fmt;
 
-use super::escape::Escaped;
-use super::recognition::Recognition;
-use super::results::Results;
-use super::run_data::RunData;
-use super::setup::Setup;
-use super::training::Training;
-use crate::format::{count, duration, significant};
+use ffc_train::format::{count, duration, significant};
+
+use crate::escape::Escaped;
+use crate::recognition::Recognition;
+use crate::results::Results;
+use crate::run_data::RunData;
+use crate::setup::Setup;
+use crate::training::Training;
 
 /// The whole report.
-pub(super) struct Page<'a>(pub(super) &'a RunData);
+pub(crate) struct Page<'a>(pub(crate) &'a RunData);
 
 impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,11 +83,11 @@ fn facts(run: &RunData) -> Vec<String> {
 }
 
 /// A section with its heading.
-pub(super) fn section(f: &mut fmt::Formatter<'_>, id: &str, title: &str) -> fmt::Result {
+pub(crate) fn section(f: &mut fmt::Formatter<'_>, id: &str, title: &str) -> fmt::Result {
     write!(f, "<section id=\"{id}\"><h2>{title}</h2>")
 }
 
 /// A line in place of what is missing.
-pub(super) fn missing(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(crate) fn missing(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     write!(f, "<p class=\"missing\">{}</p>", Escaped(text))
 }

@@ -1,10 +1,11 @@
 use std::fmt;
 
-use super::escape::Escaped;
-use super::page::{missing, section};
-use super::run_data::{Kind, RunData};
-use crate::format::percent;
-use crate::run::{BaselineMeasure, EvaluationMetrics};
+use ffc_train::format::percent;
+use ffc_train::run::{BaselineMeasure, EvaluationMetrics};
+
+use crate::escape::Escaped;
+use crate::page::{missing, section};
+use crate::run_data::{Kind, RunData};
 
 /// Measures in large figures above the table.
 const TILES: usize = 4;
@@ -14,7 +15,7 @@ const HEIGHT: f64 = 26.0;
 const MARGIN: f64 = 8.0;
 
 /// What the evaluations found before and after training.
-pub(super) struct Results<'a>(pub(super) &'a RunData);
+pub(crate) struct Results<'a>(pub(crate) &'a RunData);
 
 impl fmt::Display for Results<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,37 @@
+use ffc_train::run::{EvaluationMetrics, StepMetrics};
+
+/// Metrics that say something else at each step, in numbers that decimals hold exactly.
+pub fn step_metrics(step: u64) -> StepMetrics {
+    StepMetrics {
+        step,
+        epoch: step as f64 / 64.0,
+        loss: 40.0 - step as f64 / 8.0,
+        learning_rate: 0.125,
+        gradient_norm: 2.5,
+        target_cosine: (!step.is_multiple_of(20)).then_some(0.25),
+        fresh_share: 0.5,
+        pool_fill: 0.75,
+        evictions: 3.0,
+        images_per_s: 512.0,
+        data_wait_share: 0.0625,
+        elapsed_s: step as f64 * 1.5,
+    }
+}
+
+pub fn evaluation_metrics(step: u64, name: &str) -> EvaluationMetrics {
+    EvaluationMetrics {
+        step,
+        name: name.to_owned(),
+        network: "gallery".to_owned(),
+        measure: "accuracy".to_owned(),
+        value: 0.5 + step as f64 / 256.0,
+        low: 0.375,
+        high: 0.875,
+    }
+}
+
+pub fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{message}` does not say `{part}`");
+    }
+}
