@@ -22,8 +22,8 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use crate::Result;
-use crate::run::{NewFile, file_name};
+use crate::run::file_name;
+use crate::{Error, Result};
 
 /// Writes the report of a run into its folder, in place of an older one, and returns its path.
 ///
@@ -34,8 +34,7 @@ pub fn write(run_folder: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = run_folder.as_ref();
     let run = run_data::RunData::read(folder)?;
     let path = folder.join(file_name::REPORT);
-    let mut file = NewFile::create(&path)?;
-    file.put(page::Page(&run).to_string().as_bytes())?;
-    file.finish()?;
+    let page = page::Page(&run).to_string();
+    ffc_files::write(&path, page).map_err(Error::io("write", &path))?;
     Ok(path)
 }

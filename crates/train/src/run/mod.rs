@@ -14,7 +14,6 @@ mod float;
 mod metrics;
 mod metrics_file;
 mod metrics_writer;
-mod new_file;
 mod scores;
 
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
@@ -23,7 +22,6 @@ pub use metrics_writer::MetricsWriter;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 
 pub(crate) use float::rounded;
-pub(crate) use new_file::NewFile;
 
 /// Names of the run folder's files.
 pub(crate) mod file_name {
