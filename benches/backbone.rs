@@ -10,7 +10,7 @@ use std::time::Duration;
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ffc_benches::settings::{device, list, network, precision};
-use ffc_benches::table::median_seconds;
+use ffc_benches::table::{criterion_folder, median_seconds};
 use ffc_model::{Backbone, BackboneConfig, NormMode};
 
 #[global_allocator]
@@ -88,6 +88,7 @@ impl Case {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))

@@ -12,7 +12,7 @@ use burn::tensor::{Distribution, Tensor};
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use ffc_benches::head_work::{DIM, HeadWork, Identities, sizes};
 use ffc_benches::settings::device;
-use ffc_benches::table::median_seconds;
+use ffc_benches::table::{criterion_folder, median_seconds};
 use ffc_core::{FfcConfig, Head, Result};
 
 #[global_allocator]
@@ -94,6 +94,7 @@ fn print_table(sizes: &[[usize; 2]]) {
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(4))

@@ -8,7 +8,7 @@ use burn::nn::conv::Conv2dConfig;
 use burn::nn::{BatchNormConfig, PReluConfig, PaddingConfig2d};
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{BenchmarkId, Criterion};
-use ffc_benches::table::median_seconds;
+use ffc_benches::table::{criterion_folder, median_seconds};
 use ffc_model::layer::{self, NormMode};
 
 #[global_allocator]
@@ -184,6 +184,7 @@ fn print_table(cases: &[Case]) {
 
 fn main() {
     let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))

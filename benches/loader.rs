@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use ffc_benches::picture_files::Pictures;
-use ffc_benches::table::median_seconds;
+use ffc_benches::table::{criterion_folder, median_seconds};
 use ffc_data::{
     AugmentConfig, Dataset, ImageCounts, InstanceBatch, InstanceLoader, LoaderConfig,
     Normalisation, SyntheticConfig,
@@ -36,7 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // As the loader takes them.
     encoded.shuffle(&mut StdRng::seed_from_u64(0));
 
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
+        .configure_from_args();
     let mut group = criterion.benchmark_group("loader");
     group
         .throughput(Throughput::Elements(BATCH as u64))

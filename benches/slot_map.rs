@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
+use ffc_benches::table::criterion_folder;
 use ffc_core::{Result, SlotMap};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -21,7 +22,9 @@ fn main() -> Result<()> {
     let plan = slots.plan(&known);
     slots.apply(&plan)?;
 
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
+        .configure_from_args();
     let mut group = criterion.benchmark_group("slot_map");
     for (name, hits) in [("get/hit", true), ("get/miss", false)] {
         let queries: Vec<u64> = (0..LOOK_UPS)

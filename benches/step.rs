@@ -15,6 +15,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use ffc_benches::job::Job;
 use ffc_benches::settings::{device, list};
 use ffc_benches::spans;
+use ffc_benches::table::criterion_folder;
 use ffc_core::{DualEmbeddings, Half, Head};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::{Backbone, NormMode};
@@ -160,6 +161,7 @@ fn main() -> Result<()> {
     let jobs = names.iter().map(|name| Job::new(name));
     let jobs = jobs.collect::<Result<Vec<_>>>()?;
     let mut criterion = Criterion::default()
+        .output_directory(&criterion_folder())
         .sample_size(10)
         .warm_up_time(Duration::from_secs(2))
         .measurement_time(Duration::from_secs(4))

@@ -6,7 +6,6 @@ use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
 
 use crate::backbone::Backbone;
 use crate::layer::NormMode;
-use crate::weights::replace;
 use crate::{Error, Result};
 
 impl Backbone {
@@ -43,6 +42,6 @@ impl Backbone {
             path: path.to_owned(),
             problem: error.to_string(),
         })?;
-        replace(path, model.as_bytes())
+        ffc_files::write(path, model.as_bytes()).map_err(Error::io("write", path))
     }
 }

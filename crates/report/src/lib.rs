@@ -23,8 +23,6 @@ mod training;
 
 use std::path::{Path, PathBuf};
 
-use ffc_train::run::NewFile;
-
 pub use error::{Error, Result};
 
 /// The report's name in the folder of its run.
@@ -39,8 +37,7 @@ pub fn write(run_folder: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = run_folder.as_ref();
     let run = run_data::RunData::read(folder)?;
     let path = folder.join(FILE_NAME);
-    let mut file = NewFile::create(&path)?;
-    file.put(page::Page(&run).to_string().as_bytes())?;
-    file.finish()?;
+    let page = page::Page(&run).to_string();
+    ffc_files::write(&path, page).map_err(Error::io("write", &path))?;
     Ok(path)
 }

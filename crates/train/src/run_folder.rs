@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Checkpoints;
 use crate::config::Config;
-use crate::run::{NewFile, file_name};
+use crate::run::file_name;
 use crate::{Error, Result};
 
 /// What is written into `environment.json`: versions, device, commit, host.
@@ -105,9 +105,7 @@ impl RunFolder {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = NewFile::create(path)?;
-    file.put(bytes)?;
-    file.finish()
+    ffc_files::write(path, bytes).map_err(Error::io("write", path))
 }
 
 fn lock(folder: &Path) -> Result<File> {

@@ -1,7 +1,5 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -32,7 +30,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
     let bytes = write(&dataset, &embeddings)?;
-    replace(&arguments.out, &bytes)?;
+    ffc_files::write(&arguments.out, &bytes).map_err(Error::io("write", &arguments.out))?;
     say!(
         "{}: {} embeddings of {} dimensions",
         arguments.out.display(),
@@ -103,27 +101,4 @@ fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
         text.push('\n');
     }
     Ok(text.into_bytes())
-}
-
-/// The file appears under its name when it is whole and on disk.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // As the process's umask has it: temporary files are private otherwise.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let write = || {
-        let mut file = builder.tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(Error::io("write", path))
 }

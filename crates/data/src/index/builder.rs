@@ -1,9 +1,8 @@
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ffc_files::NewFile;
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::boundaries::{BoundariesWriter, block_bytes};
@@ -95,7 +94,7 @@ impl<'a> IndexBuilder<'a> {
             _ => PathBuf::from("."),
         };
         // Before the scan: a folder that cannot be written to is told at once.
-        let file = new_file(&folder).map_err(Error::io("put an index into", &folder))?;
+        let file = NewFile::create(path).map_err(Error::io("put an index into", &folder))?;
         // Before the scan too: what changes meanwhile makes the index stale.
         let fingerprint = source.fingerprint()?;
         let mut builder = Self {
@@ -218,7 +217,7 @@ impl<'a> IndexBuilder<'a> {
         Ok(())
     }
 
-    fn write(self, file: NamedTempFile, fingerprint: Fingerprint) -> Result<()> {
+    fn write(self, mut file: NewFile, fingerprint: Fingerprint) -> Result<()> {
         let path = &self.path;
         let error = || Error::io("write", path);
         let section = |offset| SectionWriter::new(file.reopen().map_err(error())?, offset, path);
@@ -271,12 +270,8 @@ impl<'a> IndexBuilder<'a> {
             labels,
             paths,
         };
-        file.as_file()
-            .write_all(&header.to_bytes(path)?)
-            .map_err(error())?;
-        file.as_file().sync_all().map_err(error())?;
-        file.persist(path).map_err(|failed| error()(failed.error))?;
-        sync_folder(&self.folder).map_err(Error::io("sync", &self.folder))
+        file.write_all(&header.to_bytes(path)?).map_err(error())?;
+        file.finish().map_err(error())
     }
 }
 
@@ -437,25 +432,4 @@ impl Sortable for KeyEntry {
             entry: u64::from_le_bytes(entry),
         }
     }
-}
-
-/// A temporary file with the rights of an ordinary new file.
-fn new_file(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".ffc-index-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// Makes a rename in the folder outlive a power cut.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
 }

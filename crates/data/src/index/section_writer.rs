@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::Xxh3Default;
+use ffc_files::Hashed;
 
 use super::header::Section;
 use crate::{Error, Result};
@@ -11,9 +11,7 @@ use crate::{Error, Result};
 pub(super) struct SectionWriter {
     path: PathBuf,
     offset: u64,
-    length: u64,
-    hash: Xxh3Default,
-    file: BufWriter<File>,
+    file: Hashed<BufWriter<File>>,
 }
 
 impl SectionWriter {
@@ -24,9 +22,7 @@ impl SectionWriter {
         Ok(Self {
             path: path.to_owned(),
             offset,
-            length: 0,
-            hash: Xxh3Default::new(),
-            file: BufWriter::with_capacity(1 << 18, file),
+            file: Hashed::new(BufWriter::with_capacity(1 << 18, file)),
         })
     }
 
@@ -36,21 +32,18 @@ impl SectionWriter {
     }
 
     pub(super) fn finish(mut self) -> Result<Section> {
-        self.file.flush().map_err(Error::io("write", &self.path))?;
+        self.flush().map_err(Error::io("write", &self.path))?;
         Ok(Section {
             offset: self.offset,
-            length: self.length,
-            checksum: self.hash.digest(),
+            length: self.file.bytes(),
+            checksum: self.file.xxh3(),
         })
     }
 }
 
 impl Write for SectionWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.length += bytes.len() as u64;
-        Ok(bytes.len())
+        self.file.write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

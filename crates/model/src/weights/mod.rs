@@ -6,7 +6,6 @@ mod mismatch;
 mod names;
 mod preprocessing;
 mod read;
-mod replace;
 mod safetensors_header;
 mod write;
 
@@ -14,4 +13,3 @@ pub use description::Description;
 pub use mismatch::{ShapeMismatch, TensorMismatch};
 pub use names::TensorInfo;
 pub use preprocessing::{ColourOrder, Preprocessing};
-pub(crate) use replace::replace;

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::names::Place;
 use super::read::{NETWORK, PREPROCESSING};
-use super::{Preprocessing, TensorInfo, replace, safetensors_header};
+use super::{Preprocessing, TensorInfo, safetensors_header};
 use crate::backbone::Backbone;
 use crate::{Error, Result};
 
@@ -72,7 +72,7 @@ impl Backbone {
         let mut bytes = safetensors::serialize(views, Some(metadata))
             .map_err(|problem| Error::weight_file(path, problem))?;
         safetensors_header::put_in_order(path, &mut bytes)?;
-        replace(path, &bytes)
+        ffc_files::write(path, &bytes).map_err(Error::io("write", path))
     }
 }
 

@@ -1,10 +1,12 @@
+use std::io::Write;
 use std::path::Path;
 
+use ffc_files::NewFile;
 use serde::Serialize;
 
 use super::append_file::AppendFile;
 use super::event_file::EventFile;
-use super::{Metric, NewFile, file_name, metrics_file};
+use super::{Metric, file_name, metrics_file};
 use crate::{Error, Result};
 
 /// Writes metrics to the run folder: `metrics.jsonl`, the same as tables in `metrics.csv` (steps) and `evaluations.csv`, and as
@@ -36,7 +38,8 @@ impl MetricsWriter {
         .map(|name| folder.join(name));
         let [lines_path, steps_path, evaluations_path] = &paths;
 
-        let mut lines = NewFile::create(lines_path)?;
+        let failed = || Error::io("write", lines_path);
+        let mut lines = NewFile::create(lines_path).map_err(failed())?;
         let mut steps = Table::new(steps_path)?;
         let mut evaluations = Table::new(evaluations_path)?;
         if lines_path
@@ -47,17 +50,17 @@ impl MetricsWriter {
                 if metric.step() > step {
                     return Ok(());
                 }
-                lines.put(line)?;
-                lines.put(b"\n")?;
+                lines.write_all(line).map_err(failed())?;
+                lines.write_all(b"\n").map_err(failed())?;
                 match &metric {
                     Metric::Step(metrics) => steps.put(metrics),
                     Metric::Evaluation(metrics) => evaluations.put(metrics),
                 }
             })?;
         }
-        lines.finish()?;
-        steps.file.finish()?;
-        evaluations.file.finish()?;
+        lines.finish().map_err(failed())?;
+        steps.finish()?;
+        evaluations.finish()?;
 
         Ok(Self {
             lines: AppendFile::open(lines_path)?,
@@ -106,7 +109,7 @@ impl<'a> Table<'a> {
     fn new(path: &'a Path) -> Result<Self> {
         Ok(Self {
             path,
-            file: NewFile::create(path)?,
+            file: NewFile::create(path).map_err(Error::io("write", path))?,
             is_empty: true,
         })
     }
@@ -114,7 +117,13 @@ impl<'a> Table<'a> {
     fn put(&mut self, metrics: &impl Serialize) -> Result<()> {
         let row = row(metrics, self.is_empty, self.path)?;
         self.is_empty = false;
-        self.file.put(&row)
+        self.file
+            .write_all(&row)
+            .map_err(Error::io("write", self.path))
+    }
+
+    fn finish(self) -> Result<()> {
+        self.file.finish().map_err(Error::io("write", self.path))
     }
 }
 

@@ -14,13 +14,11 @@ mod float;
 mod metrics;
 mod metrics_file;
 mod metrics_writer;
-mod new_file;
 mod scores;
 
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
 pub use metrics_file::read_metrics;
 pub use metrics_writer::MetricsWriter;
-pub use new_file::NewFile;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 
 pub(crate) use float::rounded;

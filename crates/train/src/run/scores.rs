@@ -3,7 +3,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::NewFile;
 use crate::{Error, Result};
 
 /// `scores.json`: by an evaluation's name the scores of its pairs.
@@ -96,9 +95,7 @@ impl Scores {
             .map_err(|problem| Error::format(path, problem))?;
         let bytes =
             serde_json::to_vec(self).map_err(|error| Error::io("write", path)(error.into()))?;
-        let mut file = NewFile::create(path)?;
-        file.put(&bytes)?;
-        file.finish()
+        ffc_files::write(path, &bytes).map_err(Error::io("write", path))
     }
 
     fn check(&self) -> std::result::Result<(), String> {

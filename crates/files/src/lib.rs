@@ -1,0 +1,16 @@
+//! Files that are whole or not there.
+//!
+//! A [`NewFile`] is written under another name in the same folder and gets its own when everything is on disk. Whatever interrupts the
+//! writing, an error, a kill or a power cut, leaves the older file as it was. [`write`](fn@write) is the same for bytes that are all there.
+//!
+//! [`Hashed`] counts and hashes what passes through it: a manifest needs no second reading.
+//!
+//! Errors are the system's; callers know what they wrote and add it.
+
+mod folder;
+mod hashed;
+mod new_file;
+
+pub use folder::sync_folder;
+pub use hashed::Hashed;
+pub use new_file::{NewFile, write};
