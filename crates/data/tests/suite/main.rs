@@ -9,6 +9,7 @@ mod equality;
 mod formats;
 mod index_file;
 mod list_loader;
+mod lmdb;
 mod orders;
 mod pair_bin;
 #[cfg(unix)]
