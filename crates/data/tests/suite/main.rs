@@ -14,6 +14,7 @@ mod orders;
 mod pair_bin;
 #[cfg(unix)]
 mod real_data;
+mod scripted;
 mod support;
 mod upload;
 mod workers;
