@@ -9,6 +9,7 @@ pub(crate) enum Purpose {
     Augmentation,
     SyntheticIdentity,
     SyntheticImage,
+    GroupImages,
 }
 
 /// Random numbers that depend on (seed, purpose, epoch, position) and nothing else.

@@ -81,6 +81,18 @@ pub struct IdentityBatch {
     pub b: ImageBatch,
 }
 
+/// Groups of images: P = B / K identities, K images each (Hermans, Beyer and Leibe, arXiv:1703.07737).
+#[derive(Debug)]
+pub struct GroupBatch {
+    /// Number of the step, from 0.
+    pub step: u64,
+    /// Epoch of the first identity of the step over all ranks.
+    pub epoch: u64,
+    /// B pictures, those of a group one after the other. They are different ones where the identity has K, else all of
+    /// them by turns, each time changed anew.
+    pub images: ImageBatch,
+}
+
 /// One step's pair of batches as F2C's two sides: x = [a; i1] and y = [b; i2], 3 B / 2 rows each. (a, b) is the id
 /// batch, (i1, i2) the halves of the instance batch.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod decoding;
 mod derived;
 mod equality;
 mod formats;
+mod groups;
 mod index_file;
 mod list_loader;
 mod lmdb;
