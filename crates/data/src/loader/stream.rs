@@ -146,7 +146,7 @@ impl Maker {
         })?;
         let [x, y] = buffers.map(|bytes| Pixels {
             bytes,
-            home: self.home.clone(),
+            home: Some(self.home.clone()),
         });
         let x = self.filler.image_batch(x, &rows, 0);
         let y = (sides == 2).then(|| self.filler.image_batch(y, &rows, 1));

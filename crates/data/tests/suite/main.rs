@@ -12,6 +12,7 @@ mod index_file;
 mod list_loader;
 mod lmdb;
 mod orders;
+mod own_pixels;
 mod pair_bin;
 #[cfg(unix)]
 mod real_data;
