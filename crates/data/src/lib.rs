@@ -56,7 +56,9 @@ pub use loader::{
     InstancePlan, ListLoader, Loader, LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
-pub use order::{IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig};
+pub use order::{
+    IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig, draw_one_each,
+};
 pub use source::{
     Content, Fingerprint, FingerprintWriter, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart,
     PairBin, RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,

@@ -10,6 +10,8 @@ pub(crate) enum Purpose {
     SyntheticIdentity,
     SyntheticImage,
     GroupImages,
+    OneEachIdentity,
+    OneEachImage,
 }
 
 /// Random numbers that depend on (seed, purpose, epoch, position) and nothing else.

@@ -3,12 +3,14 @@
 mod group;
 mod identity;
 mod instance;
+mod one_each;
 
 use std::ops::Range;
 
 pub(crate) use self::group::GroupOrder;
 pub use self::identity::{IdentityDraw, IdentityOrder};
 pub use self::instance::{InstanceDraw, InstanceOrder, InstanceOrderConfig};
+pub use self::one_each::draw_one_each;
 use crate::permutation::Permutation;
 use crate::rng::Purpose;
 

@@ -11,6 +11,7 @@ mod groups;
 mod index_file;
 mod list_loader;
 mod lmdb;
+mod one_each;
 mod orders;
 mod own_pixels;
 mod pair_bin;
