@@ -27,7 +27,7 @@
 //! | [`Folder`], [`Zip`], [`RecordIo`], [`Lmdb`], [`WebDataset`], [`Synthetic`] | sources; [`SourceConfig`] names one in a configuration or tells it by its path |
 //! | [`Index`], [`IndexBuilder`] | which images belong to which identity and where their bytes are; built once in bounded memory, opened at no cost |
 //! | [`InstanceOrder`], [`IdentityOrder`] | orders that are computed, not stored |
-//! | [`InstanceLoader`], [`IdentityLoader`], [`DualLoader`] | batches of bytes; [`ImageBatch::to_device`] uploads and normalises |
+//! | [`InstanceLoader`], [`IdentityLoader`], [`DualLoader`], [`GroupLoader`] | batches of bytes; [`ImageBatch::to_device`] uploads and normalises |
 //! | [`ListLoader`], [`PairBin`] | for evaluation: given images in their order, insightface's pair files |
 //!
 //! Everything random depends on (seed, epoch, position) alone: the number of workers, a resume at any step and the
@@ -51,12 +51,14 @@ pub use dataset::Dataset;
 pub use error::{Error, Result};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
-    Channels, Damaged, DualBatch, DualLoader, DualPlan, IdentityBatch, IdentityLoader,
-    IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan, ListLoader, Loader,
-    LoaderConfig, Plan, Row, View,
+    Channels, Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan,
+    IdentityBatch, IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader,
+    InstancePlan, ListLoader, Loader, LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
-pub use order::{IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig};
+pub use order::{
+    IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig, draw_one_each,
+};
 pub use source::{
     Content, Fingerprint, FingerprintWriter, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart,
     PairBin, RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,

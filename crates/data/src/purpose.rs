@@ -11,6 +11,9 @@ pub(crate) enum Purpose {
     Augmentation,
     SyntheticIdentity,
     SyntheticImage,
+    GroupImages,
+    OneEachIdentity,
+    OneEachImage,
 }
 
 impl Purpose {

@@ -1,6 +1,7 @@
 use std::sync::mpsc::Sender;
 
 use crate::loader::Channels;
+use crate::{Error, Result};
 
 /// Pictures of a batch with their identities.
 #[derive(Debug)]
@@ -14,6 +15,57 @@ pub struct ImageBatch {
 }
 
 impl ImageBatch {
+    /// Pictures of a caller's own, `[rows, height, width]` of them, as [`pixels`](Self::pixels) gives them. There is no index:
+    /// [`images`](Self::images) are the numbers of the rows.
+    ///
+    /// # Errors
+    /// If there is no row, a side is 0, or the lengths do not fit.
+    pub fn new(
+        pixels: Vec<u8>,
+        [rows, height_px, width_px]: [usize; 3],
+        channels: Channels,
+        identities: Vec<u64>,
+    ) -> Result<Self> {
+        let sides = [rows, height_px, width_px, channels.count()];
+        let bytes = sides.into_iter().try_fold(1, usize::checked_mul);
+        let wrong = |setting, value, expected| Error::Setting {
+            setting,
+            value,
+            expected,
+        };
+        if sides.contains(&0) {
+            let expected = "at least 1 x 1 x 1";
+            return Err(wrong(
+                "shape",
+                format!("{rows} x {height_px} x {width_px}"),
+                expected,
+            ));
+        }
+        if bytes != Some(pixels.len()) {
+            let value = format!("{} bytes for {sides:?}", pixels.len());
+            return Err(wrong(
+                "pixels",
+                value,
+                "rows x height x width x channels bytes",
+            ));
+        }
+        if identities.len() != rows {
+            let value = format!("{} numbers for {rows} rows", identities.len());
+            return Err(wrong("identities", value, "a number for each row"));
+        }
+        Ok(Self {
+            pixels: Pixels {
+                bytes: pixels,
+                home: None,
+            },
+            height_px,
+            width_px,
+            channels,
+            identities,
+            images: (0..rows as u64).collect(),
+        })
+    }
+
     /// Pictures one after the other, row by row, channels RGB or grey: `[rows, height, width, channels]`.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels.bytes
@@ -34,25 +86,27 @@ impl ImageBatch {
         &self.identities
     }
 
-    /// The number of each picture in the index.
+    /// The number of each picture in the index, or in the batch if it is of a [caller's own](Self::new) pixels.
     pub fn images(&self) -> &[u64] {
         &self.images
     }
 }
 
-/// A buffer that goes back to the loader when the batch is dropped.
+/// A buffer that goes back to its loader, if it is one's, when the batch is dropped.
 #[derive(Debug)]
 pub(super) struct Pixels {
     pub(super) bytes: Vec<u8>,
-    pub(super) home: Sender<Vec<u8>>,
+    pub(super) home: Option<Sender<Vec<u8>>>,
 }
 
 impl Drop for Pixels {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        if bytes.capacity() > 0 {
+        if let Some(home) = &self.home
+            && bytes.capacity() > 0
+        {
             // The loader may be gone: then the buffer goes too.
-            let _ = self.home.send(bytes);
+            let _ = home.send(bytes);
         }
     }
 }
@@ -79,6 +133,18 @@ pub struct IdentityBatch {
     pub a: ImageBatch,
     /// B more of the same identities: other pictures where an identity has two.
     pub b: ImageBatch,
+}
+
+/// Groups of images: P = B / K identities, K images each (Hermans, Beyer and Leibe, arXiv:1703.07737).
+#[derive(Debug)]
+pub struct GroupBatch {
+    /// Number of the step, from 0.
+    pub step: u64,
+    /// Epoch of the first identity of the step over all ranks.
+    pub epoch: u64,
+    /// B pictures, those of a group one after the other. They are different ones where the identity has K, else all of
+    /// them by turns, each time changed anew.
+    pub images: ImageBatch,
 }
 
 /// One step's pair of batches as F2C's two sides: x = [a; i1] and y = [b; i2], 3 B / 2 rows each. (a, b) is the id

@@ -8,9 +8,11 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoaderConfig {
-    /// Batch size B of one rank: identities of an id batch, images of an instance batch. Even for the dual loader.
-    /// Default: 64, as published.
+    /// Batch size B of one rank: identities of an id batch, images of an instance or group batch. Even for the dual
+    /// loader. Default: 64, as published.
     pub batch: usize,
+    /// Images K of a group, for the group loader: a divisor of the batch. Default: 4.
+    pub group: usize,
     /// Height of the pictures in pixels. Default: 112. Others are resized.
     pub height_px: usize,
     /// Width of the pictures in pixels. Default: 112.
@@ -40,6 +42,7 @@ impl Default for LoaderConfig {
     fn default() -> Self {
         Self {
             batch: 64,
+            group: 4,
             height_px: 112,
             width_px: 112,
             channels: Channels::Rgb,
@@ -81,8 +84,8 @@ impl Channels {
 pub enum Damaged {
     /// The step fails, with path and record.
     Fail,
-    /// Another image of the same identity takes its place; if there is none, the next identity. Each is warned of and
-    /// counted. A failure of the system, such as a lost mount, is no damage: the step fails.
+    /// Another image of the same identity takes its place; if there is none, the next identity, for all images of a pair
+    /// or group. Each is warned of and counted. A failure of the system, such as a lost mount, is no damage: the step fails.
     Skip {
         /// Images that may be unreadable, each counted once by each loader from its start; beyond, the step fails.
         limit: u64,

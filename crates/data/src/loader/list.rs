@@ -58,7 +58,7 @@ impl ListLoader {
                     paired: false,
                 });
             let rows = rows.collect();
-            Ok(maker.pictures(rows, 1)?.0)
+            Ok(maker.pictures(rows, 1, None)?.0)
         })?;
         Ok(Self(stream))
     }

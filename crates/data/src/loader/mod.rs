@@ -9,11 +9,11 @@ mod stream;
 
 use std::sync::Arc;
 
-pub use self::batch::{DualBatch, IdentityBatch, ImageBatch, InstanceBatch};
+pub use self::batch::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
 pub use self::config::{Channels, Damaged, LoaderConfig};
 use self::fill::Filler;
 pub use self::list::ListLoader;
-pub use self::plan::{DualPlan, IdentityPlan, InstancePlan, Plan, Row, View};
+pub use self::plan::{DualPlan, GroupPlan, IdentityPlan, InstancePlan, Plan, Row, View};
 use self::stream::{Maker, Stream};
 use crate::dataset::Dataset;
 use crate::{Error, Result};
@@ -27,6 +27,10 @@ pub type InstanceLoader = Loader<InstancePlan>;
 pub type IdentityLoader = Loader<IdentityPlan>;
 /// The id batch and the instance batch of a step, arranged as the two sides x and y (F2C, section 3).
 pub type DualLoader = Loader<DualPlan>;
+
+/// Groups: every identity once an epoch, [`group`](LoaderConfig::group) images of each. The identities of a batch differ if
+/// there are as many, also from those of other ranks.
+pub type GroupLoader = Loader<GroupPlan>;
 
 /// An endless iterator over batches, which depend on (seed, step) and on nothing else.
 ///
@@ -89,6 +93,6 @@ fn make<P: Plan>(maker: &mut Maker, step: u64) -> Result<P::Batch> {
     let mut rows = Vec::new();
     P::plan(index, config, step, &mut rows)?;
     let epoch = P::epoch(index, config, step);
-    let (x, y) = maker.pictures(rows, P::SIDES)?;
+    let (x, y) = maker.pictures(rows, P::SIDES, P::GROUPED.then_some(step))?;
     P::batch(step, epoch, x, y).ok_or_else(|| Error::Workers("a batch lacks a side".into()))
 }

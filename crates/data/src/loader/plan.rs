@@ -1,7 +1,9 @@
-use super::batch::{DualBatch, IdentityBatch, ImageBatch, InstanceBatch};
+use std::collections::HashSet;
+
+use super::batch::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
 use super::config::LoaderConfig;
 use crate::index::Index;
-use crate::order::{IdentityOrder, InstanceOrder};
+use crate::order::{GroupOrder, IdentityOrder, InstanceOrder};
 use crate::{Error, Result};
 
 /// A picture to be made.
@@ -13,9 +15,9 @@ pub struct View {
     pub identity: u64,
     /// Epoch of the order that drew it.
     pub epoch: u64,
-    /// Position in this epoch: with the epoch, what its augmentation depends on.
+    /// Position in this epoch: with the epoch, what its augmentation depends on. Images of groups count one by one.
     pub position: u64,
-    /// Number of the view: 0 instance, 1 and 2 the two images of an identity.
+    /// Number of the view: 0 instance, 1 and 2 the two images of an identity, 3 an image of a group.
     pub view: u64,
 }
 
@@ -30,12 +32,14 @@ pub struct Row {
     pub paired: bool,
 }
 
-/// What a step of a loader is made of: one of the three plans here. Its rows can be had without their pictures.
+/// What a step of a loader is made of: one of the four plans here. Its rows can be had without their pictures.
 pub trait Plan: Sealed + Send + 'static {
     /// What the loader gives.
     type Batch: Send + 'static;
     /// Pictures a row: 1 or 2.
     const SIDES: usize;
+    /// Whether the rows are groups of [`group`](LoaderConfig::group) rows that show one identity.
+    const GROUPED: bool = false;
 
     /// # Errors
     /// If a setting is outside its range.
@@ -44,14 +48,19 @@ pub trait Plan: Sealed + Send + 'static {
     /// Items of an epoch.
     fn epoch_items(index: &Index) -> u64;
 
+    /// Items that one step takes over all ranks.
+    fn step_items(config: &LoaderConfig) -> u64 {
+        config.batch as u64 * config.ranks as u64
+    }
+
     /// Steps until every item of an epoch was drawn once, rounded up.
     fn steps_per_epoch(index: &Index, config: &LoaderConfig) -> u64 {
-        Self::epoch_items(index).div_ceil(step_items(config))
+        Self::epoch_items(index).div_ceil(Self::step_items(config))
     }
 
     /// Epoch of a step's first item over all ranks.
     fn epoch(index: &Index, config: &LoaderConfig, step: u64) -> u64 {
-        step * step_items(config) / Self::epoch_items(index)
+        step * Self::step_items(config) / Self::epoch_items(index)
     }
 
     /// Appends the rows of a step.
@@ -76,12 +85,17 @@ pub struct IdentityPlan;
 #[derive(Debug)]
 pub struct DualPlan;
 
+/// Groups: every identity once an epoch, [`group`](LoaderConfig::group) images each.
+#[derive(Debug)]
+pub struct GroupPlan;
+
 /// No plan outside this crate: only a loader can make batches.
 pub trait Sealed {}
 
 impl Sealed for InstancePlan {}
 impl Sealed for IdentityPlan {}
 impl Sealed for DualPlan {}
+impl Sealed for GroupPlan {}
 
 /// Positions of this rank's share of `of` items a step, of which all ranks together take consecutive ones: part `part`
 /// of `parts` equal parts, each cut into a piece for each rank.
@@ -133,9 +147,22 @@ fn identities(
     }));
 }
 
-/// Items that one step takes over all ranks.
-fn step_items(config: &LoaderConfig) -> u64 {
-    config.batch as u64 * config.ranks as u64
+/// Groups of one rank's batch.
+fn groups(config: &LoaderConfig) -> u64 {
+    (config.batch / config.group.max(1)) as u64
+}
+
+fn group_order<'a>(index: &'a Index, config: &LoaderConfig) -> GroupOrder<'a> {
+    let step = GroupPlan::step_items(config);
+    GroupOrder::new(index, config.seed, config.group as u64, step)
+}
+
+/// Identities of a step's groups over all ranks.
+pub(super) fn identities_of_step(index: &Index, config: &LoaderConfig, step: u64) -> HashSet<u64> {
+    let items = GroupPlan::step_items(config);
+    let order = group_order(index, config);
+    let groups = order.identities(step * items..(step + 1) * items);
+    groups.map(|(_, _, identity)| identity).collect()
 }
 
 impl Plan for InstancePlan {
@@ -238,6 +265,63 @@ impl Plan for DualPlan {
             epoch,
             x,
             y: y?,
+        })
+    }
+}
+
+impl Plan for GroupPlan {
+    type Batch = GroupBatch;
+    const SIDES: usize = 1;
+    const GROUPED: bool = true;
+
+    fn check(config: &LoaderConfig) -> Result<()> {
+        if config.batch.is_multiple_of(config.group) {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            setting: "group",
+            value: config.group.to_string(),
+            expected: "a divisor of the batch, whose rows are whole groups",
+        })
+    }
+
+    fn epoch_items(index: &Index) -> u64 {
+        index.identities()
+    }
+
+    fn step_items(config: &LoaderConfig) -> u64 {
+        groups(config) * config.ranks as u64
+    }
+
+    fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
+        Self::check(config)?;
+        let groups = groups(config);
+        let start = step * Self::step_items(config) + config.rank as u64 * groups;
+        let draws = group_order(index, config).draws(start..start + groups);
+        rows.extend(draws.into_iter().map(|draw| Row {
+            x: View {
+                image: draw.image,
+                identity: draw.identity,
+                epoch: draw.epoch,
+                position: draw.position * config.group as u64 + draw.number,
+                view: 3,
+            },
+            y: None,
+            paired: false,
+        }));
+        Ok(())
+    }
+
+    fn batch(
+        step: u64,
+        epoch: u64,
+        images: ImageBatch,
+        _: Option<ImageBatch>,
+    ) -> Option<GroupBatch> {
+        Some(GroupBatch {
+            step,
+            epoch,
+            images,
         })
     }
 }

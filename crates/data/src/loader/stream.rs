@@ -117,11 +117,12 @@ impl Maker {
         &self.filler
     }
 
-    /// The pictures of some rows, with one side or both.
+    /// The pictures of some rows, with one side or both; `groups_of` is the step whose groups they are, if they are groups.
     pub(super) fn pictures(
         &mut self,
         mut rows: Vec<Row>,
         sides: usize,
+        groups_of: Option<u64>,
     ) -> Result<(ImageBatch, Option<ImageBatch>)> {
         // Buffers beyond what the queue needs are let go.
         self.spare.extend(self.returned.try_iter());
@@ -137,11 +138,15 @@ impl Maker {
             buffer
         };
         let mut buffers = [buffer(0), buffer(1)];
-        self.pool
-            .install(|| self.filler.fill(&mut rows, &mut buffers, &self.stop))?;
+        self.pool.install(|| match groups_of {
+            None => self.filler.fill(&mut rows, &mut buffers, &self.stop),
+            Some(step) => self
+                .filler
+                .fill_groups(step, &mut rows, &mut buffers[0], &self.stop),
+        })?;
         let [x, y] = buffers.map(|bytes| Pixels {
             bytes,
-            home: self.home.clone(),
+            home: Some(self.home.clone()),
         });
         let x = self.filler.image_batch(x, &rows, 0);
         let y = (sides == 2).then(|| self.filler.image_batch(y, &rows, 1));
@@ -180,7 +185,7 @@ mod tests {
         let mut maker = Maker::new(filler, Arc::default()).unwrap();
         maker.spare = vec![Vec::with_capacity(bytes)];
         let address = maker.spare[0].as_ptr();
-        let (batch, _) = maker.pictures(rows, 1).unwrap();
+        let (batch, _) = maker.pictures(rows, 1, None).unwrap();
         assert_eq!(batch.pixels().as_ptr(), address);
         assert!(maker.spare.is_empty() && maker.returned.try_recv().is_err());
         drop(batch);

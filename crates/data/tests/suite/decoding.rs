@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use ffc_data::{AugmentConfig, Channels, Dataset, IdentityLoader, LoaderConfig};
+use ffc_data::{AugmentConfig, Channels, Dataset, IdentityLoader, ListLoader, LoaderConfig};
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 
 use super::support::{fixture, open, truth};
 
@@ -109,6 +111,61 @@ fn other_sizes_are_resized() {
                     (found - expected).abs() < 1.6,
                     "({x}, {y}): {found}, expected {expected}"
                 );
+            }
+        }
+    }
+}
+
+/// JPEG files one pixel wide or high, of every grey level and in colour, against what was encoded. Whatever a last row of one
+/// byte holds, it is no sign of damage.
+#[test]
+fn pictures_one_pixel_wide_or_high() {
+    for (width, height) in [(1, 1), (1, 20), (20, 1), (2, 1), (1, 2)] {
+        for space in [Channels::Grey, Channels::Rgb] {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().join("set/one");
+            std::fs::create_dir_all(&root).unwrap();
+            let flat = |level: u8| match space {
+                Channels::Grey => vec![level],
+                Channels::Rgb => vec![level, 255 - level, level / 2],
+            };
+            for level in 0..=255 {
+                let pixels = flat(level).repeat(width * height);
+                let mut file = Vec::new();
+                let colours = match space {
+                    Channels::Grey => ExtendedColorType::L8,
+                    Channels::Rgb => ExtendedColorType::Rgb8,
+                };
+                JpegEncoder::new_with_quality(&mut file, 100)
+                    .write_image(&pixels, width as u32, height as u32, colours)
+                    .unwrap();
+                std::fs::write(root.join(format!("{level:03}.jpg")), file).unwrap();
+            }
+            let dataset = Arc::new(open(&folder.path().join("set")).unwrap());
+            for channels in [space, Channels::Rgb] {
+                let config = LoaderConfig {
+                    batch: 256,
+                    height_px: height,
+                    width_px: width,
+                    channels,
+                    ..Default::default()
+                };
+                let mut loader =
+                    ListLoader::new(dataset.clone(), (0..256).collect(), &config).unwrap();
+                let batch = loader.next().unwrap().unwrap();
+                let pictures = batch
+                    .pixels()
+                    .chunks_exact(width * height * channels.count());
+                for (level, found) in (0..=255).zip(pictures) {
+                    let mut expected = flat(level);
+                    expected.resize(channels.count(), level);
+                    for (found, expected) in found.iter().zip(expected.iter().cycle()) {
+                        assert!(
+                            found.abs_diff(*expected) <= 2,
+                            "{width} x {height}, {space:?} as {channels:?}: {found} for {expected}"
+                        );
+                    }
+                }
             }
         }
     }

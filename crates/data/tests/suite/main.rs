@@ -7,12 +7,17 @@ mod decoding;
 mod derived;
 mod equality;
 mod formats;
+mod groups;
 mod index_file;
 mod list_loader;
+mod lmdb;
+mod one_each;
 mod orders;
+mod own_pixels;
 mod pair_bin;
 #[cfg(unix)]
 mod real_data;
+mod scripted;
 mod support;
 mod upload;
 mod workers;

@@ -1,80 +1,12 @@
 //! Threads: panics, ends, errors and skipped images.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ffc_data::{
-    Content, Damaged, Dataset, DualLoader, Error, Fingerprint, IdentityLoader, ImageRef, Index,
-    IndexBuilder, InstanceLoader, LoaderConfig, Result, Source,
-};
+use ffc_data::{Damaged, DualLoader, Error, IdentityLoader, InstanceLoader, LoaderConfig};
 
+use super::scripted::{bad, scripted};
 use super::support::{small, synthetic};
-
-/// A source whose reads do what a test wants.
-struct Scripted<F> {
-    read: F,
-    reads: Arc<AtomicU64>,
-}
-
-impl<F> std::fmt::Debug for Scripted<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scripted")
-    }
-}
-
-impl<F: Fn(u64) -> Result<()> + Send + Sync> Source for Scripted<F> {
-    fn path(&self) -> &Path {
-        Path::new("script")
-    }
-
-    fn expects(&self) -> &'static str {
-        "a script"
-    }
-
-    fn fingerprint(&self) -> Result<Fingerprint> {
-        Ok(Fingerprint::default())
-    }
-
-    fn scan(&self, _: &mut IndexBuilder<'_>) -> Result<()> {
-        Ok(())
-    }
-
-    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-        (self.read)(image.image())?;
-        buffer.clear();
-        buffer.resize(16 * 16 * 3, image.image() as u8);
-        Ok(Content::Rgb {
-            width: 16,
-            height: 16,
-        })
-    }
-}
-
-/// Identities with 1, 2, 3 and 4 images.
-fn scripted(
-    read: impl Fn(u64) -> Result<()> + Send + Sync + 'static,
-) -> (Arc<Dataset>, Arc<AtomicU64>) {
-    let reads = Arc::new(AtomicU64::new(0));
-    let source = Scripted {
-        read,
-        reads: reads.clone(),
-    };
-    let index = Index::from_counts([1, 2, 3, 4]).unwrap();
-    (
-        Arc::new(Dataset::from_parts(Box::new(source), index)),
-        reads,
-    )
-}
-
-fn bad(image: u64) -> Error {
-    Error::Image {
-        image,
-        origin: "script".into(),
-        problem: "bad".into(),
-    }
-}
 
 #[test]
 fn a_panic_becomes_an_error_of_the_step() {
@@ -216,22 +148,44 @@ fn system_failures_are_not_skipped() {
     assert!(matches!(first, Some(Err(Error::Io { .. }))), "{first:?}");
 }
 
-/// The queue is bounded: with nobody taking batches, no more is read than it and one batch in the making hold.
+/// The queue is bounded: with nobody taking batches, no more is read than it and one batch in the making hold; and that much
+/// is read.
 #[test]
 fn no_more_is_made_ahead_than_the_queue_holds() {
-    let (dataset, reads) = scripted(|_| Ok(()));
+    const BATCH: u64 = 4;
+    const QUEUE: u64 = 3;
+    let (taken, reads) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let most = {
+        let taken = taken.clone();
+        move || BATCH * (taken.load(Ordering::SeqCst) + QUEUE + 1)
+    };
+    let (dataset, _) = scripted({
+        let (most, reads) = (most.clone(), reads.clone());
+        move |_| {
+            assert!(reads.fetch_add(1, Ordering::SeqCst) < most(), "too many");
+            Ok(())
+        }
+    });
     let config = LoaderConfig {
-        queue: 3,
-        ..small(4)
+        queue: QUEUE as usize,
+        ..small(BATCH as usize)
     };
     let mut loader = InstanceLoader::new(dataset, config, 0).unwrap();
-    loader.next().unwrap().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(300));
-    let made = reads.load(Ordering::Relaxed);
-    assert!(
-        (16..=20).contains(&made),
-        "{made} pictures for 1 + 3 + 1 batches of 4"
-    );
+    for _ in 0..20 {
+        wait_until(|| reads.load(Ordering::SeqCst) == most());
+        taken.fetch_add(1, Ordering::SeqCst);
+        // The error of a batch for which too many were read comes here.
+        loader.next().unwrap().unwrap();
+    }
+}
+
+/// Looks again and again, for a minute at most.
+fn wait_until(happened: impl Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !happened() {
+        assert!(start.elapsed().as_secs() < 60, "waited in vain");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
 }
 
 /// Dropped at any moment, also with batches kept: the threads end.
@@ -277,13 +231,7 @@ fn no_thread_is_left() {
         assert!(threads() > 0);
     }
     // The pool's threads end on their own a moment after the loader.
-    for _ in 0..200 {
-        if threads() == 0 {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("{} threads are left after ten seconds", threads());
+    wait_until(|| threads() == 0);
 }
 
 #[test]

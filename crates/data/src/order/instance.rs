@@ -1,11 +1,9 @@
-//! In which order images and identities are drawn.
-
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Epoch, in_chunks};
 use crate::index::Index;
-use crate::permutation::Permutation;
 use crate::purpose::Purpose;
 use crate::{Error, Result};
 
@@ -67,8 +65,8 @@ impl<'a> InstanceOrder<'a> {
     pub fn draws(&self, positions: Range<u64>) -> impl Iterator<Item = InstanceDraw> + '_ {
         let images = self.index.images();
         let mut epoch = Epoch::new(images, self.seed, Purpose::InstanceOrder);
-        in_groups(positions, move |group, draws| {
-            draws.extend(group.map(|at| {
+        in_chunks(positions, move |chunk, draws| {
+            draws.extend(chunk.map(|at| {
                 let (epoch, position, permuted) = epoch.at(at);
                 let image = if self.power < 1.0 {
                     self.weighted(epoch, position)
@@ -117,123 +115,5 @@ impl<'a> InstanceOrder<'a> {
                 return drawn.unwrap_or_else(|| range.start + rng.below(range.end - range.start));
             }
         }
-    }
-}
-
-/// An identity with two images drawn by [`IdentityOrder`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IdentityDraw {
-    /// The epoch.
-    pub epoch: u64,
-    /// Position within the epoch.
-    pub position: u64,
-    /// The identity.
-    pub identity: u64,
-    /// Two images of it, different ones where it has two.
-    pub images: [u64; 2],
-}
-
-/// The order of identities, two images each: F2C's id loader. Positions count on over epochs, as in
-/// [`InstanceOrder`].
-#[derive(Debug, Clone)]
-pub struct IdentityOrder<'a> {
-    index: &'a Index,
-    seed: u64,
-}
-
-impl<'a> IdentityOrder<'a> {
-    /// Every epoch holds every identity once.
-    pub fn new(index: &'a Index, seed: u64) -> Self {
-        Self { index, seed }
-    }
-
-    /// The identities at some positions.
-    pub fn draws(&self, positions: Range<u64>) -> impl Iterator<Item = IdentityDraw> + '_ {
-        let mut epoch = Epoch::new(self.index.identities(), self.seed, Purpose::IdentityOrder);
-        in_groups(positions, move |group, draws| {
-            draws.extend(group.map(|at| {
-                let (epoch, position, identity) = epoch.at(at);
-                IdentityDraw {
-                    epoch,
-                    position,
-                    identity,
-                    images: [0; 2],
-                }
-            }));
-            self.index
-                .fetch_identities(draws.iter().map(|draw| draw.identity));
-            for draw in draws {
-                draw.images = self.pair(draw);
-            }
-        })
-    }
-
-    fn pair(&self, draw: &IdentityDraw) -> [u64; 2] {
-        let mut rng = Purpose::ImagePair
-            .key(self.seed, draw.epoch)
-            .rng(draw.position);
-        let range = self.index.images_of(draw.identity);
-        let count = range.end - range.start;
-        let first = rng.below(count);
-        let second = match count {
-            1 => first,
-            _ => (first + 1 + rng.below(count - 1)) % count,
-        };
-        [range.start + first, range.start + second]
-    }
-}
-
-/// Draws that are made at once.
-const GROUP: u64 = 64;
-
-/// Draws group by group: `fill` draws some positions into an empty list. Numbers first, then look-ups in the index,
-/// whose memory can so be asked for at once.
-fn in_groups<T: Copy>(
-    mut positions: Range<u64>,
-    mut fill: impl FnMut(Range<u64>, &mut Vec<T>),
-) -> impl Iterator<Item = T> {
-    let (mut draws, mut next) = (Vec::with_capacity(GROUP as usize), 0);
-    std::iter::from_fn(move || {
-        if next == draws.len() {
-            let end = positions.end.min(positions.start.saturating_add(GROUP));
-            draws.clear();
-            next = 0;
-            fill(positions.start..end, &mut draws);
-            positions.start = end;
-        }
-        next += 1;
-        draws.get(next - 1).copied()
-    })
-}
-
-/// Walks along positions and makes each epoch's order when it begins.
-struct Epoch {
-    len: u64,
-    seed: u64,
-    purpose: Purpose,
-    current: u64,
-    order: Permutation,
-}
-
-impl Epoch {
-    fn new(len: u64, seed: u64, purpose: Purpose) -> Self {
-        Self {
-            len,
-            seed,
-            purpose,
-            current: 0,
-            order: Permutation::new(len, seed, purpose, 0),
-        }
-    }
-
-    /// Epoch, position in it, and the number that stands there.
-    fn at(&mut self, position: u64) -> (u64, u64, u64) {
-        let start = self.current * self.len;
-        if position < start || position - start >= self.len {
-            self.current = position / self.len;
-            self.order = Permutation::new(self.len, self.seed, self.purpose, self.current);
-        }
-        let position = position - self.current * self.len;
-        (self.current, position, self.order.at(position))
     }
 }

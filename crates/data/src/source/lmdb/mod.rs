@@ -1,12 +1,14 @@
+mod environment;
+
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use heed::types::Bytes;
-use heed::{Database, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use serde::{Deserialize, Serialize};
 
+use self::environment::Environment;
 use super::fingerprint::FingerprintWriter;
 use super::record_io::read_line;
 use super::{Content, Fingerprint, ImageRef, Source, parse_label, slice};
@@ -41,15 +43,13 @@ pub struct Lmdb {
 #[derive(Debug)]
 struct OpenPart {
     data: PathBuf,
-    env: Env<WithoutTls>,
-    database: Option<Database<Bytes, Bytes>>,
-    file_bytes: u64,
+    environment: Arc<Environment>,
     list: ReadAt,
     label_offset: Option<u64>,
 }
 
 impl Lmdb {
-    /// Opens the databases, which must not be open in this process yet and not be written to meanwhile.
+    /// Opens the databases, which must not be written to meanwhile. Those that are open in this process are shared.
     ///
     /// # Errors
     /// If there is none, or one cannot be opened.
@@ -79,51 +79,15 @@ impl Lmdb {
 }
 
 impl OpenPart {
-    #[allow(unsafe_code)]
     fn open(part: &LmdbPart) -> Result<Self> {
-        let folder = part.database.is_dir();
-        let data = if folder {
+        let data = if part.database.is_dir() {
             part.database.join("data.mdb")
         } else {
             part.database.clone()
         };
-        let error = |error: heed::Error| match error {
-            heed::Error::Io(error) => Error::io("open", &data)(error),
-            other => Error::format(&data, other.to_string()),
-        };
-        let file_bytes = ReadAt::open(&data)?.len();
-        let mut flags = EnvFlags::READ_ONLY | EnvFlags::NO_LOCK | EnvFlags::NO_READ_AHEAD;
-        if !folder {
-            flags |= EnvFlags::NO_SUB_DIR;
-        }
-        let mut options = EnvOpenOptions::new().read_txn_without_tls();
-        // The map must hold the file, whose own notion of its size may be smaller.
-        options.map_size((file_bytes as usize).next_multiple_of(1 << 16).max(1 << 20));
-        // SAFETY: a database is written once by another tool and only read here: no writer meanwhile, as the
-        // documentation demands, so that neither locks nor changes under the map are a concern.
-        let env = unsafe { options.flags(flags).open(&part.database) }.map_err(error)?;
-        let transaction = env.read_txn().map_err(error)?;
-        // Opened here once: LMDB forbids it to several threads at a time.
-        let database = env
-            .open_database::<Bytes, Bytes>(&transaction, None)
-            .map_err(error)?;
-        let page_bytes = match &database {
-            Some(database) => u64::from(database.stat(&transaction).map_err(error)?.page_size),
-            None => 4096,
-        };
-        transaction.commit().map_err(error)?;
-        let expected = (env.info().last_page_number as u64 + 1) * page_bytes;
-        if file_bytes < expected {
-            return Err(Error::format(
-                &data,
-                format!("it has {file_bytes} bytes, but its pages take {expected}: it is cut off"),
-            ));
-        }
         Ok(Self {
+            environment: Environment::open(&part.database, &data)?,
             data,
-            env,
-            database,
-            file_bytes,
             list: ReadAt::open(&part.list)?,
             label_offset: part.label_offset,
         })
@@ -131,30 +95,24 @@ impl OpenPart {
 
     /// Reads the value of `key`, puts it into `buffer` and gives the place of the image.
     fn read(&self, key: &[u8], buffer: &mut Vec<u8>) -> Result<Range<usize>> {
-        let problem = |problem: String| {
+        let most = self.environment.file_bytes().min(MAX_RECORD_BYTES);
+        let copied = self.environment.get(key, |value| {
+            let value = value.ok_or("there is no such key")?;
+            if value.len() as u64 > most {
+                return Err(format!("its value cannot have {} bytes", value.len()));
+            }
+            buffer.clear();
+            buffer.extend_from_slice(&value[datum_image(value)?]);
+            Ok(0..buffer.len())
+        });
+        let copied = copied.unwrap_or_else(|error| Err(error.to_string()));
+        copied.map_err(|problem| {
             Error::record(
                 &self.data,
                 format!("key `{}`", String::from_utf8_lossy(key)),
                 problem,
             )
-        };
-        let error = |error: heed::Error| problem(error.to_string());
-        let transaction = self.env.read_txn().map_err(error)?;
-        let value = match &self.database {
-            Some(database) => database.get(&transaction, key).map_err(error)?,
-            None => None,
-        };
-        let value = value.ok_or_else(|| problem("there is no such key".into()))?;
-        if value.len() as u64 > self.file_bytes.min(MAX_RECORD_BYTES) {
-            return Err(problem(format!(
-                "its value cannot have {} bytes",
-                value.len()
-            )));
-        }
-        let image = datum_image(value).map_err(|text| problem(text.into()))?;
-        buffer.clear();
-        buffer.extend_from_slice(&value[image]);
-        Ok(0..buffer.len())
+        })
     }
 }
 

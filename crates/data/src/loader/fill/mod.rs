@@ -1,3 +1,5 @@
+mod groups;
+
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -180,9 +182,9 @@ impl Filler {
         let drawn = view.image;
         for _ in 0..count.min(SUBSTITUTES) {
             if other != Some(view.image) || count == 1 {
-                match self.picture(view, target, scratch) {
-                    Ok(()) => return Ok(true),
-                    Err(error) => *last = Some(self.skip(view.image, error)?),
+                match self.attempt(view, target, scratch)? {
+                    None => return Ok(true),
+                    error => *last = error,
                 }
             }
             view.image = images.start + (view.image - images.start + 1) % count;
@@ -205,6 +207,19 @@ impl Filler {
         } else {
             images.start
         };
+    }
+
+    /// Makes the view's picture, or gives the error of an image that may be skipped.
+    fn attempt(
+        &self,
+        view: &View,
+        target: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<Option<Error>> {
+        match self.picture(view, target, scratch) {
+            Ok(()) => Ok(None),
+            Err(error) => self.skip(view.image, error).map(Some),
+        }
     }
 
     /// Notes an image that cannot be read and gives its error back, or fails if no more may be skipped.
