@@ -2,20 +2,20 @@
 
 use rayon::prelude::*;
 
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::multiversion::vectorised;
+use super::reduction::{sum_of, sum_of_products};
 
 /// Rows that a thread takes at a time.
 const BLOCK: usize = 64;
 
 /// Normalises in place: `gamma (x - mean) / deviation + beta`.
-pub(super) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
+pub(crate) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
     let blocks = values.par_chunks_mut(BLOCK * gamma.len());
     blocks.for_each(|rows| normalise(rows, gamma, beta, epsilon));
 }
 
 /// The same on this thread.
-pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
+pub(crate) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
     vectorised(
         #[inline(always)]
         || {
@@ -31,7 +31,7 @@ pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: 
 
 /// Turns the output's gradient into the input's; returns the gradients of gamma and beta. With `y` the normalised `x`
 /// and means over the row, `dx = (g - mean(g) - y mean(y g)) / deviation`, where `g = gamma dy`.
-pub(super) fn backward(
+pub(crate) fn backward(
     input: &[f32],
     gradient: &mut [f32],
     gamma: &[f32],

@@ -2,14 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::sum::sum_of_products;
-use super::vectorised::vectorised;
+use super::multiversion::vectorised;
+use super::reduction::sum_of_products;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;
 
 /// Rectifies in place.
-pub(super) fn rectify(values: &mut [f32], pixels: usize, alpha: &[f32]) {
+pub(crate) fn rectify(values: &mut [f32], pixels: usize, alpha: &[f32]) {
     let planes = values.par_chunks_exact_mut(pixels).enumerate();
     planes.with_min_len(PLANES).for_each(|(i, plane)| {
         let alpha = alpha[i % alpha.len()];
@@ -25,7 +25,7 @@ pub(super) fn rectify(values: &mut [f32], pixels: usize, alpha: &[f32]) {
 }
 
 /// Turns the output's gradient into the input's; returns the gradient of alpha.
-pub(super) fn backward(
+pub(crate) fn backward(
     input: &[f32],
     gradient: &mut [f32],
     pixels: usize,
@@ -62,12 +62,12 @@ pub(super) fn backward(
 const BLOCK: usize = 1 << 14;
 
 /// Clamps to `[0, 6]` in place.
-pub(super) fn relu6(values: &mut [f32]) {
+pub(crate) fn relu6(values: &mut [f32]) {
     values.par_chunks_mut(BLOCK).for_each(clamp_to_six);
 }
 
 /// The same on this thread.
-pub(super) fn clamp_to_six(values: &mut [f32]) {
+pub(crate) fn clamp_to_six(values: &mut [f32]) {
     vectorised(
         #[inline(always)]
         || {
@@ -79,7 +79,7 @@ pub(super) fn clamp_to_six(values: &mut [f32]) {
 }
 
 /// Turns the gradient of [`relu6`]'s output into the input's: none where that is 0 or 6, as PyTorch has it.
-pub(super) fn relu6_backward(output: &[f32], gradient: &mut [f32]) {
+pub(crate) fn relu6_backward(output: &[f32], gradient: &mut [f32]) {
     let blocks = gradient.par_chunks_mut(BLOCK);
     blocks
         .zip(output.par_chunks(BLOCK))

@@ -4,10 +4,10 @@
 use rayon::prelude::*;
 
 use super::attention::{Attention, Scratch};
-use super::dense::{Dense, add_to, rows_at_once};
+use super::gemm::ROWS;
 use super::layer_norm;
-use super::product::ROWS;
-use super::rectifier::clamp_to_six;
+use super::linear::{Dense, add_to, rows_at_once};
+use super::prelu::clamp_to_six;
 
 /// Rows of a perceptron that a thread works on at a time: at least, where there are not enough for all, and at most.
 const LEAST: usize = 4 * ROWS;
@@ -15,7 +15,7 @@ const BLOCK: usize = 12 * ROWS;
 
 /// A layer normalisation.
 #[derive(Clone, Copy)]
-pub(super) struct Norm<'a> {
+pub(crate) struct Norm<'a> {
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
     pub epsilon: f64,
@@ -23,7 +23,7 @@ pub(super) struct Norm<'a> {
 
 /// A linear layer.
 #[derive(Clone, Copy)]
-pub(super) struct Linear<'a> {
+pub(crate) struct Linear<'a> {
     pub dense: Dense,
     pub weight: &'a [f32],
     pub bias: &'a [f32],
@@ -42,7 +42,7 @@ struct Room {
 }
 
 /// Adds to `[batch, tokens, width]` what each picture's tokens attend to.
-pub(super) fn attention(
+pub(crate) fn attention(
     tokens: &mut [f32],
     norm: Norm<'_>,
     attention: Attention,
@@ -71,7 +71,7 @@ pub(super) fn attention(
 }
 
 /// Adds to `[rows, width]` what two layers with ReLU6 between make of it.
-pub(super) fn mlp(rows: &mut [f32], norm: Norm<'_>, fc1: Linear<'_>, fc2: Linear<'_>) {
+pub(crate) fn mlp(rows: &mut [f32], norm: Norm<'_>, fc1: Linear<'_>, fc2: Linear<'_>) {
     let width = norm.gamma.len();
     let block = rows_at_once(rows.len() / width, LEAST, BLOCK);
     let blocks = rows.par_chunks_mut(block * width);

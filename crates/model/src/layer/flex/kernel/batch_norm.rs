@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::multiversion::vectorised;
+use super::reduction::{sum_of, sum_of_products};
 
 /// A batch normalisation of `[batch, channels, pixels]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Norm {
+pub(crate) struct Norm {
     pub channels: usize,
     pub pixels: usize,
     pub epsilon: f64,
@@ -15,14 +15,14 @@ pub(super) struct Norm {
 
 /// Statistics of each channel.
 #[derive(Debug, Clone)]
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     pub mean: Vec<f32>,
     /// Biased.
     pub variance: Vec<f32>,
 }
 
 /// Gradients of the parameters.
-pub(super) struct ParameterGradients {
+pub(crate) struct ParameterGradients {
     pub gamma: Vec<f32>,
     pub beta: Vec<f32>,
 }
@@ -113,7 +113,7 @@ impl Norm {
 }
 
 /// `scale x + shift` for each channel, in place.
-pub(super) fn scale_and_shift(values: &mut [f32], pixels: usize, scale: &[f32], shift: &[f32]) {
+pub(crate) fn scale_and_shift(values: &mut [f32], pixels: usize, scale: &[f32], shift: &[f32]) {
     let planes = values.par_chunks_exact_mut(pixels).enumerate();
     planes.with_min_len(8).for_each(|(i, plane)| {
         let (scale, shift) = (scale[i % scale.len()], shift[i % shift.len()]);

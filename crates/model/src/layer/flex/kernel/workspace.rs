@@ -10,7 +10,7 @@ thread_local! {
 
 /// Buffers of a convolution. All but the first hold at first whatever they held last, and may be longer than what is asked for.
 #[derive(Default)]
-pub(super) struct Buffers {
+pub(crate) struct Buffers {
     /// To lay pictures out in.
     pub zeros: Vec<f32>,
     /// Tiles, transformed.
@@ -22,7 +22,7 @@ pub(super) struct Buffers {
 }
 
 /// A thread's buffers, which it gets back in the end. Work that it takes up meanwhile has others.
-pub(super) struct Borrowed(Buffers);
+pub(crate) struct Borrowed(Buffers);
 
 impl Borrowed {
     pub fn with_zeros(length: usize) -> Self {
@@ -54,7 +54,7 @@ impl DerefMut for Borrowed {
 }
 
 /// Makes a buffer long enough. Shortened and lengthened again it would have to be cleared.
-pub(super) fn lengthen(buffer: &mut Vec<f32>, length: usize) {
+pub(crate) fn lengthen(buffer: &mut Vec<f32>, length: usize) {
     if buffer.len() < length {
         buffer.resize(length, 0.0);
     }

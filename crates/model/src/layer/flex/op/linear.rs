@@ -1,4 +1,4 @@
-//! The layers of transformers as [operations](super::operation) of the backend and of autodiff.
+//! The layers of transformers as [operations](super::conv2d) of the backend and of autodiff.
 
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -10,10 +10,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Shape;
 
-use super::attention::Attention;
-use super::dense::Dense;
-use super::operation::{contiguous, tensor};
-use super::{layer_norm, rectifier};
+use super::conv2d::{contiguous, tensor};
+use crate::layer::flex::kernel::attention::Attention;
+use crate::layer::flex::kernel::linear::Dense;
+use crate::layer::flex::kernel::{layer_norm, prelu as rectifier};
 
 /// The layers as operations of a backend.
 #[backend_extension(Flex, Autodiff)]

@@ -1,10 +1,15 @@
+mod conv2d;
+mod conv_chain;
+mod linear;
+
 use burn::backend::{Dispatch, DispatchTensorKind};
 use burn::tensor::{DType, Tensor};
 
-use super::evaluation_operation::{EvaluationLayers, LinearParameters, NormParameters};
-use super::operation::FaceLayers;
-use super::transformer_operation::TransformerLayers;
-use super::{Surroundings, Window};
+use self::conv_chain::{EvaluationLayers, LinearParameters, NormParameters};
+use self::conv2d::FaceLayers;
+use self::linear::TransformerLayers;
+use super::kernel::conv_geometry::Window;
+use super::kernel::fusion::Surroundings;
 use crate::layer::{LayerNorm, Linear};
 
 /// Whether the kernels here take this tensor.

@@ -1,10 +1,10 @@
 use pulp::{Simd, WithSimd};
 
-use super::product::{DEPTH, ROWS, VECTORS, put};
+use super::gemm::{DEPTH, ROWS, VECTORS, put};
 
 /// `output[a][b] += sum over images and j of left[a][j] right[j][b]`, where rows of `left` are runs that may start
 /// anywhere: a product whose left factor is read where it lies.
-pub(super) struct Inner<'a> {
+pub(crate) struct Inner<'a> {
     /// Image `i` starts at `i * left_stride`.
     pub left: &'a [f32],
     pub left_stride: usize,

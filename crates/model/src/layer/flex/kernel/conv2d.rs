@@ -8,16 +8,16 @@ use std::borrow::Cow;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::buffers::{Borrowed, Buffers, lengthen};
-use super::grid::Grid;
-use super::inner::Inner;
-use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
-use super::surroundings::Surroundings;
+use super::fusion::Surroundings;
+use super::gemm::{COLUMNS, Packed, Piece, Product, ROWS};
+use super::im2col::Grid;
+use super::unpacked_gemm::Inner;
 use super::winograd::Winograd;
+use super::workspace::{Borrowed, Buffers, lengthen};
 
 /// A convolution over a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Convolution {
+pub(crate) struct Convolution {
     pub batch: usize,
     pub inputs: usize,
     pub outputs: usize,
@@ -300,7 +300,7 @@ impl Convolution {
 }
 
 /// Some images, or some channels of one.
-pub(super) struct Task<'a> {
+pub(crate) struct Task<'a> {
     pub image: usize,
     pub images: usize,
     pub channel: usize,
@@ -309,7 +309,7 @@ pub(super) struct Task<'a> {
 }
 
 /// Tasks of so many images at once, or of fewer channels where the batch does not keep the threads busy.
-pub(super) fn tasks(
+pub(crate) fn tasks(
     values: &mut [f32],
     together: usize,
     channels: usize,

@@ -1,7 +1,7 @@
-use super::product::Piece;
-use super::surroundings::Affine;
-use super::vectorised::vectorised;
-use super::window::Window;
+use super::conv_geometry::Window;
+use super::fusion::Affine;
+use super::gemm::Piece;
+use super::multiversion::vectorised;
 
 /// Layout of one channel for a convolution, in which each tap of the kernel reads one contiguous run of the input.
 ///
@@ -11,7 +11,7 @@ use super::window::Window;
 /// alone. The zeros right of a row are those left of the next. Columns of the output beyond its width are junk: never
 /// read, and zero in gradients.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Grid {
     height: usize,
     width: usize,
     out_height: usize,

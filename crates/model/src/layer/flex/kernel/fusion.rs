@@ -1,4 +1,4 @@
-use super::product::Finish;
+use super::gemm::Finish;
 
 /// What stands around a convolution in evaluation and goes along with it, number by number.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(crate) struct Surroundings {
 
 impl Surroundings {
     /// What becomes of sums whose weights were scaled.
-    pub(super) fn finish(&self) -> Finish<'_> {
+    pub(crate) fn finish(&self) -> Finish<'_> {
         Finish {
             shift: &self.after.shift,
             slope: &self.slope,

@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 
-use super::takes;
 use crate::layer::Conv2d;
+use crate::layer::flex::op::takes;
 
 /// What a convolution does apart from its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

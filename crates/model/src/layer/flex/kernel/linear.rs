@@ -3,8 +3,8 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::product::{Packed, Piece, Product, ROWS};
-use super::vectorised::vectorised;
+use super::gemm::{Packed, Piece, Product, ROWS};
+use super::multiversion::vectorised;
 
 /// Rows that a thread works on at a time: so many that packing the weight for them costs little.
 const BLOCK: usize = 24 * ROWS;
@@ -13,7 +13,7 @@ const LEAST: usize = 4 * ROWS;
 
 /// A linear layer on `[rows, inputs]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dense {
+pub(crate) struct Dense {
     pub inputs: usize,
     pub outputs: usize,
 }
@@ -140,7 +140,7 @@ impl Dense {
     }
 }
 
-pub(super) fn add_to(sums: &mut [f32], row: &[f32]) {
+pub(crate) fn add_to(sums: &mut [f32], row: &[f32]) {
     vectorised(
         #[inline(always)]
         || {
@@ -152,7 +152,7 @@ pub(super) fn add_to(sums: &mut [f32], row: &[f32]) {
 }
 
 /// So many rows that all threads have some, within bounds. What becomes of a row does not depend on it.
-pub(super) fn rows_at_once(rows: usize, least: usize, most: usize) -> usize {
+pub(crate) fn rows_at_once(rows: usize, least: usize, most: usize) -> usize {
     rows.div_ceil(rayon::current_num_threads())
         .next_multiple_of(ROWS)
         .clamp(least, most)

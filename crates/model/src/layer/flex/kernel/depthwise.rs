@@ -3,18 +3,18 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::grid::Grid;
-use super::product::Last;
-use super::sum::sum_of_products;
-use super::surroundings::Surroundings;
-use super::vectorised::vectorised;
+use super::fusion::Surroundings;
+use super::gemm::Last;
+use super::im2col::Grid;
+use super::multiversion::vectorised;
+use super::reduction::sum_of_products;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;
 
 /// A depthwise convolution over a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Depthwise {
+pub(crate) struct Depthwise {
     pub channels: usize,
     pub grid: Grid,
 }

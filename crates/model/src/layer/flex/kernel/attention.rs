@@ -7,14 +7,14 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::exponential::exponential;
-use super::product::{Packed, Piece, Product};
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::exp::exponential;
+use super::gemm::{Packed, Piece, Product};
+use super::multiversion::vectorised;
+use super::reduction::{sum_of, sum_of_products};
 
 /// Attention over `[batch, tokens, 3 width]`: queries, keys and values side by side, each of all heads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attention {
+pub(crate) struct Attention {
     pub tokens: usize,
     pub width: usize,
     pub heads: usize,
@@ -28,7 +28,7 @@ struct Rows {
 
 /// Matrices of one head.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     /// `[head, tokens]`: keys or values.
     transposed: Vec<f32>,
     /// `[tokens, tokens]`.

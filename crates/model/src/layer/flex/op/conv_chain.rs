@@ -4,12 +4,12 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, Flex, TensorMetadata, backend_extension};
 
-use super::Window;
-use super::attention::Attention;
-use super::operation::{Kind, contiguous, tensor};
-use super::residual::{self, Linear, Norm};
-use super::surroundings::Surroundings;
-use super::transformer_operation::dense;
+use super::conv2d::{Kind, contiguous, tensor};
+use super::linear::dense;
+use crate::layer::flex::kernel::attention::Attention;
+use crate::layer::flex::kernel::conv_geometry::Window;
+use crate::layer::flex::kernel::fusion::Surroundings;
+use crate::layer::flex::kernel::residual::{self, Linear, Norm};
 
 /// Parameters of a layer normalisation.
 #[derive(ExtensionType)]

@@ -2,21 +2,21 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Rows of the tile of accumulators. With two vectors a row it fits the 16 registers of AVX2.
-pub(super) const ROWS: usize = 6;
+pub(crate) const ROWS: usize = 6;
 /// Vectors of a row of the tile.
-pub(super) const VECTORS: usize = 2;
+pub(crate) const VECTORS: usize = 2;
 /// Depth after which sums go to memory: a panel of the right factor stays in the first-level cache.
-pub(super) const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 /// Columns of the right factor that are packed at once: they stay in the second-level cache. A multiple of every
 /// panel's width.
-pub(super) const COLUMNS: usize = 256;
+pub(crate) const COLUMNS: usize = 256;
 
 /// Numbers that a thread packs at least.
 const SHARED: usize = 1 << 16;
 
 /// The left factor of a [`Product`], in panels of [`ROWS`] rows, each column by column.
 #[derive(Debug)]
-pub(super) struct Packed {
+pub(crate) struct Packed {
     values: Vec<f32>,
     depth: usize,
 }
@@ -121,7 +121,7 @@ fn pack_rows(
 
 /// Some neighbouring columns of the right factor.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     /// Where they are, from the start of a row.
     pub start: usize,
     pub length: usize,
@@ -136,7 +136,7 @@ impl Piece {
 
 /// What becomes of the finished sums of a row: `x = sums + shift`, then `slope x` where that is not positive.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Finish<'a> {
+pub(crate) struct Finish<'a> {
     /// For each row of the left factor.
     pub shift: &'a [f32],
     /// The same; 1 changes nothing.
@@ -145,7 +145,7 @@ pub(super) struct Finish<'a> {
 
 /// `output[r][j] = sum over k of left[r][k] right[k][j]`, or `+=`, where rows of `right` and `output` may start anywhere
 /// in their buffers, overlapping too.
-pub(super) struct Product<'a> {
+pub(crate) struct Product<'a> {
     pub left: &'a Packed,
     /// Row of the left factor that belongs to the first output row; a multiple of [`ROWS`].
     pub first_row: usize,
@@ -301,7 +301,7 @@ fn tile<S: Simd>(
 
 /// [`Finish`] of one row, in all lanes.
 #[derive(Clone, Copy)]
-pub(super) struct Last<V> {
+pub(crate) struct Last<V> {
     pub shift: V,
     pub slope: V,
 }
@@ -327,7 +327,7 @@ impl<V: Copy> Last<V> {
 
 /// Writes a row of a tile to the output, which may be shorter, or adds it; then finishes it.
 #[inline(always)]
-pub(super) fn put<S: Simd>(
+pub(crate) fn put<S: Simd>(
     simd: S,
     output: &mut [f32],
     sums: [S::f32s; VECTORS],

@@ -9,12 +9,12 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::buffers::{Borrowed, Buffers, lengthen};
-use super::convolution::{Convolution, Task, tasks};
-use super::grid::Grid;
-use super::product::{Finish, Last, Packed, Piece, Product};
-use super::surroundings::Surroundings;
-use super::window::Window;
+use super::conv_geometry::Window;
+use super::conv2d::{Convolution, Task, tasks};
+use super::fusion::Surroundings;
+use super::gemm::{Finish, Last, Packed, Piece, Product};
+use super::im2col::Grid;
+use super::workspace::{Borrowed, Buffers, lengthen};
 
 /// Numbers of a tile of the input.
 const TILE: usize = 16;
@@ -31,7 +31,7 @@ const TILES: usize = 128;
 
 /// A convolution over tiles.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Winograd {
+pub(crate) struct Winograd {
     batch: usize,
     inputs: usize,
     outputs: usize,

@@ -10,12 +10,12 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, TensorData};
 
-use super::Window;
-use super::convolution::Convolution;
-use super::depthwise::Depthwise;
-use super::grid::Grid;
-use super::norm::{self, Norm, Statistics};
-use super::rectifier;
+use crate::layer::flex::kernel::batch_norm::{self, Norm, Statistics};
+use crate::layer::flex::kernel::conv_geometry::Window;
+use crate::layer::flex::kernel::conv2d::Convolution;
+use crate::layer::flex::kernel::depthwise::Depthwise;
+use crate::layer::flex::kernel::im2col::Grid;
+use crate::layer::flex::kernel::prelu as rectifier;
 
 /// The layers as operations of a backend.
 #[backend_extension(Flex, Autodiff)]
@@ -78,7 +78,7 @@ impl FaceLayers for Flex {
     fn face_scale_and_shift(input: FlexTensor, scale: FlexTensor, shift: FlexTensor) -> FlexTensor {
         let (mut values, scale, shift) = (contiguous(input), contiguous(scale), contiguous(shift));
         let pixels = pixels(&values.shape());
-        norm::scale_and_shift(
+        batch_norm::scale_and_shift(
             values.storage_mut(),
             pixels,
             scale.storage(),
