@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::multiversion::vectorised;
-use super::reduction::{sum_of, sum_of_products};
+use super::multiversion::multiversion;
+use super::reduction::{sum_of, sum_of_pairs};
 
 /// Rows that a thread takes at a time.
 const BLOCK: usize = 64;
@@ -15,8 +15,8 @@ pub(crate) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: 
 }
 
 /// The same on this thread.
-pub(crate) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
-    vectorised(
+pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
+    multiversion(
         #[inline(always)]
         || {
             for row in rows.chunks_exact_mut(gamma.len()) {
@@ -43,7 +43,7 @@ pub(crate) fn backward(
         .zip(input.par_chunks(BLOCK * width))
         .map(|(gradient, input)| {
             let mut sums = [vec![0.0; width], vec![0.0; width]];
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     let rows = gradient.chunks_exact_mut(width);
@@ -84,7 +84,7 @@ fn row_backward(
     }
     let count = x.len() as f32;
     let shift = sum_of(dy, |g| g) / count;
-    let slope = sum_of_products(dy, x, |g, x| g * (x - mean)) * inverse * inverse / count;
+    let slope = sum_of_pairs(dy, x, |g, x| g * (x - mean)) * inverse * inverse / count;
     for (dy, x) in dy.iter_mut().zip(x) {
         *dy = (*dy - shift - (x - mean) * slope) * inverse;
     }

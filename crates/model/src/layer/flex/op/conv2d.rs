@@ -1,5 +1,3 @@
-//! How burn calls the kernels: an operation of the Flex backend, and one of autodiff over it with its own backward.
-
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -7,46 +5,70 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{Shape, TensorData};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Shape, Tensor};
 
-use crate::layer::flex::kernel::batch_norm::{self, Norm, Statistics};
-use crate::layer::flex::kernel::conv_geometry::Window;
-use crate::layer::flex::kernel::conv2d::Convolution;
+use super::{contiguous, tensor};
+use crate::layer::flex::Kernels;
+use crate::layer::flex::kernel::conv_geometry::ConvGeometry;
+use crate::layer::flex::kernel::conv2d::Conv2d;
 use crate::layer::flex::kernel::depthwise::Depthwise;
-use crate::layer::flex::kernel::im2col::Grid;
-use crate::layer::flex::kernel::prelu as rectifier;
+use crate::layer::flex::kernel::im2col::Im2col;
 
-/// The layers as operations of a backend.
+impl Kernels {
+    /// [`of`](Self::of) a convolution's input. None also where the kernels do not fit: oblong kernels, strides or paddings, dilation, groups
+    /// of several channels, more padding than kernel, shapes that burn will refuse.
+    pub fn of_conv2d(
+        input: &Tensor<4>,
+        weight: [usize; 4],
+        options: &ConvOptions<2>,
+    ) -> Option<Self> {
+        let [outputs, group, kernel, kernel_width] = weight;
+        let [_, inputs, height, width] = input.dims();
+        let &ConvOptions {
+            stride,
+            padding: [(padding, _), _],
+            dilation,
+            groups,
+        } = options;
+        let depthwise = groups > 1;
+        let fits = kernel == kernel_width
+            && stride[0] == stride[1]
+            && options.padding == [(padding, padding); 2]
+            && dilation == [1, 1]
+            && padding < kernel
+            && inputs == group * groups
+            && (!depthwise || (group == 1 && outputs == inputs))
+            && height.min(width) + 2 * padding >= kernel;
+        if fits { Self::of(input) } else { None }
+    }
+
+    /// Convolution without bias.
+    pub fn conv2d(
+        self,
+        input: Tensor<4>,
+        weight: Tensor<4>,
+        options: &ConvOptions<2>,
+    ) -> Tensor<4> {
+        let geometry = geometry(weight.dims(), options);
+        let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+        Tensor::from_dispatch(Dispatch::face_conv2d(input, weight, geometry))
+    }
+}
+
 #[backend_extension(Flex, Autodiff)]
-pub(super) trait FaceLayers: Backend {
-    fn face_convolution(
+trait Conv2dOp: Backend {
+    fn face_conv2d(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        window: Window,
-    ) -> FloatTensor<Self>;
-
-    /// Output, mean and biased variance.
-    fn face_batch_norm(
-        input: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-
-    fn face_prelu(input: FloatTensor<Self>, alpha: FloatTensor<Self>) -> FloatTensor<Self>;
-
-    /// Without a gradient on autodiff backends.
-    fn face_scale_and_shift(
-        input: FloatTensor<Self>,
-        scale: FloatTensor<Self>,
-        shift: FloatTensor<Self>,
+        geometry: ConvGeometry,
     ) -> FloatTensor<Self>;
 }
 
-impl FaceLayers for Flex {
-    fn face_convolution(input: FlexTensor, weight: FlexTensor, window: Window) -> FlexTensor {
-        let kind = Kind::new(&input.shape(), &weight.shape(), window);
+impl Conv2dOp for Flex {
+    fn face_conv2d(input: FlexTensor, weight: FlexTensor, geometry: ConvGeometry) -> FlexTensor {
+        let kind = Kind::new(&input.shape(), &weight.shape(), geometry);
         let (input, weight) = (contiguous(input), contiguous(weight));
         let output = match &kind {
             Kind::Full(full) => full.output(input.storage(), weight.storage()),
@@ -54,52 +76,20 @@ impl FaceLayers for Flex {
         };
         tensor(output, kind.out(&input.shape(), &weight.shape()))
     }
-
-    fn face_batch_norm(
-        input: FlexTensor,
-        gamma: FlexTensor,
-        beta: FlexTensor,
-        epsilon: f64,
-    ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let norm = norm(&input.shape(), epsilon);
-        let (mut values, gamma, beta) = (contiguous(input), contiguous(gamma), contiguous(beta));
-        let statistics = norm.forward(values.storage_mut(), gamma.storage(), beta.storage());
-        let mean = tensor(statistics.mean, [norm.channels]);
-        (values, mean, tensor(statistics.variance, [norm.channels]))
-    }
-
-    fn face_prelu(input: FlexTensor, alpha: FlexTensor) -> FlexTensor {
-        let (mut values, alpha) = (contiguous(input), contiguous(alpha));
-        let pixels = pixels(&values.shape());
-        rectifier::rectify(values.storage_mut(), pixels, alpha.storage());
-        values
-    }
-
-    fn face_scale_and_shift(input: FlexTensor, scale: FlexTensor, shift: FlexTensor) -> FlexTensor {
-        let (mut values, scale, shift) = (contiguous(input), contiguous(scale), contiguous(shift));
-        let pixels = pixels(&values.shape());
-        batch_norm::scale_and_shift(
-            values.storage_mut(),
-            pixels,
-            scale.storage(),
-            shift.storage(),
-        );
-        values
-    }
 }
 
-impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
-    fn face_convolution(
+impl<C: CheckpointStrategy> Conv2dOp for Autodiff<Flex, C> {
+    fn face_conv2d(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        window: Window,
+        geometry: ConvGeometry,
     ) -> FloatTensor<Self> {
         #[derive(Debug)]
-        struct ConvolutionBackward;
+        struct Conv2dBackward;
 
-        impl Backward<Flex, 2> for ConvolutionBackward {
+        impl Backward<Flex, 2> for Conv2dBackward {
             /// Nodes of the input and the weight, each where the other's gradient needs it.
-            type State = (Option<NodeId>, Option<NodeId>, [Shape; 2], Window);
+            type State = (Option<NodeId>, Option<NodeId>, [Shape; 2], ConvGeometry);
 
             fn backward(
                 self,
@@ -108,13 +98,13 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
                 checkpointer: &mut Checkpointer,
             ) {
                 let [input_node, weight_node] = ops.parents;
-                let (input, weight, [input_shape, weight_shape], window) = ops.state;
+                let (input, weight, [input_shape, weight_shape], geometry) = ops.state;
                 let mut retrieve = |node| -> FlexTensor {
                     contiguous(checkpointer.retrieve_node_output::<FlexTensor>(node))
                 };
                 let (input, weight) = (input.map(&mut retrieve), weight.map(&mut retrieve));
                 let gradient = contiguous(gradients.consume::<Flex>(&ops.node));
-                let kind = Kind::new(&input_shape, &weight_shape, window);
+                let kind = Kind::new(&input_shape, &weight_shape, geometry);
                 if let (Some(node), Some(weight)) = (input_node, weight) {
                     let (weight, gradient) = (weight.storage(), gradient.storage());
                     let values = match kind {
@@ -136,7 +126,7 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
 
         let shapes = [input.shape(), weight.shape()];
         let (input_tracked, weight_tracked) = (input.is_tracked(), weight.is_tracked());
-        match ConvolutionBackward
+        match Conv2dBackward
             .prepare::<C>([input.node(), weight.node()])
             .compute_bound()
             .stateful()
@@ -145,170 +135,47 @@ impl<C: CheckpointStrategy> FaceLayers for Autodiff<Flex, C> {
                 let input_node = weight_tracked.then(|| prep.checkpoint(&input));
                 let weight_node = input_tracked.then(|| prep.checkpoint(&weight));
                 let (input, weight) = (input.into_primitive(), weight.into_primitive());
-                let output = Flex::face_convolution(input, weight, window);
-                prep.finish((input_node, weight_node, shapes, window), output)
+                let output = Flex::face_conv2d(input, weight, geometry);
+                prep.finish((input_node, weight_node, shapes, geometry), output)
             }
             OpsKind::UnTracked(prep) => {
                 let (input, weight) = (input.into_primitive(), weight.into_primitive());
-                prep.finish(Flex::face_convolution(input, weight, window))
+                prep.finish(Flex::face_conv2d(input, weight, geometry))
             }
         }
     }
+}
 
-    fn face_batch_norm(
-        input: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        #[derive(Debug)]
-        struct NormBackward;
-
-        impl Backward<Flex, 3> for NormBackward {
-            /// Nodes of the input and gamma, mean and variance, epsilon.
-            type State = (NodeId, NodeId, [FlexTensor; 2], f64);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 3>,
-                gradients: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let [input_node, gamma_node, beta_node] = ops.parents;
-                let (input, gamma, [mean, variance], epsilon) = ops.state;
-                let mut retrieve = |node| -> FlexTensor {
-                    contiguous(checkpointer.retrieve_node_output::<FlexTensor>(node))
-                };
-                let (input, gamma) = (retrieve(input), retrieve(gamma));
-                let mut gradient = contiguous(gradients.consume::<Flex>(&ops.node));
-                let norm = norm(&input.shape(), epsilon);
-                let statistics = Statistics {
-                    mean: mean.storage().to_vec(),
-                    variance: variance.storage().to_vec(),
-                };
-                let parameters = norm.backward(
-                    input.storage(),
-                    gradient.storage_mut(),
-                    gamma.storage(),
-                    &statistics,
-                );
-                if let Some(node) = input_node {
-                    gradients.register::<Flex>(node.id, gradient);
-                }
-                if let Some(node) = gamma_node {
-                    let gradient = tensor(parameters.gamma, [norm.channels]);
-                    gradients.register::<Flex>(node.id, gradient);
-                }
-                if let Some(node) = beta_node {
-                    let gradient = tensor(parameters.beta, [norm.channels]);
-                    gradients.register::<Flex>(node.id, gradient);
-                }
-            }
-        }
-
-        let prep = NormBackward.prepare::<C>([input.node(), gamma.node(), beta.node()]);
-        let (output, mean, variance) = match prep.compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let (input_node, gamma_node) = (prep.checkpoint(&input), prep.checkpoint(&gamma));
-                let [input, gamma, beta] = [input, gamma, beta].map(|x| x.into_primitive());
-                let (output, mean, variance) = Flex::face_batch_norm(input, gamma, beta, epsilon);
-                let statistics = [mean.clone(), variance.clone()];
-                let state = (input_node, gamma_node, statistics, epsilon);
-                (prep.finish(state, output), mean, variance)
-            }
-            OpsKind::UnTracked(prep) => {
-                let [input, gamma, beta] = [input, gamma, beta].map(|x| x.into_primitive());
-                let (output, mean, variance) = Flex::face_batch_norm(input, gamma, beta, epsilon);
-                (prep.finish(output), mean, variance)
-            }
-        };
-        let constant = FloatTensor::<Self>::new;
-        (output, constant(mean), constant(variance))
-    }
-
-    fn face_prelu(input: FloatTensor<Self>, alpha: FloatTensor<Self>) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct PreluBackward;
-
-        impl Backward<Flex, 2> for PreluBackward {
-            /// Nodes of the input and alpha.
-            type State = (NodeId, NodeId);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                gradients: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let [input_node, alpha_node] = ops.parents;
-                let (input, alpha) = ops.state;
-                let mut retrieve = |node| -> FlexTensor {
-                    contiguous(checkpointer.retrieve_node_output::<FlexTensor>(node))
-                };
-                let (input, alpha) = (retrieve(input), retrieve(alpha));
-                let mut gradient = contiguous(gradients.consume::<Flex>(&ops.node));
-                let alpha_gradient = rectifier::backward(
-                    input.storage(),
-                    gradient.storage_mut(),
-                    pixels(&input.shape()),
-                    alpha.storage(),
-                );
-                if let Some(node) = input_node {
-                    gradients.register::<Flex>(node.id, gradient);
-                }
-                if let Some(node) = alpha_node {
-                    gradients.register::<Flex>(node.id, tensor(alpha_gradient, alpha.shape()));
-                }
-            }
-        }
-
-        match PreluBackward
-            .prepare::<C>([input.node(), alpha.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let state = (prep.checkpoint(&input), prep.checkpoint(&alpha));
-                let (input, alpha) = (input.into_primitive(), alpha.into_primitive());
-                prep.finish(state, Flex::face_prelu(input, alpha))
-            }
-            OpsKind::UnTracked(prep) => {
-                let (input, alpha) = (input.into_primitive(), alpha.into_primitive());
-                prep.finish(Flex::face_prelu(input, alpha))
-            }
-        }
-    }
-
-    fn face_scale_and_shift(
-        input: FloatTensor<Self>,
-        scale: FloatTensor<Self>,
-        shift: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let [input, scale, shift] = [input, scale, shift].map(|x| x.into_primitive());
-        FloatTensor::<Self>::new(Flex::face_scale_and_shift(input, scale, shift))
+/// Of what [`Kernels::of_conv2d`] lets through.
+pub(super) fn geometry(weight: [usize; 4], options: &ConvOptions<2>) -> ConvGeometry {
+    ConvGeometry {
+        kernel: weight[2],
+        stride: options.stride[0],
+        padding: options.padding[0].0,
+        depthwise: options.groups > 1,
     }
 }
 
 pub(super) enum Kind {
-    Full(Convolution),
+    Full(Conv2d),
     Depthwise(Depthwise),
 }
 
 impl Kind {
-    pub fn new(input: &Shape, weight: &Shape, window: Window) -> Self {
+    pub fn new(input: &Shape, weight: &Shape, geometry: ConvGeometry) -> Self {
         let [batch, inputs, height, width] = input.dims();
-        let grid = Grid::new(window, height, width);
-        if window.depthwise {
+        let im2col = Im2col::new(geometry, height, width);
+        if geometry.depthwise {
             Self::Depthwise(Depthwise {
                 channels: inputs,
-                grid,
+                im2col,
             })
         } else {
-            Self::Full(Convolution {
+            Self::Full(Conv2d {
                 batch,
                 inputs,
                 outputs: weight[0],
-                grid,
+                im2col,
             })
         }
     }
@@ -316,31 +183,9 @@ impl Kind {
     /// Shape of the output.
     pub fn out(&self, input: &Shape, weight: &Shape) -> [usize; 4] {
         let [height, width] = match self {
-            Self::Full(full) => full.grid.out(),
-            Self::Depthwise(depthwise) => depthwise.grid.out(),
+            Self::Full(full) => full.im2col.out(),
+            Self::Depthwise(depthwise) => depthwise.im2col.out(),
         };
         [input[0], weight[0], height, width]
     }
-}
-
-fn norm(shape: &Shape, epsilon: f64) -> Norm {
-    Norm {
-        channels: shape[1],
-        pixels: pixels(shape),
-        epsilon,
-    }
-}
-
-/// Numbers of one channel of one picture.
-fn pixels(shape: &Shape) -> usize {
-    shape.iter().skip(2).product()
-}
-
-/// The same values, alone in their buffer and in order.
-pub(super) fn contiguous(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
-
-pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
 }
