@@ -3,7 +3,8 @@ use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-use super::{LayerNorm, Linear, LinearConfig, cast, single};
+use super::flex::Kernels;
+use super::{LayerNorm, Linear, LinearConfig, cast, is_single, single};
 
 /// Configuration of an [`Attention`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,10 +63,9 @@ impl Attention {
             "{} heads must divide the {width} features",
             self.heads
         );
-        #[cfg(feature = "flex")]
-        if super::flex::takes(&tokens) {
+        if let Some(kernels) = Kernels::of(&tokens) {
             let parts = self.qkv.forward(tokens);
-            return self.proj.forward(super::flex::attention(parts, self.heads));
+            return self.proj.forward(kernels.attention(parts, self.heads));
         }
         let head = width / self.heads;
         // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
@@ -94,13 +94,16 @@ impl Attention {
     ///
     /// As [`forward`](Self::forward) does.
     pub fn residual(&self, norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
-        #[cfg(feature = "flex")]
+        let (width, heads) = (tokens.dims()[2], self.heads);
+        if let Some(kernels) = Kernels::of(&tokens)
+            && is_single(&tokens)
+            && norm.is_single(width)
+            && self.qkv.is_single([width, 3 * width])
+            && self.proj.is_single([width; 2])
+            && width.is_multiple_of(heads)
         {
-            let (width, heads) = (tokens.dims()[2], self.heads);
-            let layers = [(&self.qkv, [width, 3 * width]), (&self.proj, [width; 2])];
-            if width.is_multiple_of(heads) && super::flex::takes_residual(&tokens, norm, layers) {
-                return super::flex::attention_residual(tokens, norm, &self.qkv, &self.proj, heads);
-            }
+            let (qkv, proj) = (self.qkv.parameters(), self.proj.parameters());
+            return kernels.attention_residual(tokens, norm.parameters(), qkv, proj, heads);
         }
         tokens.clone() + self.forward(norm.forward(tokens))
     }

@@ -3,6 +3,7 @@ use burn::nn::Initializer;
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
 
+use super::flex::Kernels;
 use super::{NormMode, cast};
 
 /// Configuration of a [`BatchNorm`].
@@ -123,10 +124,11 @@ impl BatchNorm {
         beta: Tensor<1>,
     ) -> Tensor<D> {
         let device = input.device();
-        #[cfg(feature = "flex")]
-        if super::flex::takes(&input) && !device.is_autodiff() {
+        if let Some(kernels) = Kernels::of(&input)
+            && !device.is_autodiff()
+        {
             let [scale, shift] = self.scale_and_shift();
-            return super::flex::scale_and_shift(input, scale, shift);
+            return kernels.scale_and_shift(input, scale, shift);
         }
         let mean = self.running_mean.value_sync().to_device(&device);
         let variance = self.running_var.value_sync().to_device(&device);
@@ -134,7 +136,6 @@ impl BatchNorm {
     }
 
     /// What the norm is in evaluation: `scale x + shift` for each channel.
-    #[cfg(feature = "flex")]
     pub(super) fn scale_and_shift(&self) -> [Tensor<1>; 2] {
         let beta = self.beta.val();
         let device = beta.device();
@@ -163,9 +164,8 @@ fn with_batch_statistics<const D: usize>(
     beta: Tensor<1>,
     epsilon: f64,
 ) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
-    #[cfg(feature = "flex")]
-    if super::flex::takes(&input) {
-        return super::flex::batch_norm(input, gamma, beta, epsilon);
+    if let Some(kernels) = Kernels::of(&input) {
+        return kernels.batch_norm(input, gamma, beta, epsilon);
     }
     let result = batch_norm_train(input, gamma, beta, epsilon);
     (result.output, result.mean, result.variance)

@@ -5,6 +5,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::cast;
+use super::flex::Kernels;
 
 /// Configuration of a [`Conv2d`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,16 +99,20 @@ impl Conv2d {
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let weight = cast(self.weight.val(), input.dtype());
         let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
-        #[cfg(feature = "flex")]
-        if let Some(window) = super::flex::Window::of(self, &input) {
-            let output = super::flex::convolution(input, weight, window);
+        let options = self.options();
+        if let Some(kernels) = Kernels::of_conv2d(&input, weight.dims(), &options) {
+            let output = kernels.conv2d(input, weight, &options);
             return match bias {
                 Some(bias) => output + bias.reshape([1, -1, 1, 1]),
                 None => output,
             };
         }
-        let [stride, padding] = [self.stride, self.padding].map(|size| [size; 2]);
-        let options = ConvOptions::new(stride, padding, [1, 1], self.groups);
         conv2d(input, weight, bias, options)
+    }
+
+    /// What it does apart from weight and bias.
+    pub(super) fn options(&self) -> ConvOptions<2> {
+        let [stride, padding] = [self.stride, self.padding].map(|size| [size; 2]);
+        ConvOptions::new(stride, padding, [1, 1], self.groups)
     }
 }

@@ -1,7 +1,8 @@
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::{BatchNorm, Conv2d, NormMode, Prelu};
+use super::flex::Kernels;
+use super::{BatchNorm, Conv2d, NormMode, Prelu, is_single};
 
 /// A convolution and what stands around it in a network, in this order: norm, convolution, norm, sum with a shortcut, rectifier.
 ///
@@ -61,15 +62,16 @@ impl<'a> ConvChain<'a> {
 
     /// `[batch, channels, height, width]` to the output's shape of the convolution.
     pub fn forward(self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
-        #[cfg(feature = "flex")]
+        let options = self.conv.options();
         if mode == NormMode::Evaluate
+            && let Some(kernels) = Kernels::of_conv2d(&maps, self.conv.weight.dims(), &options)
             && self.is_single(&maps)
-            && let Some(window) = super::flex::Window::of(self.conv, &maps)
-            && !(window.depthwise && (self.norm_before.is_some() || self.shortcut.is_some()))
+            && !(options.groups > 1 && (self.norm_before.is_some() || self.shortcut.is_some()))
         {
-            let around = self.surroundings();
             let weight = self.conv.weight.val();
-            return super::flex::convolution_within(maps, weight, window, around, self.shortcut);
+            let before = self.norm_before.map(scale_and_shift);
+            let after = self.scale_shift_slope();
+            return kernels.conv_chain(maps, weight, &options, before, after, self.shortcut);
         }
         let maps = match self.norm_before {
             Some(norm) => norm.forward(maps, mode),
@@ -92,10 +94,7 @@ impl<'a> ConvChain<'a> {
     }
 
     /// Whether all is in single precision and nothing has a gradient.
-    #[cfg(feature = "flex")]
     fn is_single(&self, maps: &Tensor<4>) -> bool {
-        use super::flex::is_single;
-
         let mut norms = self.norm_before.into_iter().chain(self.norm);
         norms.all(|norm| is_single(&norm.beta.val()))
             && self.shortcut.iter().all(is_single)
@@ -103,41 +102,30 @@ impl<'a> ConvChain<'a> {
             && is_single(maps)
     }
 
-    #[cfg(feature = "flex")]
-    fn surroundings(&self) -> super::flex::Surroundings {
-        use super::flex::{Affine, Surroundings};
-
+    /// For each channel of the convolution's output: what it is multiplied by, what is added, and the slope where it is not positive then.
+    fn scale_shift_slope(&self) -> [Vec<f32>; 3] {
         let [channels, ..] = self.conv.weight.dims();
-        let affine = |norm: &BatchNorm| {
-            let [scale, shift] = norm.scale_and_shift().map(numbers);
-            Affine { scale, shift }
-        };
-        let mut after = self.norm.map_or_else(
-            || Affine {
-                scale: vec![1.0; channels],
-                shift: vec![0.0; channels],
-            },
-            affine,
-        );
+        let identity = || [vec![1.0; channels], vec![0.0; channels]];
+        let [scale, mut shift] = self.norm.map_or_else(identity, scale_and_shift);
         if let Some(bias) = &self.conv.bias {
             for (i, bias) in numbers(bias.val()).into_iter().enumerate() {
-                after.shift[i] += after.scale[i] * bias;
+                shift[i] += scale[i] * bias;
             }
         }
-        Surroundings {
-            before: self.norm_before.map(affine),
-            after,
-            slope: match self.rectifier {
-                Some(Rectifier::Relu) => vec![0.0; channels],
-                Some(Rectifier::Prelu(prelu)) => numbers(prelu.alpha.val()),
-                None => vec![1.0; channels],
-            },
-        }
+        let slope = match self.rectifier {
+            Some(Rectifier::Relu) => vec![0.0; channels],
+            Some(Rectifier::Prelu(prelu)) => numbers(prelu.alpha.val()),
+            None => vec![1.0; channels],
+        };
+        [scale, shift, slope]
     }
 }
 
+fn scale_and_shift(norm: &BatchNorm) -> [Vec<f32>; 2] {
+    norm.scale_and_shift().map(numbers)
+}
+
 /// What a tensor on the CPU holds.
-#[cfg(feature = "flex")]
 fn numbers(tensor: Tensor<1>) -> Vec<f32> {
     tensor.into_data().iter().collect()
 }

@@ -3,7 +3,8 @@ use burn::nn::Initializer;
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 
-use super::{cast, single};
+use super::flex::Kernels;
+use super::{cast, is_single, single};
 
 /// Configuration of a [`LayerNorm`].
 #[derive(Debug, Clone, PartialEq)]
@@ -70,13 +71,21 @@ impl LayerNorm {
         let (dtype, precision) = (input.dtype(), single(gamma.dtype()));
         let [gamma, beta] = [gamma, beta].map(|parameter| cast(parameter, precision));
         let input = cast(input, precision);
-        #[cfg(feature = "flex")]
-        if super::flex::takes(&input) {
-            return cast(
-                super::flex::layer_norm(input, gamma, beta, self.epsilon),
-                dtype,
-            );
-        }
-        cast(layer_norm(input, gamma, Some(beta), self.epsilon), dtype)
+        let output = match Kernels::of(&input) {
+            Some(kernels) => kernels.layer_norm(input, gamma, beta, self.epsilon),
+            None => layer_norm(input, gamma, Some(beta), self.epsilon),
+        };
+        cast(output, dtype)
+    }
+
+    /// Whether it normalises so many features with parameters that [are single](is_single).
+    pub(super) fn is_single(&self, width: usize) -> bool {
+        let parameters = [self.gamma.val(), self.beta.val()];
+        (parameters.iter()).all(|parameter| is_single(parameter) && parameter.dims() == [width])
+    }
+
+    /// Gamma, beta and epsilon.
+    pub(super) fn parameters(&self) -> ([Tensor<1>; 2], f64) {
+        ([self.gamma.val(), self.beta.val()], self.epsilon)
     }
 }

@@ -3,7 +3,8 @@ use burn::nn::Initializer;
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
 
-use super::cast;
+use super::flex::Kernels;
+use super::{cast, is_single};
 
 /// Configuration of a [`Linear`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +64,30 @@ impl Linear {
     /// If the input has other features than the layer.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let weight = cast(self.weight.val(), input.dtype());
-        #[cfg(feature = "flex")]
-        if super::flex::takes_rows(&input) && input.dims()[D - 1] == weight.dims()[0] {
+        if let Some(kernels) = Kernels::of_rows(&input)
+            && input.dims()[D - 1] == weight.dims()[0]
+        {
             let bias = cast(self.bias_or_zero(), input.dtype());
-            return super::flex::linear(input, weight, bias);
+            return kernels.linear(input, weight, bias);
         }
         let bias = (self.bias.as_ref()).map(|bias| cast(bias.val(), input.dtype()));
         linear(input, weight, bias)
     }
 
-    #[cfg(feature = "flex")]
-    pub(super) fn bias_or_zero(&self) -> Tensor<1> {
+    /// Whether it goes from so many features to so many with parameters that [are single](is_single).
+    pub(super) fn is_single(&self, features: [usize; 2]) -> bool {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(|bias| bias.val()));
+        weight.dims() == features
+            && is_single(&weight)
+            && bias.is_none_or(|bias| bias.dims() == [features[1]] && is_single(&bias))
+    }
+
+    /// Weight and bias, zero where there is none.
+    pub(super) fn parameters(&self) -> (Tensor<2>, Tensor<1>) {
+        (self.weight.val(), self.bias_or_zero())
+    }
+
+    fn bias_or_zero(&self) -> Tensor<1> {
         self.bias.as_ref().map_or_else(
             || {
                 let weight = self.weight.val();

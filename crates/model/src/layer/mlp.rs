@@ -1,7 +1,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{LayerNorm, Linear, relu6};
+use super::flex::Kernels;
+use super::{LayerNorm, Linear, is_single, relu6};
 
 /// Two linear layers with ReLU6 between: the perceptron of a transformer's block.
 #[derive(Module, Debug)]
@@ -28,13 +29,15 @@ impl Mlp {
     ///
     /// As [`forward`](Self::forward) does, and if input and output have not the same features.
     pub fn residual(&self, norm: &LayerNorm, tokens: Tensor<3>) -> Tensor<3> {
-        #[cfg(feature = "flex")]
+        let (width, [_, inner]) = (tokens.dims()[2], self.fc1.weight.dims());
+        if let Some(kernels) = Kernels::of(&tokens)
+            && is_single(&tokens)
+            && norm.is_single(width)
+            && self.fc1.is_single([width, inner])
+            && self.fc2.is_single([inner, width])
         {
-            let (width, [_, inner]) = (tokens.dims()[2], self.fc1.weight.dims());
-            let layers = [(&self.fc1, [width, inner]), (&self.fc2, [inner, width])];
-            if super::flex::takes_residual(&tokens, norm, layers) {
-                return super::flex::mlp_residual(tokens, norm, &self.fc1, &self.fc2);
-            }
+            let (fc1, fc2) = (self.fc1.parameters(), self.fc2.parameters());
+            return kernels.mlp_residual(tokens, norm.parameters(), fc1, fc2);
         }
         tokens.clone() + self.forward(norm.forward(tokens))
     }

@@ -12,7 +12,7 @@ mod attention;
 mod batch_norm;
 mod conv2d;
 mod conv_chain;
-#[cfg(feature = "flex")]
+#[cfg_attr(not(feature = "flex"), path = "flex/absent.rs")]
 mod flex;
 mod layer_norm;
 mod linear;
@@ -30,6 +30,6 @@ pub use layer_norm::{LayerNorm, LayerNormConfig};
 pub use linear::{Linear, LinearConfig};
 pub use mlp::Mlp;
 pub use norm_mode::NormMode;
-pub(crate) use precision::{cast, single};
+pub(crate) use precision::{cast, is_single, single};
 pub use prelu::{Prelu, PreluConfig};
 pub(crate) use relu6::relu6;

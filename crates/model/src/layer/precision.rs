@@ -11,6 +11,11 @@ pub(crate) fn cast<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D>
     }
 }
 
+/// Whether a tensor is in single precision and has no gradient.
+pub(crate) fn is_single<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.dtype() == DType::F32 && !tensor.device().is_autodiff()
+}
+
 /// The precision, but no less than single: for sums of many numbers.
 pub(crate) fn single(dtype: DType) -> DType {
     match dtype {

@@ -4,6 +4,7 @@ use burn::tensor::activation::{prelu, relu};
 use burn::tensor::{Device, Tensor};
 
 use super::cast;
+use super::flex::Kernels;
 
 /// Configuration of a [`Prelu`].
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +59,8 @@ impl Prelu {
             alpha.dims()[0],
             input.dims()
         );
-        #[cfg(feature = "flex")]
-        if super::flex::takes(&input) {
-            return super::flex::prelu(input, alpha);
+        if let Some(kernels) = Kernels::of(&input) {
+            return kernels.prelu(input, alpha);
         }
         if input.device().is_autodiff() {
             return prelu(input, alpha);

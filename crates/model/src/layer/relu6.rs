@@ -1,10 +1,11 @@
 use burn::tensor::Tensor;
 
+use super::flex::Kernels;
+
 /// `min(max(x, 0), 6)`, as mobile networks and insightface's ViT have it.
 pub(crate) fn relu6<const D: usize>(input: Tensor<D>) -> Tensor<D> {
-    #[cfg(feature = "flex")]
-    if super::flex::takes(&input) {
-        return super::flex::relu6(input);
+    match Kernels::of(&input) {
+        Some(kernels) => kernels.relu6(input),
+        None => input.clamp(0.0, 6.0),
     }
-    input.clamp(0.0, 6.0)
 }

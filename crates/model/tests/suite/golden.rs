@@ -1,7 +1,7 @@
 //! Against the references, run in PyTorch: counts, embeddings in both modes and the gradient of the first convolution.
 //!
 //! Three states: `../shared/golden/backbones` beside the checkout, recorded in single precision; its first values in `../golden` here, for
-//! a checkout without it; and `../golden/double.json`, the training mode in double precision.
+//! a checkout without it, where `FFC_REQUIRE_SHARED` is not set; and `../golden/double.json`, the training mode in double precision.
 //!
 //! Norms over four pictures make these networks sensitive: PyTorch itself, in single precision, is up to some percent away from its
 //! gradients in double precision. So the training mode is compared twice: in double precision on small pictures, where it must agree to
@@ -15,22 +15,14 @@ use ffc_model::network::*;
 use ffc_model::{Backbone, BackboneConfig, NormMode};
 use serde_json::Value;
 
-use crate::support::{device, fill_by_formula, iresnet, pictures};
+use crate::support::{device, fill_by_formula, iresnet, pictures, shared};
 
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn full() -> Option<PathBuf> {
-    let path = folder().join("../../../shared/golden/backbones/eval_train.json");
-    if path.is_file() {
-        return Some(path);
-    }
-    println!(
-        "skipped the full golden states: {} is absent",
-        path.display()
-    );
-    None
+    shared("golden/backbones/eval_train.json")
 }
 
 fn reduced() -> PathBuf {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ffc_model::network::*;
@@ -6,6 +6,24 @@ use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
 
 pub fn device() -> Device {
     Device::flex()
+}
+
+/// A file of `../shared` beside the checkout. Its absence is printed, for tests to skip what needs it; where `FFC_REQUIRE_SHARED` is set, it is a failure.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    let required = std::env::var_os("FFC_REQUIRE_SHARED").is_some_and(|value| !value.is_empty());
+    assert!(
+        !required,
+        "FFC_REQUIRE_SHARED is set and {} is absent",
+        path.display()
+    );
+    println!("skipped: {} is absent", path.display());
+    None
 }
 
 pub fn fixtures() -> PathBuf {

@@ -1,10 +1,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
-/// Runs loops compiled for the best instruction set of the processor.
+/// Runs loops compiled for several instruction sets, in the version for the best that the processor has.
 ///
 /// The closure must be marked `#[inline(always)]`: only what is inlined is compiled so. `FnMut` and not `FnOnce`,
 /// whose calls go through a shim that does not carry the mark.
-pub(super) fn vectorised<R>(work: impl FnMut() -> R) -> R {
+pub(super) fn multiversion<R>(work: impl FnMut() -> R) -> R {
     struct Work<F>(F);
 
     impl<R, F: FnMut() -> R> WithSimd for Work<F> {

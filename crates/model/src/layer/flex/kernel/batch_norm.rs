@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::multiversion::multiversion;
+use super::reduction::{sum_of, sum_of_pairs};
 
 /// A batch normalisation of `[batch, channels, pixels]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Norm {
+pub(crate) struct BatchNorm {
     pub channels: usize,
     pub pixels: usize,
     pub epsilon: f64,
@@ -15,23 +15,23 @@ pub(super) struct Norm {
 
 /// Statistics of each channel.
 #[derive(Debug, Clone)]
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     pub mean: Vec<f32>,
     /// Biased.
     pub variance: Vec<f32>,
 }
 
 /// Gradients of the parameters.
-pub(super) struct ParameterGradients {
+pub(crate) struct ParameterGradients {
     pub gamma: Vec<f32>,
     pub beta: Vec<f32>,
 }
 
-impl Norm {
+impl BatchNorm {
     /// Normalises in place: `gamma (x - mean) / deviation + beta`.
     pub fn forward(&self, values: &mut [f32], gamma: &[f32], beta: &[f32]) -> Statistics {
         let channel = |(mut planes, (gamma, beta)): (Vec<&mut [f32]>, (&f32, &f32))| {
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     let count = (planes.len() * self.pixels) as f64;
@@ -79,13 +79,13 @@ impl Norm {
             let inputs = inputs.skip(i).step_by(self.channels);
             let mean = statistics.mean[i];
             let inverse = self.inverse_deviation(statistics.variance[i]);
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     let (mut sum, mut product) = (0.0, 0.0);
                     for (dy, x) in planes.iter().zip(inputs.clone()) {
                         sum += f64::from(sum_of(dy, |dy| dy));
-                        product += f64::from(sum_of_products(dy, x, |dy, x| dy * (x - mean)));
+                        product += f64::from(sum_of_pairs(dy, x, |dy, x| dy * (x - mean)));
                     }
                     let count = (planes.len() * self.pixels) as f64;
                     let beta = sum as f32;
@@ -113,11 +113,11 @@ impl Norm {
 }
 
 /// `scale x + shift` for each channel, in place.
-pub(super) fn scale_and_shift(values: &mut [f32], pixels: usize, scale: &[f32], shift: &[f32]) {
+pub(crate) fn scale_and_shift(values: &mut [f32], pixels: usize, scale: &[f32], shift: &[f32]) {
     let planes = values.par_chunks_exact_mut(pixels).enumerate();
     planes.with_min_len(8).for_each(|(i, plane)| {
         let (scale, shift) = (scale[i % scale.len()], shift[i % shift.len()]);
-        vectorised(
+        multiversion(
             #[inline(always)]
             || {
                 for value in plane.iter_mut() {

@@ -3,22 +3,24 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::product::{Packed, Piece, Product, ROWS};
-use super::vectorised::vectorised;
+use super::gemm::{Gemm, Piece};
+use super::multiversion::multiversion;
+use super::packed_lhs::PackedLhs;
+use super::tile::MR;
 
 /// Rows that a thread works on at a time: so many that packing the weight for them costs little.
-const BLOCK: usize = 24 * ROWS;
+const BLOCK: usize = 24 * MR;
 /// The fewest, where there are not enough for all threads.
-const LEAST: usize = 4 * ROWS;
+const LEAST: usize = 4 * MR;
 
 /// A linear layer on `[rows, inputs]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dense {
+pub(crate) struct Linear {
     pub inputs: usize,
     pub outputs: usize,
 }
 
-impl Dense {
+impl Linear {
     /// `[rows, outputs]`. The weight is `[inputs, outputs]`.
     pub fn output(&self, input: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let Self { inputs, outputs } = *self;
@@ -47,21 +49,21 @@ impl Dense {
         let rows = input.len() / inputs;
         let weight_rows: Vec<usize> = (0..inputs).map(|row| row * outputs).collect();
         let output_rows: Vec<usize> = (0..rows).map(|row| row * outputs).collect();
-        Arch::new().dispatch(Product {
-            left: &Packed::of_rows(input, [rows, inputs], inputs),
+        Arch::new().dispatch(Gemm {
+            lhs: &PackedLhs::of_rows(input, [rows, inputs], inputs),
             first_row: 0,
-            right: weight,
-            right_rows: &weight_rows,
+            rhs: weight,
+            rhs_rows: &weight_rows,
             pieces: &[Piece::first(outputs)],
             output,
             output_rows: &output_rows,
             add: false,
-            finish: None,
+            epilogue: None,
             scratch,
         });
         if let Some(bias) = bias {
             assert_eq!(bias.len(), outputs, "length of the bias");
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     for row in output.chunks_exact_mut(outputs) {
@@ -98,22 +100,22 @@ impl Dense {
         let gradient_rows: Vec<usize> = (0..rows).map(|row| row * outputs).collect();
         let block = inputs
             .div_ceil(rayon::current_num_threads())
-            .next_multiple_of(ROWS);
+            .next_multiple_of(MR);
         let output_rows: Vec<usize> = (0..block).map(|row| row * outputs).collect();
         let mut weight_gradient = vec![0.0; inputs * outputs];
         let blocks = weight_gradient.par_chunks_mut(block * outputs).enumerate();
         blocks.for_each(|(i, weight_gradient)| {
             let columns = weight_gradient.len() / outputs;
-            Arch::new().dispatch(Product {
-                left: &Packed::of_columns(&input[i * block..], [columns, rows], inputs),
+            Arch::new().dispatch(Gemm {
+                lhs: &PackedLhs::of_columns(&input[i * block..], [columns, rows], inputs),
                 first_row: 0,
-                right: gradient,
-                right_rows: &gradient_rows,
+                rhs: gradient,
+                rhs_rows: &gradient_rows,
                 pieces: &[Piece::first(outputs)],
                 output: weight_gradient,
                 output_rows: &output_rows[..columns],
                 add: false,
-                finish: None,
+                epilogue: None,
                 scratch: &mut Vec::new(),
             });
         });
@@ -141,7 +143,7 @@ impl Dense {
 }
 
 pub(super) fn add_to(sums: &mut [f32], row: &[f32]) {
-    vectorised(
+    multiversion(
         #[inline(always)]
         || {
             for (sum, value) in sums.iter_mut().zip(row) {
@@ -154,6 +156,6 @@ pub(super) fn add_to(sums: &mut [f32], row: &[f32]) {
 /// So many rows that all threads have some, within bounds. What becomes of a row does not depend on it.
 pub(super) fn rows_at_once(rows: usize, least: usize, most: usize) -> usize {
     rows.div_ceil(rayon::current_num_threads())
-        .next_multiple_of(ROWS)
+        .next_multiple_of(MR)
         .clamp(least, most)
 }

@@ -4,27 +4,27 @@
 use rayon::prelude::*;
 
 use super::attention::{Attention, Scratch};
-use super::dense::{Dense, add_to, rows_at_once};
 use super::layer_norm;
-use super::product::ROWS;
-use super::rectifier::clamp_to_six;
+use super::linear::{Linear, add_to, rows_at_once};
+use super::relu6;
+use super::tile::MR;
 
 /// Rows of a perceptron that a thread works on at a time: at least, where there are not enough for all, and at most.
-const LEAST: usize = 4 * ROWS;
-const BLOCK: usize = 12 * ROWS;
+const LEAST: usize = 4 * MR;
+const BLOCK: usize = 12 * MR;
 
-/// A layer normalisation.
+/// What a layer normalisation knows.
 #[derive(Clone, Copy)]
-pub(super) struct Norm<'a> {
+pub(crate) struct LayerNormParameters<'a> {
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
     pub epsilon: f64,
 }
 
-/// A linear layer.
+/// What a linear layer knows.
 #[derive(Clone, Copy)]
-pub(super) struct Linear<'a> {
-    pub dense: Dense,
+pub(crate) struct LinearParameters<'a> {
+    pub linear: Linear,
     pub weight: &'a [f32],
     pub bias: &'a [f32],
 }
@@ -42,21 +42,21 @@ struct Room {
 }
 
 /// Adds to `[batch, tokens, width]` what each picture's tokens attend to.
-pub(super) fn attention(
+pub(crate) fn attention(
     tokens: &mut [f32],
-    norm: Norm<'_>,
+    norm: LayerNormParameters<'_>,
     attention: Attention,
-    qkv: Linear<'_>,
-    proj: Linear<'_>,
+    qkv: LinearParameters<'_>,
+    proj: LinearParameters<'_>,
 ) {
     let picture = attention.tokens * attention.width;
     if tokens.len() / picture < rayon::current_num_threads() {
         // Too few pictures for all threads: the same layer by layer, shared by rows.
         let mut normalised = tokens.to_vec();
         layer_norm::forward(&mut normalised, norm.gamma, norm.beta, norm.epsilon);
-        let parts = qkv.dense.output(&normalised, qkv.weight, Some(qkv.bias));
+        let parts = qkv.linear.output(&normalised, qkv.weight, Some(qkv.bias));
         let mixed = attention.output(&parts);
-        let branch = proj.dense.output(&mixed, proj.weight, Some(proj.bias));
+        let branch = proj.linear.output(&mixed, proj.weight, Some(proj.bias));
         return add_to(tokens, &branch);
     }
     let pictures = tokens.par_chunks_exact_mut(picture);
@@ -71,20 +71,25 @@ pub(super) fn attention(
 }
 
 /// Adds to `[rows, width]` what two layers with ReLU6 between make of it.
-pub(super) fn mlp(rows: &mut [f32], norm: Norm<'_>, fc1: Linear<'_>, fc2: Linear<'_>) {
+pub(crate) fn mlp(
+    rows: &mut [f32],
+    norm: LayerNormParameters<'_>,
+    fc1: LinearParameters<'_>,
+    fc2: LinearParameters<'_>,
+) {
     let width = norm.gamma.len();
     let block = rows_at_once(rows.len() / width, LEAST, BLOCK);
     let blocks = rows.par_chunks_mut(block * width);
     blocks.for_each_init(Room::default, |room, rows| {
         norm.write(rows, &mut room.normalised);
         fc1.write(&room.normalised, &mut room.inner, &mut room.scratch);
-        clamp_to_six(&mut room.inner);
+        relu6::clamp(&mut room.inner);
         fc2.write(&room.inner, &mut room.branch, &mut room.scratch);
         add_to(rows, &room.branch);
     });
 }
 
-impl Norm<'_> {
+impl LayerNormParameters<'_> {
     fn write(self, rows: &[f32], output: &mut Vec<f32>) {
         output.clear();
         output.extend_from_slice(rows);
@@ -92,14 +97,14 @@ impl Norm<'_> {
     }
 }
 
-impl Linear<'_> {
+impl LinearParameters<'_> {
     fn write(self, input: &[f32], output: &mut Vec<f32>, scratch: &mut Vec<f32>) {
         let Self {
-            dense,
+            linear,
             weight,
             bias,
         } = self;
-        output.resize(input.len() / dense.inputs * dense.outputs, 0.0);
-        dense.write(input, weight, Some(bias), output, scratch);
+        output.resize(input.len() / linear.inputs * linear.outputs, 0.0);
+        linear.write(input, weight, Some(bias), output, scratch);
     }
 }

@@ -1,8 +1,8 @@
-use super::product::Finish;
+use super::epilogue::Epilogue;
 
-/// What stands around a convolution in evaluation and goes along with it, number by number.
+/// What is fused with a convolution in evaluation, number by number.
 #[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct Fusion {
     /// For each channel of the input; the padding stays zero.
     pub before: Option<Affine>,
     /// For each channel of the output.
@@ -11,10 +11,10 @@ pub(crate) struct Surroundings {
     pub slope: Vec<f32>,
 }
 
-impl Surroundings {
+impl Fusion {
     /// What becomes of sums whose weights were scaled.
-    pub(super) fn finish(&self) -> Finish<'_> {
-        Finish {
+    pub(super) fn epilogue(&self) -> Epilogue<'_> {
+        Epilogue {
             shift: &self.after.shift,
             slope: &self.slope,
         }

@@ -1,4 +1,4 @@
-//! Convolutions that mix all channels, as matrix products over the runs of a [`Grid`].
+//! Convolutions that mix all channels, as matrix products over the runs of an [`Im2col`].
 //!
 //! With `X` the runs of (channel, tap), `Y` those of the output and `W` the weight as a matrix
 //! `[outputs, inputs * taps]`: `Y = W X`, `dX = W' dY`, `dW' = sum over images of X dY'`.
@@ -8,85 +8,88 @@ use std::borrow::Cow;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::buffers::{Borrowed, Buffers, lengthen};
-use super::grid::Grid;
-use super::inner::Inner;
-use super::product::{COLUMNS, Packed, Piece, Product, ROWS};
-use super::surroundings::Surroundings;
+use super::fusion::Fusion;
+use super::gemm::{Gemm, Piece};
+use super::im2col::Im2col;
+use super::packed_lhs::PackedLhs;
+use super::tasks::tasks;
+use super::tile::{MR, NC};
+use super::unpacked_gemm::UnpackedGemm;
 use super::winograd::Winograd;
+use super::workspace::{Borrowed, Workspace, lengthen};
 
 /// A convolution over a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Convolution {
+pub(crate) struct Conv2d {
     pub batch: usize,
     pub inputs: usize,
     pub outputs: usize,
-    pub grid: Grid,
+    pub im2col: Im2col,
 }
 
-impl Convolution {
+impl Conv2d {
     /// `[batch, outputs, height, width]`.
     pub fn output(&self, input: &[f32], weight: &[f32]) -> Vec<f32> {
-        let mut output = vec![0.0; self.batch * self.outputs * self.grid.out_pixels()];
+        let mut output = vec![0.0; self.batch * self.outputs * self.im2col.out_pixels()];
         self.write(input, weight, None, &mut output, false);
         output
     }
 
-    /// Writes the output, `[batch, outputs, height, width]`, or adds it to what is there, with what is around it.
+    /// Writes the output, `[batch, outputs, height, width]`, or adds it to what is there, with what is fused with it.
     pub fn write(
         &self,
         input: &[f32],
         weight: &[f32],
-        around: Option<&Surroundings>,
+        fusion: Option<&Fusion>,
         output: &mut [f32],
         add: bool,
     ) {
-        if let Some(winograd) = Winograd::of(self) {
-            return winograd.write(input, weight, around, output, add);
+        if let Some(winograd) = Winograd::of([self.batch, self.inputs, self.outputs], self.im2col) {
+            return winograd.write(input, weight, fusion, output, add);
         }
         let Self {
             batch,
             inputs,
             outputs,
-            grid,
+            im2col,
         } = *self;
-        let input_rows = grid.runs(inputs);
+        let input_rows = im2col.runs(inputs);
         let depth = input_rows.len();
-        let weight = Packed::of_scaled_rows(weight, [outputs, depth], depth, |row| {
-            around.map_or(1.0, |around| around.after.scale[row])
+        let weight = PackedLhs::of_scaled_rows(weight, [outputs, depth], depth, |row| {
+            fusion.map_or(1.0, |fusion| fusion.after.scale[row])
         });
-        let finish = around.map(Surroundings::finish);
-        let before = around.and_then(|around| around.before.as_ref());
-        let (laid_out, pixels) = (inputs * grid.plane(), grid.out_pixels());
+        let epilogue = fusion.map(Fusion::epilogue);
+        let before = fusion.and_then(|fusion| fusion.before.as_ref());
+        let (laid_out, pixels) = (inputs * im2col.plane(), im2col.out_pixels());
         // So many that weights, once in the cache, serve for many columns.
         let threads = rayon::current_num_threads();
-        let together = (COLUMNS / pixels).clamp(1, batch.div_ceil(threads));
+        let together = (NC / pixels).clamp(1, batch.div_ceil(threads));
         let pieces: Vec<Piece> = (0..together)
-            .flat_map(|image| grid.pieces(image * laid_out))
+            .flat_map(|image| im2col.pieces(image * laid_out))
             .collect();
 
-        let as_it_lies = grid.is_plain() && before.is_none();
+        let as_it_lies = im2col.is_plain() && before.is_none();
         let room = if as_it_lies {
             0
         } else {
-            together * laid_out + grid.slack()
+            together * laid_out + im2col.slack()
         };
         let tasks = tasks(output, together, outputs, pixels);
         tasks.into_par_iter().for_each_init(
             || Borrowed::with_zeros(room),
-            |buffers, task| {
-                let Buffers {
+            |workspace, task| {
+                let Workspace {
                     zeros: planes,
                     products: sums,
                     scratch,
                     ..
-                } = &mut **buffers;
-                let picture = inputs * grid.pixels();
+                } = &mut **workspace;
+                let picture = inputs * im2col.pixels();
                 let pictures = &input[task.image * picture..][..task.images * picture];
-                let right = if as_it_lies {
+                let rhs = if as_it_lies {
                     pictures
                 } else {
-                    grid.lay_out_all(pictures, inputs, before, planes);
+                    im2col.lay_out_all(pictures, inputs, before, planes);
                     planes
                 };
                 let length = task.images * pixels;
@@ -105,16 +108,16 @@ impl Convolution {
                         }
                     }
                 }
-                Arch::new().dispatch(Product {
-                    left: &weight,
+                Arch::new().dispatch(Gemm {
+                    lhs: &weight,
                     first_row: task.channel,
-                    right,
-                    right_rows: &input_rows,
+                    rhs,
+                    rhs_rows: &input_rows,
                     pieces: &pieces[..pieces.len() / together * task.images],
                     output: if direct { &mut *task.values } else { sums },
                     output_rows: &rows,
                     add,
-                    finish,
+                    epilogue,
                     scratch,
                 });
                 if !direct {
@@ -132,12 +135,12 @@ impl Convolution {
             batch,
             inputs,
             outputs,
-            grid,
+            im2col,
         } = *self;
-        let taps = grid.taps().count();
+        let taps = im2col.taps().count();
         let depth = inputs * taps;
-        let Some(grid) = grid.transposed() else {
-            let weight = Packed::of_columns(weight, [depth, outputs], depth);
+        let Some(im2col) = im2col.transposed() else {
+            let weight = PackedLhs::of_columns(weight, [depth, outputs], depth);
             return self.scatter(&weight, gradient);
         };
         // A convolution of the gradient; the kernel turned round.
@@ -153,58 +156,58 @@ impl Convolution {
             batch,
             inputs: outputs,
             outputs: inputs,
-            grid,
+            im2col,
         };
         transposed.output(gradient, &turned)
     }
 
     /// The gradient of the input for every stride: each tap's product is added where the tap read.
-    fn scatter(&self, weight: &Packed, gradient: &[f32]) -> Vec<f32> {
+    fn scatter(&self, weight: &PackedLhs, gradient: &[f32]) -> Vec<f32> {
         let Self {
             batch,
             inputs,
             outputs,
-            grid,
+            im2col,
         } = *self;
-        let taps = grid.taps().count();
-        let input_rows = grid.runs(inputs);
-        let columns = grid.columns();
+        let taps = im2col.taps().count();
+        let input_rows = im2col.runs(inputs);
+        let columns = im2col.columns();
         let output_rows: Vec<usize> = (0..outputs).map(|row| row * columns).collect();
 
-        let mut input_gradient = vec![0.0; batch * inputs * grid.pixels()];
-        let tasks = tasks(&mut input_gradient, 1, inputs, grid.pixels());
+        let mut input_gradient = vec![0.0; batch * inputs * im2col.pixels()];
+        let tasks = tasks(&mut input_gradient, 1, inputs, im2col.pixels());
         tasks.into_par_iter().for_each_init(
             || Borrowed::with_zeros(outputs * columns),
-            |buffers, task| {
-                let Buffers {
+            |workspace, task| {
+                let Workspace {
                     zeros: runs,
                     products: planes,
                     scratch,
                     ..
-                } = &mut **buffers;
-                let picture = outputs * grid.out_pixels();
+                } = &mut **workspace;
+                let picture = outputs * im2col.out_pixels();
                 let pictures = &gradient[task.image * picture..][..picture];
-                let pictures = pictures.chunks_exact(grid.out_pixels());
+                let pictures = pictures.chunks_exact(im2col.out_pixels());
                 for (from, to) in pictures.zip(runs.chunks_exact_mut(columns)) {
-                    grid.lay_out_output(from, to);
+                    im2col.lay_out_output(from, to);
                 }
                 planes.clear();
-                planes.resize(task.channels * grid.plane() + grid.slack(), 0.0);
-                Arch::new().dispatch(Product {
-                    left: weight,
+                planes.resize(task.channels * im2col.plane() + im2col.slack(), 0.0);
+                Arch::new().dispatch(Gemm {
+                    lhs: weight,
                     first_row: task.channel * taps,
-                    right: runs,
-                    right_rows: &output_rows,
+                    rhs: runs,
+                    rhs_rows: &output_rows,
                     pieces: &[Piece::first(columns)],
                     output: planes,
                     output_rows: &input_rows[..task.channels * taps],
                     add: true,
-                    finish: None,
+                    epilogue: None,
                     scratch,
                 });
-                let to = task.values.chunks_exact_mut(grid.pixels());
-                for (from, to) in planes.chunks_exact(grid.plane()).zip(to) {
-                    grid.take_back(from, to);
+                let to = task.values.chunks_exact_mut(im2col.pixels());
+                for (from, to) in planes.chunks_exact(im2col.plane()).zip(to) {
+                    im2col.take_back(from, to);
                 }
             },
         );
@@ -217,29 +220,29 @@ impl Convolution {
             batch,
             inputs,
             outputs,
-            grid,
+            im2col,
         } = *self;
-        let input_rows = grid.runs(inputs);
+        let input_rows = im2col.runs(inputs);
         let depth = input_rows.len();
         let planes = self.lay_out_batch(input);
         let gradient = self.transpose(gradient);
 
         let block = depth
             .div_ceil(rayon::current_num_threads())
-            .next_multiple_of(ROWS);
+            .next_multiple_of(MR);
         let mut transposed = vec![0.0; depth * outputs];
         transposed
             .par_chunks_mut(block * outputs)
             .zip(input_rows.par_chunks(block))
             .for_each(|(transposed, input_rows)| {
-                Arch::new().dispatch(Inner {
-                    left: &planes,
-                    left_stride: inputs * grid.plane(),
-                    left_rows: input_rows,
-                    right: &gradient,
+                Arch::new().dispatch(UnpackedGemm {
+                    lhs: &planes,
+                    lhs_stride: inputs * im2col.plane(),
+                    lhs_rows: input_rows,
+                    rhs: &gradient,
                     width: outputs,
                     images: batch,
-                    columns: grid.columns(),
+                    columns: im2col.columns(),
                     output: transposed,
                 });
             });
@@ -257,23 +260,25 @@ impl Convolution {
     }
 
     fn lay_out_batch<'a>(&self, input: &'a [f32]) -> Cow<'a, [f32]> {
-        let grid = self.grid;
-        if grid.is_plain() {
+        let im2col = self.im2col;
+        if im2col.is_plain() {
             return Cow::Borrowed(input);
         }
-        let length = self.batch * self.inputs * grid.plane();
-        let mut planes = vec![0.0; length + grid.slack()];
+        let length = self.batch * self.inputs * im2col.plane();
+        let mut planes = vec![0.0; length + im2col.slack()];
         planes[..length]
-            .par_chunks_exact_mut(grid.plane())
-            .zip(input.par_chunks_exact(grid.pixels()))
-            .for_each(|(to, from)| grid.lay_out(from, to));
+            .par_chunks_exact_mut(im2col.plane())
+            .zip(input.par_chunks_exact(im2col.pixels()))
+            .for_each(|(to, from)| im2col.lay_out(from, to));
         Cow::Owned(planes)
     }
 
     /// The gradient of the output as `[batch, columns, outputs]`, zero where columns are junk.
     fn transpose(&self, gradient: &[f32]) -> Vec<f32> {
-        let Self { outputs, grid, .. } = *self;
-        let (picture, pixels) = (outputs * grid.columns(), grid.out_pixels());
+        let Self {
+            outputs, im2col, ..
+        } = *self;
+        let (picture, pixels) = (outputs * im2col.columns(), im2col.out_pixels());
         let mut transposed = vec![0.0; self.batch * picture];
         transposed
             .par_chunks_exact_mut(picture)
@@ -283,7 +288,7 @@ impl Convolution {
                 for first in (0..outputs).step_by(16) {
                     let last = outputs.min(first + 16);
                     let mut pixel = 0;
-                    for piece in grid.pieces(0) {
+                    for piece in im2col.pieces(0) {
                         for column in piece.start..piece.start + piece.length {
                             let to = &mut to[column * outputs..][first..last];
                             let from = from[first * pixels + pixel..].iter().step_by(pixels);
@@ -297,43 +302,4 @@ impl Convolution {
             });
         transposed
     }
-}
-
-/// Some images, or some channels of one.
-pub(super) struct Task<'a> {
-    pub image: usize,
-    pub images: usize,
-    pub channel: usize,
-    pub channels: usize,
-    pub values: &'a mut [f32],
-}
-
-/// Tasks of so many images at once, or of fewer channels where the batch does not keep the threads busy.
-pub(super) fn tasks(
-    values: &mut [f32],
-    together: usize,
-    channels: usize,
-    pixels: usize,
-) -> Vec<Task<'_>> {
-    let threads = rayon::current_num_threads();
-    let batch = values.len() / (channels * pixels);
-    let block = if together > 1 || batch >= 2 * threads {
-        channels
-    } else {
-        channels.div_ceil(threads).next_multiple_of(ROWS)
-    };
-    let groups = values.chunks_mut(together * channels * pixels).enumerate();
-    groups
-        .flat_map(|(group, values)| {
-            let images = values.len() / (channels * pixels);
-            let blocks = values.chunks_mut(images * block * pixels).enumerate();
-            blocks.map(move |(i, values)| Task {
-                image: group * together,
-                images,
-                channel: i * block,
-                channels: values.len() / (images * pixels),
-                values,
-            })
-        })
-        .collect()
 }

@@ -5,12 +5,12 @@ use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
 thread_local! {
-    static KEPT: Cell<Buffers> = Cell::default();
+    static KEPT: Cell<Workspace> = Cell::default();
 }
 
 /// Buffers of a convolution. All but the first hold at first whatever they held last, and may be longer than what is asked for.
 #[derive(Default)]
-pub(super) struct Buffers {
+pub(super) struct Workspace {
     /// To lay pictures out in.
     pub zeros: Vec<f32>,
     /// Tiles, transformed.
@@ -21,15 +21,15 @@ pub(super) struct Buffers {
     pub scratch: Vec<f32>,
 }
 
-/// A thread's buffers, which it gets back in the end. Work that it takes up meanwhile has others.
-pub(super) struct Borrowed(Buffers);
+/// A thread's workspace, which it gets back in the end. Work that it takes up meanwhile has others.
+pub(super) struct Borrowed(Workspace);
 
 impl Borrowed {
     pub fn with_zeros(length: usize) -> Self {
-        let mut buffers = KEPT.take();
-        buffers.zeros.clear();
-        buffers.zeros.resize(length, 0.0);
-        Self(buffers)
+        let mut workspace = KEPT.take();
+        workspace.zeros.clear();
+        workspace.zeros.resize(length, 0.0);
+        Self(workspace)
     }
 }
 
@@ -40,15 +40,15 @@ impl Drop for Borrowed {
 }
 
 impl Deref for Borrowed {
-    type Target = Buffers;
+    type Target = Workspace;
 
-    fn deref(&self) -> &Buffers {
+    fn deref(&self) -> &Workspace {
         &self.0
     }
 }
 
 impl DerefMut for Borrowed {
-    fn deref_mut(&mut self) -> &mut Buffers {
+    fn deref_mut(&mut self) -> &mut Workspace {
         &mut self.0
     }
 }

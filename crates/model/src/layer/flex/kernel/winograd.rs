@@ -2,19 +2,21 @@
 //! ([Lavin and Gray](https://arxiv.org/abs/1509.09308), section 4.1): 16 products in place of 36 for four pixels of the output.
 //!
 //! A tile of 4x4 pixels of the input makes 2x2 of the output: `Y = A' [sum over inputs of (G g G') (B' d B)] A`. Tiles are
-//! the output of a 4x4 window of stride 2, so a [`Grid`] of that window has each number of all tiles in one run.
+//! the output of a 4x4 window of stride 2, so an [`Im2col`] of that window has each number of all tiles in one run.
 
 use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::buffers::{Borrowed, Buffers, lengthen};
-use super::convolution::{Convolution, Task, tasks};
-use super::grid::Grid;
-use super::product::{Finish, Last, Packed, Piece, Product};
-use super::surroundings::Surroundings;
-use super::window::Window;
+use super::conv_geometry::ConvGeometry;
+use super::epilogue::{Epilogue, RowEpilogue};
+use super::fusion::Fusion;
+use super::gemm::{Gemm, Piece};
+use super::im2col::Im2col;
+use super::packed_lhs::PackedLhs;
+use super::tasks::{Task, tasks};
+use super::workspace::{Borrowed, Workspace, lengthen};
 
 /// Numbers of a tile of the input.
 const TILE: usize = 16;
@@ -36,45 +38,39 @@ pub(super) struct Winograd {
     inputs: usize,
     outputs: usize,
     /// Its output pixels are the tiles.
-    grid: Grid,
+    im2col: Im2col,
 }
 
 impl Winograd {
     /// None where it does not fit or not pay.
-    pub fn of(convolution: &Convolution) -> Option<Self> {
-        let Convolution {
-            batch,
-            inputs,
-            outputs,
-            grid,
-        } = *convolution;
-        let window = grid.window();
-        let [height, width] = grid.out();
-        let fits = window.kernel == 3
-            && window.stride == 1
+    pub fn of([batch, inputs, outputs]: [usize; 3], im2col: Im2col) -> Option<Self> {
+        let geometry = im2col.geometry();
+        let [height, width] = im2col.out();
+        let fits = geometry.kernel == 3
+            && geometry.stride == 1
             && inputs.min(outputs) >= CHANNELS
             && height.is_multiple_of(2)
             && width.is_multiple_of(2)
             && batch * height * width / 4 >= TILES;
-        let window = Window {
+        let geometry = ConvGeometry {
             kernel: 4,
             stride: 2,
-            ..window
+            ..geometry
         };
         fits.then(|| Self {
             batch,
             inputs,
             outputs,
-            grid: grid.with_window(window),
+            im2col: im2col.with_geometry(geometry),
         })
     }
 
-    /// See [`Convolution::write`].
+    /// See [`Conv2d::write`](super::conv2d::Conv2d::write).
     pub fn write(
         &self,
         input: &[f32],
         weight: &[f32],
-        around: Option<&Surroundings>,
+        fusion: Option<&Fusion>,
         output: &mut [f32],
         add: bool,
     ) {
@@ -82,42 +78,42 @@ impl Winograd {
             batch,
             inputs,
             outputs,
-            grid,
+            im2col,
         } = *self;
         let shared = Shared {
-            weights: self.weights(weight, around),
-            finish: around.map(Surroundings::finish),
+            weights: self.weights(weight, fusion),
+            epilogue: fusion.map(Fusion::epilogue),
             add,
         };
-        let [tile_rows, tile_columns] = grid.out();
+        let [tile_rows, tile_columns] = im2col.out();
         let columns = BLOCK / (TILE * (inputs + outputs));
         let threads = rayon::current_num_threads();
-        let together = (columns / grid.out_pixels()).clamp(1, batch.div_ceil(threads));
+        let together = (columns / im2col.out_pixels()).clamp(1, batch.div_ceil(threads));
         let rows_at_once = (columns / (together * tile_columns)).clamp(1, tile_rows);
 
-        let room = together * inputs * grid.plane() + grid.slack() + ALIGNMENT;
-        let tasks = tasks(output, together, outputs, 4 * grid.out_pixels());
+        let room = together * inputs * im2col.plane() + im2col.slack() + ALIGNMENT;
+        let tasks = tasks(output, together, outputs, 4 * im2col.out_pixels());
         let share = tasks.len() / (2 * threads);
         tasks
             .into_par_iter()
             .with_min_len(share.max(1))
             .for_each_init(
                 || Borrowed::with_zeros(room),
-                |buffers, mut task| {
-                    let picture = inputs * grid.pixels();
+                |workspace, mut task| {
+                    let picture = inputs * im2col.pixels();
                     let pictures = &input[task.image * picture..][..task.images * picture];
-                    let before = around.and_then(|around| around.before.as_ref());
-                    grid.lay_out_all(pictures, inputs, before, &mut buffers.zeros);
+                    let before = fusion.and_then(|fusion| fusion.before.as_ref());
+                    im2col.lay_out_all(pictures, inputs, before, &mut workspace.zeros);
                     for row in (0..tile_rows).step_by(rows_at_once) {
                         let rows = row..tile_rows.min(row + rows_at_once);
-                        self.block(&shared, rows, &mut task, buffers);
+                        self.block(&shared, rows, &mut task, workspace);
                     }
                 },
             );
     }
 
     /// `G g G'`, a matrix `[outputs, inputs]` for each number of a tile.
-    fn weights(&self, weight: &[f32], around: Option<&Surroundings>) -> Vec<Packed> {
+    fn weights(&self, weight: &[f32], fusion: Option<&Fusion>) -> Vec<PackedLhs> {
         let Self {
             inputs, outputs, ..
         } = *self;
@@ -135,31 +131,37 @@ impl Winograd {
         (0..TILE)
             .map(|i| {
                 let rows = &transformed[i * inputs..];
-                Packed::of_scaled_rows(rows, [outputs, inputs], TILE * inputs, |row| {
-                    around.map_or(1.0, |around| around.after.scale[row])
+                PackedLhs::of_scaled_rows(rows, [outputs, inputs], TILE * inputs, |row| {
+                    fusion.map_or(1.0, |fusion| fusion.after.scale[row])
                 })
             })
             .collect()
     }
 
-    /// Some rows of tiles of a task's images, which are laid out in the buffers.
-    fn block(&self, shared: &Shared, rows: Range<usize>, task: &mut Task, buffers: &mut Buffers) {
-        let Self { inputs, grid, .. } = *self;
+    /// Some rows of tiles of a task's images, which are laid out in the workspace.
+    fn block(
+        &self,
+        shared: &Shared,
+        rows: Range<usize>,
+        task: &mut Task,
+        workspace: &mut Workspace,
+    ) {
+        let Self { inputs, im2col, .. } = *self;
         let (row, rows) = (rows.start, rows.len());
-        let [_, tile_columns] = grid.out();
-        let Buffers {
+        let [_, tile_columns] = im2col.out();
+        let Workspace {
             zeros: planes,
             tiles,
             products,
             scratch,
-        } = buffers;
+        } = workspace;
         // With the junk between rows of tiles, then without.
-        let run = rows * grid.pitch();
+        let run = rows * im2col.pitch();
         let stride = padded(task.images * run);
         let matrix = inputs * stride + SHIFT;
         lengthen(tiles, TILE * matrix);
         Arch::new().dispatch(ToTiles {
-            grid,
+            im2col,
             channels: inputs,
             images: task.images,
             planes,
@@ -172,11 +174,11 @@ impl Winograd {
 
         let pieces: Vec<Piece> = (0..task.images * rows)
             .map(|row| Piece {
-                start: row * grid.pitch(),
+                start: row * im2col.pitch(),
                 length: tile_columns,
             })
             .collect();
-        let right_rows: Vec<usize> = (0..inputs).map(|input| input * stride).collect();
+        let rhs_rows: Vec<usize> = (0..inputs).map(|input| input * stride).collect();
         let length = task.images * rows * tile_columns;
         let product_stride = padded(length);
         let product = task.channels * product_stride + SHIFT;
@@ -185,17 +187,17 @@ impl Winograd {
             .map(|channel| channel * product_stride)
             .collect();
         let matrices = products.chunks_exact_mut(product);
-        for ((i, left), output) in shared.weights.iter().enumerate().zip(matrices) {
-            Arch::new().dispatch(Product {
-                left,
+        for ((i, lhs), output) in shared.weights.iter().enumerate().zip(matrices) {
+            Arch::new().dispatch(Gemm {
+                lhs,
                 first_row: task.channel,
-                right: &tiles[i * matrix..],
-                right_rows: &right_rows,
+                rhs: &tiles[i * matrix..],
+                rhs_rows: &rhs_rows,
                 pieces: &pieces,
                 output,
                 output_rows: &output_rows,
                 add: false,
-                finish: None,
+                epilogue: None,
                 scratch,
             });
         }
@@ -209,9 +211,9 @@ impl Winograd {
             stride: product_stride,
             matrix: product,
             row,
-            tile_rows: grid.out()[0],
+            tile_rows: im2col.out()[0],
             first_channel: task.channel,
-            finish: shared.finish,
+            epilogue: shared.epilogue,
             add: shared.add,
             output: task.values,
         });
@@ -226,8 +228,8 @@ fn padded(length: usize) -> usize {
 /// What all blocks have in common.
 struct Shared<'a> {
     /// Of each number of a tile.
-    weights: Vec<Packed>,
-    finish: Option<Finish<'a>>,
+    weights: Vec<PackedLhs>,
+    epilogue: Option<Epilogue<'a>>,
     /// Whether the output is added to what is there.
     add: bool,
 }
@@ -249,7 +251,7 @@ fn kernel_transform(kernel: &[f32; 9]) -> [f32; TILE] {
 
 /// `B' d B` of all tiles in some rows.
 struct ToTiles<'a> {
-    grid: Grid,
+    im2col: Im2col,
     channels: usize,
     images: usize,
     /// `[images, channels, plane]`, laid out.
@@ -270,7 +272,7 @@ impl WithSimd for ToTiles<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
-            grid,
+            im2col,
             channels,
             images,
             planes,
@@ -282,8 +284,8 @@ impl WithSimd for ToTiles<'_> {
         } = self;
         let count = run.div_ceil(S::F32_LANES);
         let mut taps = [0; TILE];
-        for (to, tap) in taps.iter_mut().zip(grid.taps()) {
-            *to = tap + row * grid.pitch();
+        for (to, tap) in taps.iter_mut().zip(im2col.taps()) {
+            *to = tap + row * im2col.pitch();
         }
         let mut matrices: [&mut [f32]; TILE] = Default::default();
         for (to, tiles) in matrices.iter_mut().zip(tiles.chunks_exact_mut(matrix)) {
@@ -291,7 +293,7 @@ impl WithSimd for ToTiles<'_> {
         }
         for channel in 0..channels {
             for image in 0..images {
-                let plane = &planes[(image * channels + channel) * grid.plane()..];
+                let plane = &planes[(image * channels + channel) * im2col.plane()..];
                 let mut from = [&[][..]; TILE];
                 for (from, tap) in from.iter_mut().zip(taps) {
                     *from = vectors::<S>(&plane[tap..], count);
@@ -346,7 +348,7 @@ struct FromTiles<'a> {
     row: usize,
     tile_rows: usize,
     first_channel: usize,
-    finish: Option<Finish<'a>>,
+    epilogue: Option<Epilogue<'a>>,
     add: bool,
     /// `[images, channels, height, width]`.
     output: &'a mut [f32],
@@ -368,7 +370,7 @@ impl WithSimd for FromTiles<'_> {
             row: first_row,
             tile_rows,
             first_channel,
-            finish,
+            epilogue,
             add,
             output,
         } = self;
@@ -403,12 +405,12 @@ impl WithSimd for FromTiles<'_> {
                 }
             }
 
-            let last = match finish {
-                Some(Finish { shift, slope }) => Last {
+            let epilogue = match epilogue {
+                Some(Epilogue { shift, slope }) => RowEpilogue {
                     shift: shift[first_channel + channel],
                     slope: slope[first_channel + channel],
                 },
-                None => Last {
+                None => RowEpilogue {
                     shift: 0.0,
                     slope: 1.0,
                 },
@@ -424,7 +426,10 @@ impl WithSimd for FromTiles<'_> {
                     let pixels = even.iter().zip(odd);
                     for (to, (even, odd)) in to.as_chunks_mut::<2>().0.iter_mut().zip(pixels) {
                         let start = if add { *to } else { [0.0; 2] };
-                        *to = [last.of_one(start[0] + even), last.of_one(start[1] + odd)];
+                        *to = [
+                            epilogue.apply_to_one(start[0] + even),
+                            epilogue.apply_to_one(start[1] + odd),
+                        ];
                     }
                 }
             }

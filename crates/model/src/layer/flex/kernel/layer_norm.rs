@@ -2,21 +2,21 @@
 
 use rayon::prelude::*;
 
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::multiversion::multiversion;
+use super::reduction::{sum_of, sum_of_pairs};
 
 /// Rows that a thread takes at a time.
 const BLOCK: usize = 64;
 
 /// Normalises in place: `gamma (x - mean) / deviation + beta`.
-pub(super) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
+pub(crate) fn forward(values: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
     let blocks = values.par_chunks_mut(BLOCK * gamma.len());
     blocks.for_each(|rows| normalise(rows, gamma, beta, epsilon));
 }
 
 /// The same on this thread.
 pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f64) {
-    vectorised(
+    multiversion(
         #[inline(always)]
         || {
             for row in rows.chunks_exact_mut(gamma.len()) {
@@ -31,7 +31,7 @@ pub(super) fn normalise(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: 
 
 /// Turns the output's gradient into the input's; returns the gradients of gamma and beta. With `y` the normalised `x`
 /// and means over the row, `dx = (g - mean(g) - y mean(y g)) / deviation`, where `g = gamma dy`.
-pub(super) fn backward(
+pub(crate) fn backward(
     input: &[f32],
     gradient: &mut [f32],
     gamma: &[f32],
@@ -43,7 +43,7 @@ pub(super) fn backward(
         .zip(input.par_chunks(BLOCK * width))
         .map(|(gradient, input)| {
             let mut sums = [vec![0.0; width], vec![0.0; width]];
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     let rows = gradient.chunks_exact_mut(width);
@@ -84,7 +84,7 @@ fn row_backward(
     }
     let count = x.len() as f32;
     let shift = sum_of(dy, |g| g) / count;
-    let slope = sum_of_products(dy, x, |g, x| g * (x - mean)) * inverse * inverse / count;
+    let slope = sum_of_pairs(dy, x, |g, x| g * (x - mean)) * inverse * inverse / count;
     for (dy, x) in dy.iter_mut().zip(x) {
         *dy = (*dy - shift - (x - mean) * slope) * inverse;
     }

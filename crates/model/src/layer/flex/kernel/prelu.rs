@@ -1,19 +1,19 @@
-//! Rectifiers: PReLU on `[batch, channels, pixels]`, ReLU6 on any numbers.
+//! PReLU on `[batch, channels, pixels]`.
 
 use rayon::prelude::*;
 
-use super::sum::sum_of_products;
-use super::vectorised::vectorised;
+use super::multiversion::multiversion;
+use super::reduction::sum_of_pairs;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;
 
 /// Rectifies in place.
-pub(super) fn rectify(values: &mut [f32], pixels: usize, alpha: &[f32]) {
+pub(crate) fn forward(values: &mut [f32], pixels: usize, alpha: &[f32]) {
     let planes = values.par_chunks_exact_mut(pixels).enumerate();
     planes.with_min_len(PLANES).for_each(|(i, plane)| {
         let alpha = alpha[i % alpha.len()];
-        vectorised(
+        multiversion(
             #[inline(always)]
             || {
                 for x in plane.iter_mut() {
@@ -25,7 +25,7 @@ pub(super) fn rectify(values: &mut [f32], pixels: usize, alpha: &[f32]) {
 }
 
 /// Turns the output's gradient into the input's; returns the gradient of alpha.
-pub(super) fn backward(
+pub(crate) fn backward(
     input: &[f32],
     gradient: &mut [f32],
     pixels: usize,
@@ -37,10 +37,10 @@ pub(super) fn backward(
         .with_min_len(PLANES)
         .map(|(i, (gradient, input))| {
             let alpha = alpha[i % alpha.len()];
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
-                    let sum = sum_of_products(gradient, input, |dy, x| dy * x.min(0.0));
+                    let sum = sum_of_pairs(gradient, input, |dy, x| dy * x.min(0.0));
                     for (dy, x) in gradient.iter_mut().zip(input) {
                         *dy = if *x > 0.0 { *dy } else { alpha * *dy };
                     }
@@ -56,41 +56,4 @@ pub(super) fn backward(
         }
     }
     sums
-}
-
-/// Numbers that a thread clamps at a time.
-const BLOCK: usize = 1 << 14;
-
-/// Clamps to `[0, 6]` in place.
-pub(super) fn relu6(values: &mut [f32]) {
-    values.par_chunks_mut(BLOCK).for_each(clamp_to_six);
-}
-
-/// The same on this thread.
-pub(super) fn clamp_to_six(values: &mut [f32]) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for x in values.iter_mut() {
-                *x = x.clamp(0.0, 6.0);
-            }
-        },
-    );
-}
-
-/// Turns the gradient of [`relu6`]'s output into the input's: none where that is 0 or 6, as PyTorch has it.
-pub(super) fn relu6_backward(output: &[f32], gradient: &mut [f32]) {
-    let blocks = gradient.par_chunks_mut(BLOCK);
-    blocks
-        .zip(output.par_chunks(BLOCK))
-        .for_each(|(gradient, output)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (dy, y) in gradient.iter_mut().zip(output) {
-                        *dy = if *y > 0.0 && *y < 6.0 { *dy } else { 0.0 };
-                    }
-                },
-            );
-        });
 }

@@ -1,33 +1,33 @@
-//! Convolutions of each channel by itself, over the runs of a [`Grid`].
+//! Convolutions of each channel by itself, over the runs of an [`Im2col`].
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::grid::Grid;
-use super::product::Last;
-use super::sum::sum_of_products;
-use super::surroundings::Surroundings;
-use super::vectorised::vectorised;
+use super::epilogue::RowEpilogue;
+use super::fusion::Fusion;
+use super::im2col::Im2col;
+use super::multiversion::multiversion;
+use super::reduction::sum_of_pairs;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;
 
 /// A depthwise convolution over a batch.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Depthwise {
+pub(crate) struct Depthwise {
     pub channels: usize,
-    pub grid: Grid,
+    pub im2col: Im2col,
 }
 
 impl Depthwise {
     /// `[batch, channels, height, width]`.
-    pub fn output(&self, input: &[f32], weight: &[f32], around: Option<&Surroundings>) -> Vec<f32> {
-        let grid = self.grid;
-        let taps: Vec<usize> = grid.taps().collect();
-        let mut output = vec![0.0; input.len() / grid.pixels() * grid.out_pixels()];
+    pub fn output(&self, input: &[f32], weight: &[f32], fusion: Option<&Fusion>) -> Vec<f32> {
+        let im2col = self.im2col;
+        let taps: Vec<usize> = im2col.taps().collect();
+        let mut output = vec![0.0; input.len() / im2col.pixels() * im2col.out_pixels()];
         output
-            .par_chunks_exact_mut(grid.out_pixels())
-            .zip(input.par_chunks_exact(grid.pixels()))
+            .par_chunks_exact_mut(im2col.out_pixels())
+            .zip(input.par_chunks_exact(im2col.pixels()))
             .enumerate()
             .with_min_len(PLANES)
             .for_each_init(
@@ -37,13 +37,13 @@ impl Depthwise {
                     kernel.clear();
                     kernel.extend_from_slice(self.kernel(weight, channel));
                     let [mut shift, mut slope] = [0.0, 1.0];
-                    if let Some(around) = around {
-                        let scale = around.after.scale[channel];
+                    if let Some(fusion) = fusion {
+                        let scale = fusion.after.scale[channel];
                         kernel.iter_mut().for_each(|weight| *weight *= scale);
-                        [shift, slope] = [around.after.shift[channel], around.slope[channel]];
+                        [shift, slope] = [fusion.after.shift[channel], fusion.slope[channel]];
                     }
                     self.lay_out(input, plane);
-                    Arch::new().dispatch(Gather {
+                    Arch::new().dispatch(Stencil {
                         plane,
                         taps: &taps,
                         weights: kernel,
@@ -51,7 +51,7 @@ impl Depthwise {
                         slope,
                         output: run,
                     });
-                    grid.take_back_output(run, output);
+                    im2col.take_back_output(run, output);
                 },
             );
         output
@@ -59,35 +59,35 @@ impl Depthwise {
 
     /// `[batch, channels, height, width]`.
     pub fn input_gradient(&self, weight: &[f32], gradient: &[f32]) -> Vec<f32> {
-        if let Some(grid) = self.grid.transposed() {
+        if let Some(im2col) = self.im2col.transposed() {
             // A convolution of the gradient; the kernels turned round.
             let mut turned = weight.to_vec();
             let taps = weight.len() / self.channels;
             turned.chunks_exact_mut(taps).for_each(<[f32]>::reverse);
-            return Self { grid, ..*self }.output(gradient, &turned, None);
+            return Self { im2col, ..*self }.output(gradient, &turned, None);
         }
-        let grid = self.grid;
-        let taps: Vec<usize> = grid.taps().collect();
-        let mut output = vec![0.0; gradient.len() / grid.out_pixels() * grid.pixels()];
+        let im2col = self.im2col;
+        let taps: Vec<usize> = im2col.taps().collect();
+        let mut output = vec![0.0; gradient.len() / im2col.out_pixels() * im2col.pixels()];
         output
-            .par_chunks_exact_mut(grid.pixels())
-            .zip(gradient.par_chunks_exact(grid.out_pixels()))
+            .par_chunks_exact_mut(im2col.pixels())
+            .zip(gradient.par_chunks_exact(im2col.out_pixels()))
             .enumerate()
             .with_min_len(PLANES)
             .for_each_init(
                 || self.buffers(),
                 |(plane, run), (i, (output, gradient))| {
-                    let run = &mut run[..grid.columns()];
+                    let run = &mut run[..im2col.columns()];
                     let weight = self.kernel(weight, i % self.channels);
-                    vectorised(
+                    multiversion(
                         #[inline(always)]
                         || {
-                            grid.lay_out_output(gradient, run);
+                            im2col.lay_out_output(gradient, run);
                             plane.fill(0.0);
                             for (tap, weight) in taps.iter().zip(weight) {
                                 add_multiple(&mut plane[*tap..], *weight, run);
                             }
-                            grid.take_back(plane, output);
+                            im2col.take_back(plane, output);
                         },
                     );
                 },
@@ -97,8 +97,8 @@ impl Depthwise {
 
     /// `[channels, 1, kernel, kernel]`.
     pub fn weight_gradient(&self, input: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let grid = self.grid;
-        let taps: Vec<usize> = grid.taps().collect();
+        let im2col = self.im2col;
+        let taps: Vec<usize> = im2col.taps().collect();
         let mut output = vec![0.0; self.channels * taps.len()];
         output
             .par_chunks_exact_mut(taps.len())
@@ -106,20 +106,19 @@ impl Depthwise {
             .for_each_init(
                 || self.buffers(),
                 |(plane, run), (channel, output)| {
-                    let inputs = input.chunks_exact(grid.pixels());
-                    let gradients = gradient.chunks_exact(grid.out_pixels());
+                    let inputs = input.chunks_exact(im2col.pixels());
+                    let gradients = gradient.chunks_exact(im2col.out_pixels());
                     let pairs = inputs.zip(gradients).skip(channel).step_by(self.channels);
-                    let run = &mut run[..grid.columns()];
-                    vectorised(
+                    let run = &mut run[..im2col.columns()];
+                    multiversion(
                         #[inline(always)]
                         || {
                             for (input, gradient) in pairs.clone() {
-                                grid.lay_out(input, plane);
-                                grid.lay_out_output(gradient, run);
+                                im2col.lay_out(input, plane);
+                                im2col.lay_out_output(gradient, run);
                                 for (tap, output) in taps.iter().zip(&mut *output) {
                                     let runs = &plane[*tap..][..run.len()];
-                                    *output +=
-                                        sum_of_products(run, runs, |gradient, x| gradient * x);
+                                    *output += sum_of_pairs(run, runs, |gradient, x| gradient * x);
                                 }
                             }
                         },
@@ -129,17 +128,17 @@ impl Depthwise {
         output
     }
 
-    /// Zeros for a plane of the input and a run of the output, with room for whole blocks of a [`Gather`].
+    /// Zeros for a plane of the input and a run of the output, with room for whole blocks of a [`Stencil`].
     fn buffers(&self) -> (Vec<f32>, Vec<f32>) {
-        let plane = self.grid.plane() + self.grid.slack() + BLOCK;
-        let run = self.grid.columns().next_multiple_of(BLOCK);
+        let plane = self.im2col.plane() + self.im2col.slack() + BLOCK;
+        let run = self.im2col.columns().next_multiple_of(BLOCK);
         (vec![0.0; plane], vec![0.0; run])
     }
 
     fn lay_out(&self, picture: &[f32], plane: &mut [f32]) {
-        vectorised(
+        multiversion(
             #[inline(always)]
-            || self.grid.lay_out(picture, plane),
+            || self.im2col.lay_out(picture, plane),
         );
     }
 
@@ -155,7 +154,7 @@ const VECTORS: usize = 4;
 const BLOCK: usize = VECTORS * 16;
 
 /// `output[j] = shift + sum over taps of weight plane[j + tap]`, then `slope` times that where it is not positive.
-struct Gather<'a> {
+struct Stencil<'a> {
     /// As long as the last tap and the output together, at least.
     plane: &'a [f32],
     taps: &'a [usize],
@@ -166,13 +165,13 @@ struct Gather<'a> {
     output: &'a mut [f32],
 }
 
-impl WithSimd for Gather<'_> {
+impl WithSimd for Stencil<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let width = VECTORS * S::F32_LANES;
-        let last = Last {
+        let epilogue = RowEpilogue {
             shift: simd.splat_f32s(self.shift),
             slope: simd.splat_f32s(self.slope),
         };
@@ -188,7 +187,7 @@ impl WithSimd for Gather<'_> {
             }
             let output = S::as_mut_simd_f32s(output).0;
             for i in 0..VECTORS {
-                output[i] = last.of(simd, sums[i]);
+                output[i] = epilogue.apply(simd, sums[i]);
             }
         }
     }

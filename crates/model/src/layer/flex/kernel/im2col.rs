@@ -1,9 +1,10 @@
-use super::product::Piece;
-use super::surroundings::Affine;
-use super::vectorised::vectorised;
-use super::window::Window;
+use super::conv_geometry::ConvGeometry;
+use super::fusion::Affine;
+use super::gemm::Piece;
+use super::multiversion::multiversion;
 
-/// Layout of one channel for a convolution, in which each tap of the kernel reads one contiguous run of the input.
+/// An implicit im2col: a layout of one channel in which each tap of the kernel reads one contiguous run of the input, so that rows of
+/// the matrix of unfolded pictures need not be made; they overlap.
 ///
 /// The channel is padded with zeros and split into phases: phase (a, b) has the rows a, a + stride, .. and the columns
 /// b, b + stride, .. of the padded picture. Rows of the input's phases and of the output have the same pitch, so an
@@ -11,33 +12,33 @@ use super::window::Window;
 /// alone. The zeros right of a row are those left of the next. Columns of the output beyond its width are junk: never
 /// read, and zero in gradients.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub(crate) struct Im2col {
     height: usize,
     width: usize,
     out_height: usize,
     out_width: usize,
-    window: Window,
+    geometry: ConvGeometry,
     /// Phases in each direction that taps read.
     phases: usize,
     rows: usize,
     pitch: usize,
 }
 
-impl Grid {
-    pub fn new(window: Window, height: usize, width: usize) -> Self {
-        let Window {
+impl Im2col {
+    pub fn new(geometry: ConvGeometry, height: usize, width: usize) -> Self {
+        let ConvGeometry {
             kernel,
             stride,
             padding,
             ..
-        } = window;
+        } = geometry;
         let out = |size: usize| (size + 2 * padding - kernel) / stride + 1;
         Self {
             height,
             width,
             out_height: out(height),
             out_width: out(width),
-            window,
+            geometry,
             phases: stride.min(kernel),
             // With padding, one row more: the zeros right of the last row.
             rows: (height + 2 * padding).div_ceil(stride) + usize::from(padding > 0),
@@ -45,13 +46,13 @@ impl Grid {
         }
     }
 
-    /// The same input under another window.
-    pub fn with_window(&self, window: Window) -> Self {
-        Self::new(window, self.height, self.width)
+    /// The same input under another geometry.
+    pub fn with_geometry(&self, geometry: ConvGeometry) -> Self {
+        Self::new(geometry, self.height, self.width)
     }
 
-    pub fn window(&self) -> Window {
-        self.window
+    pub fn geometry(&self) -> ConvGeometry {
+        self.geometry
     }
 
     /// Numbers from a row of the output to the next.
@@ -93,13 +94,13 @@ impl Grid {
     /// The offset of each tap, row by row.
     pub fn taps(&self) -> impl Iterator<Item = usize> + use<> {
         let Self {
-            window,
+            geometry,
             phases,
             rows,
             pitch,
             ..
         } = *self;
-        let Window { kernel, stride, .. } = window;
+        let ConvGeometry { kernel, stride, .. } = geometry;
         (0..kernel).flat_map(move |dy| {
             (0..kernel).map(move |dx| {
                 let phase = dy % stride * phases + dx % stride;
@@ -116,7 +117,7 @@ impl Grid {
     }
 
     /// What each row of the output reads of a run, without the junk, in a buffer where the run's image starts at `image`.
-    pub fn pieces(&self, image: usize) -> impl Iterator<Item = Piece> + use<> {
+    pub(super) fn pieces(&self, image: usize) -> impl Iterator<Item = Piece> + use<> {
         let (pitch, width) = (self.pitch, self.out_width);
         // Rows without junk between them are one.
         let (rows, width) = if pitch == width {
@@ -132,19 +133,19 @@ impl Grid {
 
     /// The layout of the convolution that takes gradients of the output to those of the input; none for strides.
     pub fn transposed(&self) -> Option<Self> {
-        let Window {
+        let ConvGeometry {
             kernel, padding, ..
-        } = self.window;
-        let window = Window {
+        } = self.geometry;
+        let geometry = ConvGeometry {
             padding: kernel - 1 - padding,
-            ..self.window
+            ..self.geometry
         };
-        (self.window.stride == 1).then(|| Self::new(window, self.out_height, self.out_width))
+        (self.geometry.stride == 1).then(|| Self::new(geometry, self.out_height, self.out_width))
     }
 
     /// Whether channels lie as they should already.
     pub fn is_plain(&self) -> bool {
-        self.window.kernel == 1 && self.window.stride == 1 && self.window.padding == 0
+        self.geometry.kernel == 1 && self.geometry.stride == 1 && self.geometry.padding == 0
     }
 
     /// Lays out a channel in `plane`, whose padding must be zero already.
@@ -156,7 +157,7 @@ impl Grid {
     /// The same of what `change` makes of each pixel.
     #[inline(always)]
     pub fn lay_out_with(&self, picture: &[f32], plane: &mut [f32], change: impl Fn(f32) -> f32) {
-        let stride = self.window.stride;
+        let stride = self.geometry.stride;
         self.for_each_row(
             #[inline(always)]
             |row| {
@@ -187,7 +188,7 @@ impl Grid {
         let mut pairs = pictures
             .zip(planes.chunks_exact_mut(self.plane()))
             .enumerate();
-        vectorised(
+        multiversion(
             #[inline(always)]
             || {
                 for (i, (from, to)) in pairs.by_ref() {
@@ -206,7 +207,7 @@ impl Grid {
     /// The inverse of [`lay_out`](Self::lay_out).
     #[inline(always)]
     pub fn take_back(&self, plane: &[f32], picture: &mut [f32]) {
-        let stride = self.window.stride;
+        let stride = self.geometry.stride;
         self.for_each_row(
             #[inline(always)]
             |row| {
@@ -242,9 +243,9 @@ impl Grid {
     /// Plain loops: chains of iterators end in calls that are compiled without wide vectors.
     #[inline(always)]
     fn for_each_row(&self, mut work: impl FnMut(PhaseRow)) {
-        let Window {
+        let ConvGeometry {
             stride, padding, ..
-        } = self.window;
+        } = self.geometry;
         for a in 0..self.phases {
             for b in 0..self.phases {
                 let first = padding.saturating_sub(b).div_ceil(stride);

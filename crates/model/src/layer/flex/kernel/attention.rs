@@ -7,14 +7,15 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::exponential::exponential;
-use super::product::{Packed, Piece, Product};
-use super::sum::{sum_of, sum_of_products};
-use super::vectorised::vectorised;
+use super::exp::exp;
+use super::gemm::{Gemm, Piece};
+use super::multiversion::multiversion;
+use super::packed_lhs::PackedLhs;
+use super::reduction::{sum_of, sum_of_pairs};
 
 /// Attention over `[batch, tokens, 3 width]`: queries, keys and values side by side, each of all heads.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attention {
+pub(crate) struct Attention {
     pub tokens: usize,
     pub width: usize,
     pub heads: usize,
@@ -53,10 +54,10 @@ impl Attention {
     }
 
     /// The same of one picture into a buffer, on this thread.
-    pub fn write(&self, input: &[f32], output: &mut [f32], head: &mut Scratch) {
+    pub(super) fn write(&self, input: &[f32], output: &mut [f32], head: &mut Scratch) {
         for i in 0..self.heads {
             self.compute_shares(input, i, head);
-            let shares = Packed::of_rows(&head.shares, [self.tokens; 2], self.tokens);
+            let shares = PackedLhs::of_rows(&head.shares, [self.tokens; 2], self.tokens);
             let values = self.part(2, i);
             let rows = self.rows(i, self.width);
             self.multiply(&shares, input, &values, output, &rows, &mut head.scratch);
@@ -99,19 +100,19 @@ impl Attention {
             scratch,
         } = head;
 
-        let left = Packed::of_columns(shares, [tokens; 2], tokens);
-        self.multiply(&left, dy, &dy_rows, to, &value, scratch);
+        let lhs = PackedLhs::of_columns(shares, [tokens; 2], tokens);
+        self.multiply(&lhs, dy, &dy_rows, to, &value, scratch);
 
         transpose(input, &value, size, transposed);
-        let left = Packed::of_rows(&dy[dy_rows.starts[0]..], [tokens, size], width);
-        self.square(&left, transposed, gradient, scratch);
+        let lhs = PackedLhs::of_rows(&dy[dy_rows.starts[0]..], [tokens, size], width);
+        self.square(&lhs, transposed, gradient, scratch);
         let scale = self.scale();
         let rows = gradient.chunks_exact_mut(tokens);
         for (gradient, shares) in rows.zip(shares.chunks_exact(tokens)) {
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
-                    let sum = sum_of_products(gradient, shares, |dp, p| dp * p);
+                    let sum = sum_of_pairs(gradient, shares, |dp, p| dp * p);
                     for (dp, p) in gradient.iter_mut().zip(shares) {
                         *dp = scale * p * (*dp - sum);
                     }
@@ -119,10 +120,10 @@ impl Attention {
             );
         }
 
-        let left = Packed::of_rows(gradient, [tokens; 2], tokens);
-        self.multiply(&left, input, &key, to, &query, scratch);
-        let left = Packed::of_columns(gradient, [tokens; 2], tokens);
-        self.multiply(&left, input, &query, to, &key, scratch);
+        let lhs = PackedLhs::of_rows(gradient, [tokens; 2], tokens);
+        self.multiply(&lhs, input, &key, to, &query, scratch);
+        let lhs = PackedLhs::of_columns(gradient, [tokens; 2], tokens);
+        self.multiply(&lhs, input, &query, to, &key, scratch);
     }
 
     /// How much each token attends to each: rows that sum to one.
@@ -132,16 +133,16 @@ impl Attention {
         let [query, key] = [0, 1].map(|part| self.part(part, i));
         transpose(input, &key, size, &mut head.transposed);
         let queries = &input[query.starts[0]..];
-        let left = Packed::of_rows(queries, [tokens, size], query.stride);
-        self.square(&left, &head.transposed, &mut head.shares, &mut head.scratch);
+        let lhs = PackedLhs::of_rows(queries, [tokens, size], query.stride);
+        self.square(&lhs, &head.transposed, &mut head.shares, &mut head.scratch);
         let scale = self.scale();
         for scores in head.shares.chunks_exact_mut(tokens) {
-            vectorised(
+            multiversion(
                 #[inline(always)]
                 || {
                     let greatest = scores.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
                     for score in scores.iter_mut() {
-                        *score = exponential(scale * (*score - greatest));
+                        *score = exp(scale * (*score - greatest));
                     }
                     let inverse = 1.0 / sum_of(scores, |x| x);
                     for score in scores.iter_mut() {
@@ -156,46 +157,46 @@ impl Attention {
         ((self.width / self.heads) as f32).sqrt().recip()
     }
 
-    /// `left` by a matrix of a head, `[tokens, head]`.
+    /// `lhs` by a matrix of a head, `[tokens, head]`.
     fn multiply(
         &self,
-        left: &Packed,
-        right: &[f32],
-        right_rows: &Rows,
+        lhs: &PackedLhs,
+        rhs: &[f32],
+        rhs_rows: &Rows,
         output: &mut [f32],
         output_rows: &Rows,
         scratch: &mut Vec<f32>,
     ) {
-        Arch::new().dispatch(Product {
-            left,
+        Arch::new().dispatch(Gemm {
+            lhs,
             first_row: 0,
-            right,
-            right_rows: &right_rows.starts,
+            rhs,
+            rhs_rows: &rhs_rows.starts,
             pieces: &[Piece::first(self.width / self.heads)],
             output,
             output_rows: &output_rows.starts,
             add: false,
-            finish: None,
+            epilogue: None,
             scratch,
         });
     }
 
-    /// `left` by `[head, tokens]`.
-    fn square(&self, left: &Packed, right: &[f32], output: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+    /// `lhs` by `[head, tokens]`.
+    fn square(&self, lhs: &PackedLhs, rhs: &[f32], output: &mut Vec<f32>, scratch: &mut Vec<f32>) {
         let tokens = self.tokens;
         output.resize(tokens * tokens, 0.0);
         let rows: Vec<usize> = (0..tokens).map(|row| row * tokens).collect();
-        let right_rows: Vec<usize> = (0..right.len()).step_by(tokens).collect();
-        Arch::new().dispatch(Product {
-            left,
+        let rhs_rows: Vec<usize> = (0..rhs.len()).step_by(tokens).collect();
+        Arch::new().dispatch(Gemm {
+            lhs,
             first_row: 0,
-            right,
-            right_rows: &right_rows,
+            rhs,
+            rhs_rows: &rhs_rows,
             pieces: &[Piece::first(tokens)],
             output,
             output_rows: &rows,
             add: false,
-            finish: None,
+            epilogue: None,
             scratch,
         });
     }

@@ -21,7 +21,7 @@ pub(super) fn sum_of(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 
 /// Sum of `term` over two runs of the same length.
 #[inline(always)]
-pub(super) fn sum_of_products(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+pub(super) fn sum_of_pairs(left: &[f32], right: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut sums = [0.0; LANES];
     let (left, left_rest) = left.as_chunks::<LANES>();
     let (right, right_rest) = right.as_chunks::<LANES>();
