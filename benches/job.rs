@@ -4,6 +4,7 @@ use std::error::Error;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
 use ffc_data::{DualBatch, DualLoader, ImageBatch, ImageCounts, SourceConfig, SyntheticConfig};
+use ffc_train::config::Preset;
 use ffc_train::{Config, Trainer};
 
 use crate::settings;
@@ -27,8 +28,7 @@ impl Job {
     ///
     /// If the text is neither.
     pub fn new(text: &str) -> Result<Self, Box<dyn Error>> {
-        let built_in = include_str!("../configs/synthetic.toml");
-        let mut config = Config::parse(built_in, "synthetic", &[])?;
+        let mut config = Preset::SYNTHETIC.config(&[])?;
         if text == "synthetic" {
             let identities = 10_000;
             return Ok(Self {

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use ffc_data::DualLoader;
-use ffc_train::{Config, Trainer};
+use ffc_train::Trainer;
+use ffc_train::config::Preset;
 
 /// Trains the network of the built-in job on drawn identities and shows loss and speed.
 ///
@@ -13,11 +14,7 @@ use ffc_train::{Config, Trainer};
 ///
 /// Where a part of the training fails, the device among them.
 pub fn train(device: &Device, steps: u64) -> Result<(), Box<dyn Error>> {
-    let config = Config::parse(
-        include_str!("../../configs/synthetic.toml"),
-        "synthetic",
-        &[],
-    )?;
+    let config = Preset::SYNTHETIC.config(&[])?;
     let dataset = config.data.open(&mut |_| {})?;
     let loader = DualLoader::new(dataset, config.loader(), 0)?;
     let schedule = config.schedule.init(steps, loader.steps_per_epoch())?;

@@ -1,18 +1,19 @@
-use std::path::Path;
 use std::process::ExitCode;
 
+use ffc_train::config::Preset;
+
 use crate::arguments;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output;
 use crate::output::say;
-use crate::presets::{PRESETS, load};
+use crate::presets::{load, text};
 
 /// Shows and checks configurations.
 pub fn run(command: arguments::Config) -> Result<ExitCode> {
     match command {
         arguments::Config::Show { config: None, .. } => {
-            for (name, what, _) in PRESETS {
-                say!("{name:10}  {what}");
+            for Preset { name, purpose, .. } in Preset::ALL {
+                say!("{name:10}  {purpose}");
             }
         }
         arguments::Config::Show {
@@ -32,17 +33,4 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A configuration as it was written, comments included.
-fn text(name: &str) -> Result<String> {
-    let preset = PRESETS.iter().find(|(preset, ..)| *preset == name);
-    match preset {
-        Some((_, _, text)) if !Path::new(name).is_file() => Ok((*text).to_owned()),
-        _ if Path::new(name).is_file() => {
-            std::fs::read_to_string(name).map_err(Error::io("read", name))
-        }
-        // Neither: what is wrong, and what there is.
-        _ => load(name, &[])?.to_toml().map_err(Error::from),
-    }
 }

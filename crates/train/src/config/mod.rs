@@ -5,6 +5,7 @@ mod head;
 mod length;
 mod load;
 mod optimizer;
+mod preset;
 mod schedule;
 
 use std::path::PathBuf;
@@ -22,11 +23,12 @@ pub use data::DataConfig;
 pub use head::{HeadConfig, MarginConfig};
 pub use length::Length;
 pub use optimizer::OptimizerConfig;
+pub use preset::Preset;
 pub use schedule::{Decay, Schedule, ScheduleConfig};
 
 use crate::{Error, Result};
 
-/// Everything that decides a run. In a file every table may be left out, and nearly every key; `configs/reference.toml` of the repository lists
+/// Everything that decides a run. In a file every table may be left out, and nearly every key; [`Preset::REFERENCE`] lists
 /// all with their defaults, which are the published training's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

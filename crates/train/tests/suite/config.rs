@@ -1,20 +1,14 @@
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use ffc_train::Config;
-use ffc_train::config::{Decay, Length, OptimizerConfig};
+use ffc_train::config::{Decay, Length, OptimizerConfig, Preset};
 
 use super::support::assert_says;
-
-fn configs() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs")
-}
 
 /// The reference states every key that a resolved configuration has, with its default.
 #[test]
 fn the_reference_is_the_default() {
-    let text = std::fs::read_to_string(configs().join("reference.toml")).unwrap();
-    let reference = Config::parse(&text, "reference", &[]).unwrap();
+    let reference = Preset::REFERENCE.config(&[]).unwrap();
     assert_eq!(reference, Config::parse("", "empty", &[]).unwrap());
     assert_eq!(reference, Config::default());
 
@@ -27,7 +21,7 @@ fn the_reference_is_the_default() {
     let mut resolved = keys(&reference.to_toml().unwrap());
     // The network's own settings are documented with the networks.
     resolved.retain(|key| !key.starts_with("backbone.") && key != "evaluation");
-    let stated = keys(&text);
+    let stated = keys(Preset::REFERENCE.text);
     let missing: Vec<_> = resolved.difference(&stated).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -52,8 +46,8 @@ fn collect(prefix: &str, value: &toml::Value, keys: &mut BTreeSet<String>) {
 /// Presets are right, and what is written is read back as it was.
 #[test]
 fn presets_are_read_and_written() {
-    for name in ["synthetic", "omniglot", "lfw", "face-112", "face-10m"] {
-        let config = Config::load(&configs().join(format!("{name}.toml")), &[]).unwrap();
+    for preset in Preset::ALL {
+        let (name, config) = (preset.name, preset.config(&[]).unwrap());
         let text = config.to_toml().unwrap();
         assert_eq!(Config::parse(&text, name, &[]).unwrap(), config, "{name}");
     }

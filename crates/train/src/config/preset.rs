@@ -1,0 +1,75 @@
+use super::Config;
+use crate::Result;
+
+/// A configuration that comes with the crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// The name it goes by.
+    pub name: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// The configuration with its comments, in TOML.
+    pub text: &'static str,
+}
+
+impl Preset {
+    /// The built-in job.
+    pub const SYNTHETIC: Self = Self {
+        name: "synthetic",
+        purpose: "drawn identities; needs no data, minutes on a processor",
+        text: include_str!("../../presets/synthetic.toml"),
+    };
+    /// Characters.
+    pub const OMNIGLOT: Self = Self {
+        name: "omniglot",
+        purpose: "characters of Omniglot, evaluated on unseen alphabets",
+        text: include_str!("../../presets/omniglot.toml"),
+    };
+    /// Few faces.
+    pub const LFW: Self = Self {
+        name: "lfw",
+        purpose: "Labeled Faces in the Wild, View 1",
+        text: include_str!("../../presets/lfw.toml"),
+    };
+    /// The published training.
+    pub const FACE_112: Self = Self {
+        name: "face-112",
+        purpose: "faces of 112 pixels as FFC was published",
+        text: include_str!("../../presets/face-112.toml"),
+    };
+    /// Very many faces.
+    pub const FACE_10M: Self = Self {
+        name: "face-10m",
+        purpose: "faces of ten million identities",
+        text: include_str!("../../presets/face-10m.toml"),
+    };
+    /// What a configuration can say.
+    pub const REFERENCE: Self = Self {
+        name: "reference",
+        purpose: "every key with its default",
+        text: include_str!("../../presets/reference.toml"),
+    };
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::SYNTHETIC,
+        Self::OMNIGLOT,
+        Self::LFW,
+        Self::FACE_112,
+        Self::FACE_10M,
+        Self::REFERENCE,
+    ];
+
+    /// The preset of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name == name)
+    }
+
+    /// The configuration, changed by `overrides` (`key=value`).
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::parse`]: an override is wrong.
+    pub fn config(&self, overrides: &[String]) -> Result<Config> {
+        Config::parse(self.text, &format!("preset {}", self.name), overrides)
+    }
+}
