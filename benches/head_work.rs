@@ -5,7 +5,8 @@ use std::error::Error;
 use burn::tensor::{Device, Distribution, Tensor};
 use ffc_core::margin::CosFace;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Storage, UpdateRule,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, FfcHead, Storage,
+    UpdateRule,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -118,9 +119,9 @@ impl HeadWork {
         let [x, y] = [(); 2].map(|()| {
             let mut identities = shared.clone();
             identities.extend(self.draw(self.batch / 2));
-            Half {
+            EmbeddingBatch {
                 probe: self.embeddings().autodiff().require_grad(),
-                gallery: self.embeddings(),
+                gallery: Some(self.embeddings()),
                 identities,
             }
         });

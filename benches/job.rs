@@ -3,8 +3,10 @@
 use std::error::Error;
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
+use ffc_core::{FfcHead, FfcHeadConfig};
 use ffc_data::{DualBatch, DualLoader, ImageBatch, ImageCounts, SourceConfig, SyntheticConfig};
-use ffc_train::config::Preset;
+use ffc_model::Backbone;
+use ffc_train::config::{HeadConfig, Preset};
 use ffc_train::{Config, Trainer};
 
 use crate::settings;
@@ -42,9 +44,13 @@ impl Job {
         };
         config.backbone = settings::network(name)?;
         config.loader.batch = batch.parse()?;
-        config.head.pool = pool.parse()?;
+        let head = FfcHeadConfig {
+            pool: pool.parse()?,
+            ..ffc(&config)?.clone()
+        };
         config.training.precision = settings::precision(precision)?;
-        let identities = IDENTITIES_PER_SLOT * (config.head.pool as u64);
+        let identities = IDENTITIES_PER_SLOT * (head.pool as u64);
+        config.head = HeadConfig::Ffc(head);
         config.data.source = Some(SourceConfig::Synthetic(SyntheticConfig {
             identities,
             images: ImageCounts::Equal { images: 2 },
@@ -65,7 +71,8 @@ impl Job {
 
     /// Bytes of the pool's two layers of centres.
     pub fn pool_bytes(&self) -> u64 {
-        let values = 2 * self.config.head.pool * self.config.backbone.embedding();
+        let slots = ffc(&self.config).map_or(0, |head| head.pool);
+        let values = 2 * slots * self.config.backbone.embedding();
         (values * size_of::<f32>()) as u64
     }
 
@@ -93,16 +100,40 @@ impl Job {
     /// If the device lacks memory or precision.
     pub fn trainer(&self, device: &Device) -> Result<Trainer, Box<dyn Error>> {
         let schedule = self.config.schedule.init(1_000, 1_000)?;
-        let mut trainer = Trainer::new(&self.config, schedule, device)?;
-        let slots = self.config.head.pool;
+        let mut trainer = Trainer::from_config(&self.config, self.identities, schedule, device)?;
+        let slots = ffc(&self.config)?.pool;
         let shape = [slots, self.config.backbone.embedding()];
         let centres = Tensor::random(shape, Distribution::Normal(0.0, 1.0), device);
         // The last identities, of which the first batches draw as many as of others.
         let identities: Vec<u64> = (self.identities - slots as u64..self.identities).collect();
-        trainer
-            .head_mut()
+        ffc_head(&mut trainer)?
             .pool_mut()
             .prefill(centres, &identities)?;
         Ok(trainer)
     }
+}
+
+fn ffc(config: &Config) -> Result<&FfcHeadConfig, Box<dyn Error>> {
+    match &config.head {
+        HeadConfig::Ffc(head) => Ok(head),
+        head => Err(format!("{head:?} is no FFC head").into()),
+    }
+}
+
+/// The FFC head of a trainer.
+///
+/// # Errors
+///
+/// If it has another.
+pub fn ffc_head(trainer: &mut Trainer) -> Result<&mut FfcHead, Box<dyn Error>> {
+    trainer.head_as_mut().ok_or("no FFC head".into())
+}
+
+/// The gallery network of a trainer.
+///
+/// # Errors
+///
+/// If its head needs none.
+pub fn gallery(trainer: &Trainer) -> Result<&Backbone, Box<dyn Error>> {
+    trainer.gallery().ok_or("no gallery network".into())
 }

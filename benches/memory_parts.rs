@@ -9,9 +9,9 @@ use std::error::Error;
 use burn::module::Module;
 use burn::tensor::{DType, Device, Tensor};
 use ffc_benches::counting::Counting;
-use ffc_benches::job::Job;
+use ffc_benches::job::{self, Job};
 use ffc_benches::settings::{device, list};
-use ffc_core::{DualEmbeddings, Half, Head};
+use ffc_core::{DualEmbeddings, EmbeddingBatch};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::NormMode;
 
@@ -52,24 +52,24 @@ fn measure(job: &Job, plain: &Device) -> Result<Parts, Box<dyn Error>> {
     let networks = 2 * (trainer.probe().num_params() * size_of::<f32>()) as u64;
     let pool = job.pool_bytes();
 
-    let (probe, gallery) = (trainer.probe().clone(), trainer.gallery().clone());
+    let (probe, gallery) = (trainer.probe().clone(), job::gallery(&trainer)?.clone());
     let device = plain.clone().autodiff();
-    let half = |images: &ImageBatch| {
+    let side = |images: &ImageBatch| {
         let pictures = job.upload(images, &device);
         let gallery = gallery.forward(pictures.clone().inner(), NormMode::Batch)?;
-        Ok::<_, ffc_model::Error>(Half {
+        Ok::<_, ffc_model::Error>(EmbeddingBatch {
             probe: probe.forward(pictures, NormMode::Train)?.cast(DType::F32),
-            gallery: gallery.cast(DType::F32),
+            gallery: Some(gallery.cast(DType::F32)),
             identities: images.identities().to_vec(),
         })
     };
     let before = now(plain)?;
     let embeddings = DualEmbeddings {
-        x: half(&batches[0].x)?,
-        y: half(&batches[0].y)?,
+        x: side(&batches[0].x)?,
+        y: side(&batches[0].y)?,
     };
     let activations = now(plain)? - before;
-    let leaves = |side: &Half| Half {
+    let leaves = |side: &EmbeddingBatch| EmbeddingBatch {
         probe: Tensor::from_inner(side.probe.clone().inner()).require_grad(),
         ..side.clone()
     };
@@ -80,7 +80,7 @@ fn measure(job: &Job, plain: &Device) -> Result<Parts, Box<dyn Error>> {
     drop((embeddings, probe, gallery));
     Counting::forget_peak();
     let before = now(plain)?;
-    let output = trainer.head_mut().step(leaves)?;
+    let output = job::ffc_head(&mut trainer)?.step(leaves)?;
     drop(output.loss.clone().backward());
     // A GPU tells what it reserves, not the peak within a step.
     let loss = match plain.memory_pool_usage() {

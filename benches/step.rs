@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Tensor};
 use criterion::{BenchmarkId, Criterion, Throughput};
-use ffc_benches::job::Job;
+use ffc_benches::job::{self, Job};
 use ffc_benches::settings::{device, list};
 use ffc_benches::spans;
 use ffc_benches::table::criterion_folder;
-use ffc_core::{DualEmbeddings, Half, Head};
+use ffc_core::{DualEmbeddings, EmbeddingBatch};
 use ffc_data::{DualBatch, ImageBatch};
 use ffc_model::{Backbone, NormMode};
 use ffc_train::Trainer;
@@ -81,7 +81,7 @@ impl Work {
         let mut work = Self {
             plain,
             probe: trainer.probe().clone(),
-            gallery: trainer.gallery().clone(),
+            gallery: job::gallery(&trainer)?.clone(),
             trainer,
             batches,
             pictures,
@@ -89,18 +89,18 @@ impl Work {
             next: 0,
         };
         for (batch, [x, y]) in work.batches.iter().zip(&work.pictures) {
-            let half = |images: &ImageBatch, pictures: &Tensor<4>| {
+            let side = |images: &ImageBatch, pictures: &Tensor<4>| {
                 let probe = work.probe.forward(pictures.clone(), NormMode::Train)?;
                 let pictures = pictures.clone().inner();
                 let gallery = work.gallery.forward(pictures, NormMode::Batch)?;
-                Ok::<_, ffc_model::Error>(Half {
+                Ok::<_, ffc_model::Error>(EmbeddingBatch {
                     // A leaf: the networks' backward pass is not the head's.
                     probe: Tensor::from_inner(probe.inner().cast(DType::F32)).require_grad(),
-                    gallery: gallery.cast(DType::F32),
+                    gallery: Some(gallery.cast(DType::F32)),
                     identities: images.identities().to_vec(),
                 })
             };
-            let (x, y) = (half(&batch.x, x)?, half(&batch.y, y)?);
+            let (x, y) = (side(&batch.x, x)?, side(&batch.y, y)?);
             work.embeddings.push(DualEmbeddings { x, y });
         }
         Ok(work)
@@ -137,7 +137,7 @@ impl Work {
                 .forward(side.clone().inner(), NormMode::Batch)?;
             let embeddings = self.probe.forward(side.clone(), NormMode::Train)?;
             // A weighting in place of a loss; a plain sum has no gradient behind the last norm.
-            let weights = self.embeddings[turn].x.gallery.clone();
+            let weights = self.embeddings[turn].x.probe.clone().inner();
             sums.push((embeddings.cast(DType::F32) * Tensor::from_inner(weights)).sum());
         }
         Tensor::cat(sums, 0).sum().backward();
@@ -146,10 +146,7 @@ impl Work {
 
     fn head(&mut self) -> Result<()> {
         let turn = self.turn();
-        let output = self
-            .trainer
-            .head_mut()
-            .step(self.embeddings[turn].clone())?;
+        let output = job::ffc_head(&mut self.trainer)?.step(self.embeddings[turn].clone())?;
         output.loss.backward();
         Ok(self.plain.sync()?)
     }

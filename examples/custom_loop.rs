@@ -8,7 +8,7 @@ use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::Device;
 use ffc_core::margin::CosFace;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head, MovingAverage,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, FfcHead, MovingAverage,
     RunningStatistics,
 };
 use ffc_examples::{Clusters, nearest_centre_accuracy};
@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let [x, y] = [(); 2].map(|()| {
             let identities = [shared.clone(), data.draw(BATCH / 2)].concat();
             let images = data.images(&identities, &device);
-            Half {
+            EmbeddingBatch {
                 probe: probe.forward(images.clone()),
-                gallery: gallery.forward(images.inner()),
+                gallery: Some(gallery.forward(images.inner())),
                 identities,
             }
         });

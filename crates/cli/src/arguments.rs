@@ -234,9 +234,9 @@ pub struct Export {
     /// The run's configuration; by default that of the run which the checkpoint lies in
     #[arg(long)]
     pub config: Option<PathBuf>,
-    /// Which network
-    #[arg(long, value_enum, default_value_t = WhichNetwork::Gallery)]
-    pub network: WhichNetwork,
+    /// Which network; by default the gallery network, where the head needs one
+    #[arg(long, value_enum)]
+    pub network: Option<WhichNetwork>,
     /// SafeTensors file to write
     #[arg(long)]
     pub out: PathBuf,

@@ -1,7 +1,7 @@
 use burn::tensor::{DType, Tensor};
 
 use crate::error::Embeddings;
-use crate::{ClassPool, Error, Result};
+use crate::{Error, Result};
 
 /// The least length that a row is divided by.
 const MIN_LENGTH: f32 = 1e-12;
@@ -27,14 +27,14 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
+    /// `expected` is the number of columns.
     pub(crate) fn new(
         what: Embeddings,
         rows: Tensor<2>,
         identities: &'a [u64],
-        pool: &ClassPool,
+        expected: usize,
     ) -> Result<Self> {
         let [count, found] = rows.dims();
-        let expected = pool.config().dim;
         if found != expected {
             return Err(Error::Dimension {
                 what,

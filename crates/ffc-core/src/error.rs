@@ -5,16 +5,16 @@ use burn::tensor::DType;
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Which of the four embedding matrices of a step an error speaks of.
+/// Which embedding matrix of a step an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Embeddings {
-    /// The probe network's embeddings of half x.
+    /// The probe network's embeddings of side x.
     ProbeX,
-    /// The gallery network's embeddings of half x.
+    /// The gallery network's embeddings of side x.
     GalleryX,
-    /// The probe network's embeddings of half y.
+    /// The probe network's embeddings of side y.
     ProbeY,
-    /// The gallery network's embeddings of half y.
+    /// The gallery network's embeddings of side y.
     GalleryY,
     /// Features given to [`ClassPool::prefill`](crate::ClassPool::prefill).
     Prefill,
@@ -23,10 +23,10 @@ pub enum Embeddings {
 impl std::fmt::Display for Embeddings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::ProbeX => "probe embeddings of half x",
-            Self::GalleryX => "gallery embeddings of half x",
-            Self::ProbeY => "probe embeddings of half y",
-            Self::GalleryY => "gallery embeddings of half y",
+            Self::ProbeX => "probe embeddings of side x",
+            Self::GalleryX => "gallery embeddings of side x",
+            Self::ProbeY => "probe embeddings of side y",
+            Self::GalleryY => "gallery embeddings of side y",
             Self::Prefill => "prefill features",
         })
     }
@@ -59,11 +59,11 @@ pub enum Error {
     },
 
     /// A matrix has the wrong number of columns.
-    #[error("{what} have {found} dimensions, but the pool's centres have {expected}")]
+    #[error("{what} have {found} dimensions, but the head's centres have {expected}")]
     Dimension {
         /// The matrix.
         what: Embeddings,
-        /// Columns of the pool's centres.
+        /// Columns of the head's centres.
         expected: usize,
         /// Columns of the matrix.
         found: usize,
@@ -80,7 +80,7 @@ pub enum Error {
         identities: usize,
     },
 
-    /// A half of the batch has no rows.
+    /// A batch has no rows.
     #[error("{what} have no rows")]
     EmptyBatch {
         /// The matrix.
@@ -109,6 +109,31 @@ pub enum Error {
         row: usize,
         /// The identity of that row.
         identity: u64,
+    },
+
+    /// A head was given another form of batch than it needs.
+    #[error("the head needs {expected}, but was given {found}")]
+    BatchForm {
+        /// What it needs.
+        expected: &'static str,
+        /// What it was given.
+        found: &'static str,
+    },
+
+    /// A head that compares with a gallery network was given no embeddings of one.
+    #[error("the {what} are missing: this head needs a gallery network")]
+    NoGallery {
+        /// The matrix.
+        what: Embeddings,
+    },
+
+    /// A part of a head's state cannot be written or read.
+    #[error("part {part} of the head's state {problem}")]
+    Part {
+        /// Its name.
+        part: String,
+        /// Why.
+        problem: String,
     },
 
     /// Reading values back from the device failed.

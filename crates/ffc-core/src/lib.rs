@@ -7,10 +7,12 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | loss and pool edit of one training step | [`FfcHead`], behind the trait [`Head`] |
+//! | loss and pool edit of one training step | [`FfcHead`] |
+//! | what a training loop asks of any head | the trait [`Head`] |
 //! | group memory | [`ClassPool`] |
 //! | identity -> slot, least recently used out first | [`SlotMap`], [`BatchPlan`] |
 //! | margins: CosFace, ArcFace, SV, your own | [`margin`] |
+//! | softmax over any number of centres, chunk by chunk | [`softmax`] |
 //! | gallery network | [`MovingAverage`] |
 //!
 //! The crate works with embeddings, whatever made them, on any burn device. A training step:
@@ -33,16 +35,16 @@
 //! let mut head = FfcHead::new(pool, CosFace::new(0.4)?, FfcConfig::default())?;
 //!
 //! average.update(&mut gallery, &probe)?;
-//! // One half of a dual batch: images, here mere vectors, and their identities.
-//! let half = |identities: Vec<u64>| {
+//! // One side of a dual batch: images, here mere vectors, and their identities.
+//! let side = |identities: Vec<u64>| {
 //!     let images = Tensor::<2>::random([identities.len(), 16], Distribution::Default, &device);
-//!     Half {
+//!     EmbeddingBatch {
 //!         probe: probe.forward(images.clone()),
-//!         gallery: gallery.forward(images.inner()),
+//!         gallery: Some(gallery.forward(images.inner())),
 //!         identities,
 //!     }
 //! };
-//! let (x, y) = (half(vec![1, 2, 3]), half(vec![1, 2, 9]));
+//! let (x, y) = (side(vec![1, 2, 3]), side(vec![1, 2, 9]));
 //! let output = head.step(DualEmbeddings { x, y })?;
 //! let gradients = GradientsParams::from_grads(output.loss.backward(), &probe);
 //! probe = optimizer.step(0.1, probe, gradients);
@@ -64,12 +66,16 @@ mod moving_average;
 mod plan;
 mod pool;
 mod slot_map;
+pub mod softmax;
 mod upload;
 
 pub use error::{Embeddings, Error, Result};
-pub use ffc::{FfcConfig, FfcHead};
-pub use head::{DualEmbeddings, Half, Head, HeadOutput, HeadStats};
+pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
+pub use head::{
+    BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, Needs,
+    Quantity, StepContext, part,
+};
 pub use moving_average::{MovingAverage, RunningStatistics};
-pub use plan::{BatchPlan, RowWrite, SlotEdit};
+pub use plan::{BatchPlan, SlotEdit};
 pub use pool::{ClassPool, ClassPoolConfig, Storage, UpdateRule};
-pub use slot_map::{SlotMap, SlotMapState};
+pub use slot_map::{RowWrite, SlotMap, SlotMapState};

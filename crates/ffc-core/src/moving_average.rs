@@ -37,6 +37,16 @@ pub enum RunningStatistics {
     Keep,
 }
 
+impl Default for MovingAverage {
+    /// With the published momentum, 0.99. Running statistics are averaged too.
+    fn default() -> Self {
+        Self {
+            momentum: 0.99,
+            statistics: RunningStatistics::Average,
+        }
+    }
+}
+
 impl MovingAverage {
     /// With momentum m; 0.99 is published.
     ///

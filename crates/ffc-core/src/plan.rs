@@ -2,21 +2,8 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use crate::SlotMap;
-use crate::slot_map::ByAge;
-
-/// Where one row of a batch is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowWrite {
-    /// The row's identity.
-    pub identity: u64,
-    /// The slot that it writes.
-    pub slot: u32,
-    /// The layer of that slot: 0 where the identity is fresh, else the slot's next one.
-    pub layer: u8,
-    /// Whether the identity had no slot when the row came.
-    pub fresh: bool,
-}
+use crate::slot_map::{ByAge, RowWrite, SlotMap};
+use crate::{Error, Result};
 
 /// What a whole batch does to one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +59,36 @@ impl BatchPlan {
             None => map.get(identity),
         }
     }
+}
 
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
+impl SlotMap {
+    /// What writing one row for each of `identities`, in this order, would do. Changes nothing.
+    ///
+    /// Takes time in the length of the batch, whatever the capacity.
+    pub fn plan(&self, identities: &[u64]) -> BatchPlan {
+        let mut planner = Planner::new(self, identities.len());
+        for &identity in identities {
+            planner.write(identity);
+        }
+        planner.finish()
+    }
+
+    /// Carries a plan out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StalePlan`] where another plan was applied since this one was made.
+    pub fn apply(&mut self, plan: &BatchPlan) -> Result<()> {
+        if plan.generation != self.generation() {
+            return Err(Error::StalePlan);
+        }
+        self.write_all(plan.rows());
+        Ok(())
     }
 }
 
 /// Plays a batch through beside the map, without touching it.
-pub(crate) struct Planner<'a> {
+struct Planner<'a> {
     map: &'a SlotMap,
     plan: BatchPlan,
     /// Index in `plan.edits` of each slot written so far.
@@ -93,7 +102,7 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub(crate) fn new(map: &'a SlotMap, rows: usize) -> Self {
+    fn new(map: &'a SlotMap, rows: usize) -> Self {
         Self {
             map,
             plan: BatchPlan {
@@ -111,7 +120,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(crate) fn write(&mut self, identity: u64) {
+    fn write(&mut self, identity: u64) {
         let row = self.plan.rows.len() as u32;
         let present = self.plan.slot_after(self.map, identity);
         let slot = present.unwrap_or_else(|| self.free_slot());
@@ -134,7 +143,7 @@ impl<'a> Planner<'a> {
         self.last_row.insert(identity, row);
     }
 
-    pub(crate) fn finish(self) -> BatchPlan {
+    fn finish(self) -> BatchPlan {
         self.plan
     }
 

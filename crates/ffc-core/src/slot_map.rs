@@ -1,6 +1,5 @@
 use hashbrown::HashMap;
 
-use crate::plan::{BatchPlan, Planner, RowWrite};
 use crate::{Error, Result};
 
 /// Marks the end of the recency list.
@@ -44,6 +43,19 @@ struct Node {
     newer: u32,
     older: u32,
     next_layer: u8,
+}
+
+/// Where one row of a batch is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowWrite {
+    /// The row's identity.
+    pub identity: u64,
+    /// The slot that it writes.
+    pub slot: u32,
+    /// The layer of that slot: 0 where the identity is fresh, else the slot's next one.
+    pub layer: u8,
+    /// Whether the identity had no slot when the row came.
+    pub fresh: bool,
 }
 
 /// The contents of a [`SlotMap`], as saved.
@@ -119,35 +131,16 @@ impl SlotMap {
         }
     }
 
-    /// What writing one row for each of `identities`, in this order, would do. Changes nothing.
-    ///
-    /// Takes time in the length of the batch, whatever the capacity.
-    pub fn plan(&self, identities: &[u64]) -> BatchPlan {
-        let mut planner = Planner::new(self, identities.len());
-        for &identity in identities {
-            planner.write(identity);
-        }
-        planner.finish()
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
-    /// Carries a plan out.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::StalePlan`] where another plan was applied since this one was made.
-    pub fn apply(&mut self, plan: &BatchPlan) -> Result<()> {
-        if plan.generation() != self.generation {
-            return Err(Error::StalePlan);
-        }
-        for write in plan.rows() {
+    /// Carries out the rows of a plan.
+    pub(crate) fn write_all(&mut self, rows: &[RowWrite]) {
+        for write in rows {
             self.write(write);
         }
         self.generation += 1;
-        Ok(())
-    }
-
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
     }
 
     fn write(&mut self, write: &RowWrite) {

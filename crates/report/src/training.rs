@@ -142,7 +142,7 @@ const QUANTITIES: &[Quantity] = &[
     Quantity {
         title: "Target cosine",
         note: "mean between probe rows and their centres, before the margin",
-        value: |metrics| metrics.target_cosine,
+        value: |metrics| metrics.head.get("target_cosine"),
         ..PLAIN
     },
     Quantity {
@@ -150,7 +150,7 @@ const QUANTITIES: &[Quantity] = &[
         note: "share of probe rows whose identity had no centre",
         unit: Unit::Percent,
         includes: &[0.0],
-        value: |metrics| Some(metrics.fresh_share),
+        value: |metrics| metrics.head.get("fresh_share"),
         ..PLAIN
     },
     Quantity {
@@ -159,14 +159,14 @@ const QUANTITIES: &[Quantity] = &[
         smoothed: false,
         unit: Unit::Percent,
         includes: &[0.0, 1.0],
-        value: |metrics| Some(metrics.pool_fill),
+        value: |metrics| metrics.head.get("pool_fill"),
         ..PLAIN
     },
     Quantity {
         title: "Evictions",
         note: "identities that lost their slots, a step",
         includes: &[0.0],
-        value: |metrics| Some(metrics.evictions),
+        value: |metrics| metrics.head.get("evictions"),
         ..PLAIN
     },
     Quantity {

@@ -3,27 +3,29 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `probe.bpk`, `gallery.bpk` | the networks, running statistics included |
+//! | `probe.bpk`, `gallery.bpk` | the networks, running statistics included; the second where the head needs it |
 //! | `optimizer.bpk` | the optimizer's state |
-//! | `pool.bpk` | centres and slot map |
+//! | the head's parts | under their names: `pool.bpk` of FFC holds centres and slot map |
 //! | `state.json` | [`State`]: steps, time, best score; orders, schedule and augmentation follow from the step and the seed |
 //! | `manifest.json` | version, and size and XXH3-64 of each of the others |
+//!
+//! Every file is written as a stream and hashed meanwhile, and read so: a head is never held twice.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
-use ffc_core::ClassPool;
+use ffc_files::{Hashed, sync_folder};
 use ffc_model::Backbone;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, Schedule};
-use crate::trainer::{Trainer, differentiating};
+use crate::meter::Window;
+use crate::trainer::{Trainer, differentiating, init_head};
 use crate::{Error, Result};
 
 const VERSION: u32 = 1;
@@ -32,7 +34,6 @@ const STATE: &str = "state.json";
 const PROBE: &str = "probe.bpk";
 const GALLERY: &str = "gallery.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
-const POOL: &str = "pool.bpk";
 
 /// What a run must remember beside tensors.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,12 @@ pub struct State {
     pub best: Option<Best>,
     /// The set that it is trained on. Identities are numbers: with another set they would be other people.
     pub data: DataIdentity,
+    /// Whether the evaluations after these steps are still to be made.
+    #[serde(default)]
+    pub evaluation_due: bool,
+    /// What happened since the last line of metrics.
+    #[serde(default)]
+    pub window: Window,
 }
 
 /// What tells a set from another.
@@ -84,12 +91,24 @@ struct FileSum {
     xxh3: String,
 }
 
-impl FileSum {
-    fn of(bytes: &[u8]) -> Self {
+impl<W: Write> From<&Hashed<W>> for FileSum {
+    fn from(hashed: &Hashed<W>) -> Self {
         Self {
-            bytes: bytes.len() as u64,
-            xxh3: format!("{:016x}", xxh3_64(bytes)),
+            bytes: hashed.bytes(),
+            xxh3: format!("{:016x}", hashed.xxh3()),
         }
+    }
+}
+
+impl FileSum {
+    /// Of a file as it lies on the disk.
+    fn read(path: &Path) -> Result<Self> {
+        let sum = || {
+            let mut hashed = Hashed::new(io::sink());
+            io::copy(&mut File::open(path)?, &mut hashed)?;
+            Ok(Self::from(&hashed))
+        };
+        sum().map_err(Error::io("read", path))
     }
 }
 
@@ -137,7 +156,7 @@ impl Checkpoints {
         let written = write(&aside, trainer, state).and_then(|()| {
             remove(&target)?;
             fs::rename(&aside, &target).map_err(Error::io("rename", &aside))?;
-            sync_folder(&self.folder)
+            sync_folder(&self.folder).map_err(Error::io("sync", &self.folder))
         });
         if let Err(error) = written {
             // Gives the space back where the disk is full.
@@ -227,42 +246,38 @@ impl Checkpoints {
 pub struct Checkpoint {
     path: PathBuf,
     state: State,
-    files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Checkpoint {
-    /// Reads the files and compares them with the manifest.
+    /// Compares the files with the manifest.
     ///
     /// # Errors
     ///
     /// [`Error::Format`] where a file is damaged, [`Error::Io`] where it is missing.
     pub fn open(path: &Path) -> Result<Self> {
-        let read = |name: &str| {
-            let path = path.join(name);
-            fs::read(&path).map_err(Error::io("read", &path))
-        };
-        let manifest: Manifest = parse(&path.join(MANIFEST), &read(MANIFEST)?)?;
+        let manifest: Manifest = parse(&path.join(MANIFEST))?;
         if manifest.version != VERSION {
             return Err(Error::format(
                 path.join(MANIFEST),
                 format!("version {}, expected {VERSION}", manifest.version),
             ));
         }
-        let mut files = BTreeMap::new();
-        for name in [PROBE, GALLERY, OPTIMIZER, POOL, STATE] {
-            let bytes = read(name)?;
-            if manifest.files.get(name) != Some(&FileSum::of(&bytes)) {
-                return Err(Error::format(
-                    path.join(name),
-                    "damaged: its size or checksum is not the manifest's",
-                ));
+        for name in [PROBE, OPTIMIZER, STATE] {
+            if !manifest.files.contains_key(name) {
+                let problem = format!("damaged: it does not name {name}");
+                return Err(Error::format(path.join(MANIFEST), problem));
             }
-            files.insert(name.to_owned(), bytes);
+        }
+        for (name, sum) in &manifest.files {
+            let file = path.join(name);
+            if FileSum::read(&file)? != *sum {
+                let problem = "damaged: its size or checksum is not the manifest's";
+                return Err(Error::format(file, problem));
+            }
         }
         Ok(Self {
-            state: parse(&path.join(STATE), &files[STATE])?,
+            state: parse(&path.join(STATE))?,
             path: path.to_owned(),
-            files,
         })
     }
 
@@ -281,89 +296,138 @@ impl Checkpoint {
     /// # Errors
     ///
     /// [`Error::Format`] where a file does not fit the configuration.
-    pub fn restore(
-        mut self,
-        config: &Config,
-        schedule: Schedule,
-        device: &Device,
-    ) -> Result<Trainer> {
+    pub fn restore(self, config: &Config, schedule: Schedule, device: &Device) -> Result<Trainer> {
         config.check()?;
         let device = differentiating(config, device);
         let probe = self.network(PROBE, config.backbone.init(&device)?)?;
-        let plain = device.clone().without_autodiff();
-        let gallery = self.network(GALLERY, config.backbone.init(&plain)?)?;
-        let pool = ClassPool::from_bytes(
-            config.head.pool(config.backbone.embedding()),
-            self.take(POOL),
-            &device,
-        )
-        .map_err(|error| Error::format(self.path.join(POOL), error.to_string()))?;
-        let head = config.head.init(pool)?;
+        let mut head = init_head(config, self.state.data.identities, &device)?;
+        for &part in head.parts() {
+            let path = self.path.join(part);
+            let file = File::open(&path).map_err(Error::io("open", &path))?;
+            head.read_part(part, &mut BufReader::new(file))
+                .map_err(|error| Error::format(&path, error))?;
+        }
+        let gallery = match head.needs().gallery {
+            true => {
+                let plain = device.clone().without_autodiff();
+                Some(self.network(GALLERY, config.backbone.init(&plain)?)?)
+            }
+            false => None,
+        };
         let optimizer = config
             .optimizer
             .init(&probe)
-            .from_bytes(self.take(OPTIMIZER))
-            .map_err(|error| Error::format(self.path.join(OPTIMIZER), error.to_string()))?;
-        let networks = [probe, gallery];
-        let step = self.state.step;
-        Trainer::from_parts(config, schedule, &device, networks, head, optimizer, step)
+            .from_bytes(self.read(OPTIMIZER)?)
+            .map_err(|error| Error::format(self.path.join(OPTIMIZER), error))?;
+        Trainer::resume(
+            config.trainer(schedule)?,
+            &device,
+            probe,
+            gallery,
+            head,
+            optimizer,
+            self.state.step,
+        )
     }
 
-    /// Probe and gallery network, on a plain device.
+    /// The networks, on a plain device: the trained one, and the gallery network where there is one.
     ///
     /// # Errors
     ///
     /// [`Error::Format`] where they do not fit the configuration.
-    pub fn networks(mut self, config: &Config, device: &Device) -> Result<[Backbone; 2]> {
+    pub fn networks(
+        &self,
+        config: &Config,
+        device: &Device,
+    ) -> Result<(Backbone, Option<Backbone>)> {
         let probe = self.network(PROBE, config.backbone.init(device)?)?;
-        let gallery = self.network(GALLERY, config.backbone.init(device)?)?;
-        Ok([probe, gallery])
+        let gallery = match self.path.join(GALLERY).exists() {
+            true => Some(self.network(GALLERY, config.backbone.init(device)?)?),
+            false => None,
+        };
+        Ok((probe, gallery))
     }
 
-    fn take(&mut self, name: &str) -> Bytes {
-        Bytes::from_bytes_vec(self.files.remove(name).unwrap_or_default())
+    fn read(&self, name: &str) -> Result<Bytes> {
+        let path = self.path.join(name);
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        Ok(Bytes::from_bytes_vec(bytes))
     }
 
-    fn network(&mut self, name: &str, network: Backbone) -> Result<Backbone> {
-        let bytes = self.take(name);
+    fn network(&self, name: &str, network: Backbone) -> Result<Backbone> {
+        let bytes = self.read(name)?;
         ModuleRecord::from_bytes(bytes)
             .and_then(|record| network.try_load_record(record))
-            .map_err(|error| Error::format(self.path.join(name), error.to_string()))
+            .map_err(|error| Error::format(self.path.join(name), error))
+    }
+}
+
+/// The files of a checkpoint that is being written.
+struct Files<'a> {
+    folder: &'a Path,
+    sums: BTreeMap<String, FileSum>,
+}
+
+impl Files<'_> {
+    /// Writes a file by `write`, hashes what it writes, and waits for the disk.
+    fn put(&mut self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let path = self.folder.join(name);
+        if self.sums.contains_key(name) || name == MANIFEST {
+            let problem = format!("has two parts of the name {name}");
+            return Err(Error::Head { problem });
+        }
+        let file = File::create_new(&path).map_err(Error::io("write", &path))?;
+        let mut file = Hashed::new(BufWriter::new(file));
+        write(&mut file)?;
+        self.sums.insert(name.to_owned(), FileSum::from(&file));
+        let finish = || file.into_inner().into_inner()?.sync_all();
+        finish().map_err(Error::io("write", &path))
+    }
+
+    fn put_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        self.put(name, |to| {
+            to.write_all(bytes).map_err(Error::io("write", &path))
+        })
     }
 }
 
 fn write(folder: &Path, trainer: &Trainer, state: &State) -> Result<()> {
     fs::create_dir(folder).map_err(Error::io("make the folder", folder))?;
-    let mut files = BTreeMap::new();
-    let mut put = |name: &str, bytes: &[u8]| {
-        files.insert(name.to_owned(), FileSum::of(bytes));
-        write_file(&folder.join(name), bytes)
+    let mut files = Files {
+        folder,
+        sums: BTreeMap::new(),
     };
     let failed = |name: &str, error: &dyn std::fmt::Display| {
         Error::format(folder.join(name), format!("cannot be made: {error}"))
     };
     // Validation copies have their running statistics up to date.
     for (name, network) in [
-        (PROBE, trainer.probe.valid()),
-        (GALLERY, trainer.gallery.valid()),
+        (PROBE, Some(&trainer.probe)),
+        (GALLERY, trainer.gallery.as_ref()),
     ] {
-        let record = network.into_record().into_bytes();
-        put(name, &record.map_err(|error| failed(name, &error))?)?;
+        if let Some(network) = network {
+            let record = network.valid().into_record().into_bytes();
+            files.put_bytes(name, &record.map_err(|error| failed(name, &error))?)?;
+        }
     }
     let optimizer = trainer.optimizer.into_bytes();
-    put(
-        OPTIMIZER,
-        &optimizer.map_err(|error| failed(OPTIMIZER, &error))?,
-    )?;
-    put(POOL, &trainer.head.pool().to_bytes()?)?;
-    put(STATE, &to_json(&folder.join(STATE), state)?)?;
+    let optimizer = optimizer.map_err(|error| failed(OPTIMIZER, &error))?;
+    files.put_bytes(OPTIMIZER, &optimizer)?;
+    for &part in trainer.head.parts() {
+        let path = folder.join(part);
+        files.put(part, |to| {
+            (trainer.head.write_part(part, to)).map_err(|error| Error::format(&path, error))
+        })?;
+    }
+    files.put_bytes(STATE, &to_json(&folder.join(STATE), state)?)?;
     let manifest = Manifest {
         version: VERSION,
-        files,
+        files: std::mem::take(&mut files.sums),
     };
     let path = folder.join(MANIFEST);
     write_file(&path, &to_json(&path, &manifest)?)?;
-    sync_folder(folder)
+    sync_folder(folder).map_err(Error::io("sync", folder))
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -379,8 +443,9 @@ fn to_json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value).map_err(|error| Error::format(path, error.to_string()))
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(path: &Path, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| Error::format(path, error.to_string()))
+fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::format(path, error.to_string()))
 }
 
 /// Removes a checkpoint or the rest of one; its manifest first, so that an interruption leaves nothing that looks whole.
@@ -390,13 +455,4 @@ fn remove(path: &Path) -> Result<()> {
     }
     let _ = fs::remove_file(path.join(MANIFEST));
     fs::remove_dir_all(path).map_err(Error::io("remove", path))
-}
-
-/// A rename is on disk when its folder is; only Unix can open one.
-fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        let sync = || File::open(folder)?.sync_all();
-        sync().map_err(Error::io("sync", folder))?;
-    }
-    Ok(())
 }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// A result whose error is [`Error`].
@@ -20,7 +21,7 @@ pub enum Error {
     #[error("{setting} is {value}, but must be {expected}")]
     Setting {
         /// The key in the configuration.
-        setting: &'static str,
+        setting: Cow<'static, str>,
         /// The value that was given.
         value: String,
         /// The values that are allowed.
@@ -81,6 +82,37 @@ pub enum Error {
         step: u64,
     },
 
+    /// A network embedded a picture as zeros, which have no direction.
+    #[error(
+        "an embedding is all zeros at step {step}: the network has collapsed, or a picture of one colour meets a network without \
+         biases; the last checkpoint is from before"
+    )]
+    ZeroEmbedding {
+        /// The step, counted from 1.
+        step: u64,
+    },
+
+    /// A head does what its announcements do not say.
+    #[error("the head {problem}")]
+    Head {
+        /// What.
+        problem: String,
+    },
+
+    /// A run cannot be resumed with other settings that decide it.
+    #[error(
+        "{}: a resumed run keeps the settings that decide it, but would change {}; start a new run for that, which can take the weights of this \
+         one by training.weights",
+        path.display(),
+        changes.join(", ")
+    )]
+    Resume {
+        /// The run's folder.
+        path: PathBuf,
+        /// Each setting with its old and new value.
+        changes: Vec<String>,
+    },
+
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
@@ -114,10 +146,28 @@ impl Error {
             self,
             Self::Config { .. }
                 | Self::Setting { .. }
+                | Self::Resume { .. }
                 | Self::Core(ffc_core::Error::Setting { .. })
                 | Self::Data(ffc_data::Error::Setting { .. })
                 | Self::Model(ffc_model::Error::Setting { .. })
         )
+    }
+
+    /// An error of a lower crate's settings, with the whole key.
+    pub(crate) fn in_table(table: &'static str, error: ffc_core::Error) -> Self {
+        match error {
+            ffc_core::Error::Setting {
+                setting,
+                value,
+                expected,
+            } => Self::setting(format!("{table}.{setting}"), value, expected),
+            ffc_core::Error::CapacityTooSmall { capacity, rows } => Self::setting(
+                format!("{table}.pool"),
+                capacity,
+                format!("at least the {rows} rows of a dual batch's side"),
+            ),
+            error => error.into(),
+        }
     }
 
     pub(crate) fn io(
@@ -140,12 +190,12 @@ impl Error {
     }
 
     pub(crate) fn setting(
-        setting: &'static str,
+        setting: impl Into<Cow<'static, str>>,
         value: impl ToString,
         expected: impl Into<String>,
     ) -> Self {
         Self::Setting {
-            setting,
+            setting: setting.into(),
             value: value.to_string(),
             expected: expected.into(),
         }

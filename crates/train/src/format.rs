@@ -48,6 +48,20 @@ pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * share)
 }
 
+/// A number that a head reports, by its name: shares as per cent.
+pub fn quantity(name: &str, value: f64) -> String {
+    let words = name.replace('_', " ");
+    match is_share(name) {
+        true => format!("{words} {} %", significant(100.0 * value, 3)),
+        false => format!("{words} {}", significant(value, 3)),
+    }
+}
+
+/// Whether a head's quantity is a share from 0 to 1, as its name tells.
+pub fn is_share(name: &str) -> bool {
+    name.ends_with("_share") || name.ends_with("_fill")
+}
+
 /// In the two largest units: 1 d 4 h, 2 h 5 min, 3 min 20 s, 45 s.
 pub fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;

@@ -3,7 +3,7 @@
 //! | part | what |
 //! |---|---|
 //! | [`Config`], [`config`] | what decides a run, in TOML |
-//! | [`Trainer`] | both networks, head and optimizer; one step is FFC's step |
+//! | [`Trainer`] | networks, head and optimizer; one step with FFC's head is FFC's step |
 //! | [`Checkpoints`] | the whole state of a training, written so that an interruption leaves the last one whole |
 //! | [`Training`], [`RunFolder`], [`Interrupt`] | a run with its evaluations, metrics and checkpoints in a folder |
 //! | [`run`], [`progress`], [`mod@format`] | files of metrics, what is shown meanwhile, numbers as people read them |
@@ -13,12 +13,12 @@
 mod checkpoint;
 pub mod config;
 mod error;
-mod evaluator;
 pub mod format;
 mod gradient;
 mod interrupt;
 mod meter;
 pub mod progress;
+mod resume_rule;
 pub mod run;
 mod run_folder;
 mod run_log;
@@ -29,6 +29,7 @@ pub use checkpoint::{Best, Checkpoint, Checkpoints, DataIdentity, PassedOver, St
 pub use config::Config;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;
+pub use meter::{Sum, Window};
 pub use run_folder::{Environment, RunFolder};
-pub use trainer::{StepNumbers, StepOutput, Trainer};
+pub use trainer::{StepImages, StepNumbers, StepOutput, Trainer, TrainerConfig};
 pub use training::{Outcome, Plan, Training};

@@ -1,76 +1,138 @@
 use std::time::{Duration, Instant};
 
-use crate::run::StepMetrics;
-use crate::trainer::{StepNumbers, StepOutput};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::run::{StepMetrics, Values};
+use crate::trainer::StepNumbers;
+
+/// What happened since the last line of metrics. It goes into checkpoints, so that a resumed run writes the lines of an
+/// undisturbed one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Window {
+    /// Images through the probe network.
+    pub images: u64,
+    /// Time of these steps, evaluations and checkpoints left out.
+    pub seconds: f64,
+    /// Of it, time of waiting for the loader.
+    pub waited_s: f64,
+    /// For each quantity of the head what its mean is made of.
+    pub quantities: Vec<Sum>,
+}
+
+/// What a mean is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    /// As text, which is read to the last bit: a number in JSON need not be.
+    #[serde(serialize_with = "exactly", deserialize_with = "exact")]
+    sum: f64,
+    /// Steps that had a value.
+    count: u64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}
+
+fn exactly<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)
+}
 
 /// Counts what happens between two lines of metrics.
 pub(crate) struct Meter {
+    window: Window,
+    names: Vec<String>,
     since: Instant,
-    waited: Duration,
-    steps: u64,
-    images: u64,
-    rows: u64,
-    fresh_rows: u64,
-    evictions: u64,
 }
 
 impl Meter {
-    pub(crate) fn new() -> Self {
+    /// Goes on from a window, with the head's names of its quantities.
+    pub(crate) fn new(mut window: Window, names: &[&str]) -> Self {
+        window.quantities.resize(names.len(), Sum::default());
         Self {
+            window,
+            names: names.iter().map(|&name| name.to_owned()).collect(),
             since: Instant::now(),
-            waited: Duration::ZERO,
-            steps: 0,
-            images: 0,
-            rows: 0,
-            fresh_rows: 0,
-            evictions: 0,
         }
     }
 
-    /// Starts anew, also to leave out what went on until now: an evaluation is no training.
+    /// Starts anew.
     pub(crate) fn restart(&mut self) {
-        *self = Self::new();
+        self.window = Window::default();
+        self.window
+            .quantities
+            .resize(self.names.len(), Sum::default());
+        self.since = Instant::now();
+    }
+
+    /// Does something that is no training: its time is left out.
+    pub(crate) fn pause<T>(&mut self, work: impl FnOnce(&Window) -> T) -> T {
+        self.count_time();
+        let result = work(&self.window);
+        self.since = Instant::now();
+        result
     }
 
     /// Counts the time of `work` as waiting for data.
     pub(crate) fn wait<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
-        self.waited += start.elapsed();
+        self.window.waited_s += start.elapsed().as_secs_f64();
         result
     }
 
     /// Counts a step of `images` through the probe network.
-    pub(crate) fn step(&mut self, output: &StepOutput, images: usize) {
-        self.steps += 1;
-        self.images += images as u64;
-        self.rows += output.stats.rows as u64;
-        self.fresh_rows += output.stats.fresh_rows as u64;
-        self.evictions += output.stats.evictions as u64;
+    pub(crate) fn step(&mut self, numbers: &StepNumbers, images: usize) {
+        self.window.images += images as u64;
+        for (sum, value) in self.window.quantities.iter_mut().zip(&numbers.quantities) {
+            if let Some(value) = value {
+                sum.add(*value);
+            }
+        }
     }
 
-    /// What was counted.
+    /// What was counted, with the last step's numbers.
     pub(crate) fn metrics(
-        &self,
+        &mut self,
         numbers: &StepNumbers,
-        output: &StepOutput,
         epoch: f64,
-        elapsed_s: f64,
+        elapsed: Duration,
     ) -> StepMetrics {
-        let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
+        self.count_time();
+        let window = &self.window;
+        let seconds = window.seconds.max(1e-9);
+        let means = window.quantities.iter().map(|sum| sum.mean());
         StepMetrics {
-            step: output.step,
+            step: numbers.step,
             epoch,
             loss: f64::from(numbers.loss),
-            learning_rate: output.learning_rate,
+            learning_rate: numbers.learning_rate,
             gradient_norm: f64::from(numbers.gradient_norm),
-            target_cosine: numbers.target_cosine.map(f64::from),
-            fresh_share: self.fresh_rows as f64 / self.rows.max(1) as f64,
-            pool_fill: output.stats.pool_fill(),
-            evictions: self.evictions as f64 / self.steps.max(1) as f64,
-            images_per_s: self.images as f64 / seconds,
-            data_wait_share: self.waited.as_secs_f64() / seconds,
-            elapsed_s,
+            head: Values::from_iter(self.names.iter().cloned().zip(means)),
+            images_per_s: window.images as f64 / seconds,
+            data_wait_share: window.waited_s / seconds,
+            elapsed_s: elapsed.as_secs_f64(),
         }
+    }
+
+    fn count_time(&mut self) {
+        let now = Instant::now();
+        self.window.seconds += (now - self.since).as_secs_f64();
+        self.since = now;
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::format::{count, duration, significant};
+use crate::format::{count, duration, quantity, significant};
 use crate::run::StepMetrics;
 
 /// Time between lines where there is no terminal.
@@ -203,13 +203,18 @@ impl Steps {
         }
     }
 
-    /// Loss, speed and time left.
+    /// Loss, speed, time left and what the head reports.
     fn state(&self, metrics: &StepMetrics) -> String {
         let loss = significant(metrics.loss, 4);
         let speed = significant(metrics.images_per_s, 3);
         let mut state = format!("  loss {loss}  {speed} images/s");
         if let Some(left) = self.left(metrics.step, self.begin.elapsed()) {
             state += &format!("  {} left", duration(left.as_secs_f64()));
+        }
+        for (name, value) in metrics.head.iter() {
+            if let Some(value) = value {
+                state += &format!("  {}", quantity(name, value));
+            }
         }
         state
     }
@@ -260,6 +265,7 @@ mod tests {
     use indicatif::InMemoryTerm;
 
     use super::*;
+    use crate::run::Values;
 
     fn metrics(step: u64) -> StepMetrics {
         StepMetrics {
@@ -268,10 +274,7 @@ mod tests {
             loss: 2.345_67,
             learning_rate: 0.1,
             gradient_norm: 1.0,
-            target_cosine: None,
-            fresh_share: 0.0,
-            pool_fill: 0.0,
-            evictions: 0.0,
+            head: Values::from_iter([("fresh_share", Some(0.125)), ("target_cosine", None)]),
             images_per_s: 412.3,
             data_wait_share: 0.0,
             elapsed_s: 1.0,
@@ -306,6 +309,7 @@ mod tests {
             "loss 2.346",
             "412 images/s",
             "0 s left",
+            "fresh share 12.5 %",
         ] {
             assert!(bar.contains(part), "`{bar}` does not show `{part}`");
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::Checkpoints;
 use crate::config::Config;
+use crate::resume_rule::{Change, changes};
 use crate::run::file_name;
 use crate::{Error, Result};
 
@@ -15,8 +16,8 @@ pub type Environment = BTreeMap<String, String>;
 pub struct RunFolder {
     path: PathBuf,
     config: Config,
-    /// Whether `config` differs from what lies in the folder.
-    changed: bool,
+    /// What of `config` differs from what lies in the folder.
+    changes: Vec<Change>,
     /// Locked while this lives.
     _lock: File,
 }
@@ -47,17 +48,19 @@ impl RunFolder {
         Ok(Self {
             path: path.to_owned(),
             config,
-            changed: false,
+            changes: Vec::new(),
             _lock: lock,
         })
     }
 
     /// Opens the folder of a run to resume it, with its configuration and overrides, which are written into it when they have shown to
-    /// fit the run's checkpoint.
+    /// fit the run's checkpoint. They may change how long the run goes on, what is measured, logged and kept, and how data are read, not
+    /// what decides the run.
     ///
     /// # Errors
     ///
-    /// [`Error::RunFolder`] where there is no run or another process holds it; [`Error::Config`]; [`Error::Io`].
+    /// [`Error::RunFolder`] where there is no run or another process holds it; [`Error::Resume`] where overrides change what decides
+    /// the run; [`Error::Config`]; [`Error::Io`].
     pub fn resume(path: &Path, overrides: &[String]) -> Result<Self> {
         let config = path.join(file_name::CONFIG);
         if !config.exists() {
@@ -67,21 +70,50 @@ impl RunFolder {
             });
         }
         let lock = lock(path)?;
+        let old = Config::load(&config, &[])?;
+        let config = Config::load(&config, overrides)?;
+        let changes = changes(&old, &config)?;
+        let refused = changes.iter().filter(|change| !change.is_free());
+        let refused: Vec<String> = refused.map(Change::to_string).collect();
+        if !refused.is_empty() {
+            return Err(Error::Resume {
+                path: path.to_owned(),
+                changes: refused,
+            });
+        }
         Ok(Self {
             path: path.to_owned(),
-            config: Config::load(&config, overrides)?,
-            changed: !overrides.is_empty(),
+            config,
+            changes,
             _lock: lock,
         })
     }
 
-    /// Writes overrides down.
-    pub(crate) fn keep_overrides(&self) -> Result<()> {
-        if !self.changed {
-            return Ok(());
+    /// Writes overrides down; gives what they changed, old and new.
+    pub(crate) fn keep_overrides(&self) -> Result<Vec<String>> {
+        if !self.changes.is_empty() {
+            let text = self.config.to_toml()?;
+            write(&self.path.join(file_name::CONFIG), text.as_bytes())?;
         }
-        let text = self.config.to_toml()?;
-        write(&self.path.join(file_name::CONFIG), text.as_bytes())
+        Ok(self.changes.iter().map(Change::to_string).collect())
+    }
+
+    /// Checks that nothing was trained here: for a run without a checkpoint.
+    pub(crate) fn check_new(&self) -> Result<()> {
+        let results = [file_name::METRICS, file_name::SCORES];
+        let has_bytes = |name: &str| {
+            let file = fs::metadata(self.path.join(name));
+            file.is_ok_and(|file| file.len() > 0)
+        };
+        match results.iter().find(|name| has_bytes(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::RunFolder {
+                path: self.path.clone(),
+                problem: format!(
+                    "{CHECKPOINTS} has no checkpoint, but {name} shows that there were some: put them back, or start a new run in another folder"
+                ),
+            }),
+        }
     }
 
     /// The folder.

@@ -30,10 +30,13 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
         (None, None) => return Err(Error::Usage("give the run's --config".into())),
     };
     let config = ffc_train::Config::load(&config, &[])?;
-    let [probe, gallery] = checkpoint.networks(&config, &Device::flex())?;
+    let (probe, gallery) = checkpoint.networks(&config, &Device::flex())?;
     let network = match arguments.network {
-        WhichNetwork::Gallery => gallery,
-        WhichNetwork::Probe => probe,
+        Some(WhichNetwork::Gallery) => gallery.ok_or_else(|| {
+            Error::Usage("the run's head has no gallery network: take --network probe".into())
+        })?,
+        Some(WhichNetwork::Probe) => probe,
+        None => gallery.unwrap_or(probe),
     };
     network.write_weights(&arguments.out, &config.preprocessing())?;
     say!("{}", arguments.out.display());

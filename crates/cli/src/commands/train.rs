@@ -44,7 +44,7 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
             };
             let plan = Plan::new(&config, &device, &mut building)?;
             if arguments.dry_run {
-                print(&plan, config.loader.batch);
+                print(&plan);
                 return Ok(ExitCode::SUCCESS);
             }
             let path = match arguments.out {
@@ -107,11 +107,12 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
 }
 
 /// Says what would be done.
-fn print(plan: &Plan, batch: usize) {
+fn print(plan: &Plan) {
     say!("{} images of {} identities", plan.images, plan.identities);
     say!(
-        "{} steps of 3 x {batch} images, {} steps an epoch",
+        "{} steps of {} images, {} steps an epoch",
         plan.steps,
+        plan.images_per_step,
         plan.steps_per_epoch
     );
     for (name, identities, images) in &plan.evaluations {

@@ -22,7 +22,10 @@ impl FfcHead {
 
         let mut unchanged: Option<TopK> = None;
         for chunk in scan.chunks() {
-            let cosine = probe.clone().matmul(chunk.centres.transpose()) + chunk.hidden;
+            let mut cosine = probe.clone().matmul(chunk.centres.transpose());
+            if let Some(hidden) = chunk.hidden {
+                cosine = cosine + hidden;
+            }
             let found = TopK::new(cosine, k).shifted(chunk.start);
             unchanged = Some(match unchanged {
                 Some(best) => best.merge(found, k),

@@ -1,71 +1,12 @@
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use super::pass::{Pass, with_rows};
-use super::pool_scan::{HIDDEN, PoolScan};
+use super::pool_scan::PoolScan;
 use super::{FfcHead, RowLoss};
 use crate::margin::Reshaped;
+use crate::softmax::{self, HIDDEN, Logits, PartialSoftmax};
 use crate::upload::{column, indices};
-
-/// The softmax of each row over a set of centres, without its target. Two disjoint sets merge exactly.
-#[derive(Clone)]
-struct Others {
-    /// Logarithm of the sum of exp(logit), `[rows, 1]`.
-    log_sum_exp: Tensor<2>,
-    /// Mean of the centres, weighted by the softmax, `[rows, dim]`. Where a margin reshapes the others'
-    /// cosines, each centre counts times its slope.
-    mean: Tensor<2>,
-}
-
-impl Others {
-    /// # Shapes
-    ///
-    /// - `logits.value`, `logits.slope`: `[rows, columns]`
-    /// - `centres`: `[columns, dim]`
-    fn new(logits: Logits, centres: Tensor<2>) -> Self {
-        let max = logits.value.clone().max_dim(1);
-        let share = softmax(logits.value, 1);
-        // The largest logit's share is 1 / sum(exp(logit - max)).
-        let log_sum_exp = max - share.clone().max_dim(1).log();
-        let weight = match logits.slope {
-            Some(slope) => share * slope,
-            None => share,
-        };
-        Self {
-            log_sum_exp,
-            mean: weight.matmul(centres),
-        }
-    }
-
-    fn merge(self, other: Self) -> Self {
-        let max = self.log_sum_exp.clone().max_pair(other.log_sum_exp.clone());
-        let a = (self.log_sum_exp - max.clone()).exp();
-        let b = (other.log_sum_exp - max.clone()).exp();
-        let sum = a.clone() + b.clone();
-        Self {
-            log_sum_exp: max + sum.clone().log(),
-            mean: self.mean * (a / sum.clone()) + other.mean * (b / sum),
-        }
-    }
-
-    /// Below each other.
-    fn stack(parts: Vec<Self>) -> Self {
-        let (log_sum_exp, mean) = parts
-            .into_iter()
-            .map(|part| (part.log_sum_exp, part.mean))
-            .unzip();
-        Self {
-            log_sum_exp: Tensor::cat(log_sum_exp, 0),
-            mean: Tensor::cat(mean, 0),
-        }
-    }
-}
-
-/// Scaled cosines with centres of other identities, after the margin's rule for them if it has one.
-struct Logits {
-    value: Tensor<2>,
-    slope: Option<Tensor<2>>,
-}
 
 /// The centres of the rows' own identities.
 struct Targets {
@@ -120,7 +61,7 @@ impl FfcHead {
                 let cosines = target.cosines.clone().slice_dim(0, rows.clone());
                 self.changed_others(probe, pass, term, cosines)
             });
-            let mut others = Others::stack(changed.collect());
+            let mut others = PartialSoftmax::stack(changed.collect());
             // One for each term, or one for all.
             if let Some(unchanged) = unchanged.get(term).or(unchanged.first()) {
                 others = others.merge(unchanged.clone());
@@ -147,28 +88,17 @@ impl FfcHead {
         probe: &Tensor<2>,
         scan: &PoolScan,
         targets: &[Targets],
-    ) -> Vec<Others> {
+    ) -> Vec<PartialSoftmax> {
         let targets = match self.margin.negatives() {
             Some(_) => targets,
             None => &targets[..1],
         };
-        let mut sums: Vec<Option<Others>> = vec![None; targets.len()];
-        let queries = self.queries(probe.clone());
-        for chunk in scan.chunks() {
-            let product = queries.clone().matmul(chunk.centres.clone().transpose());
-            // The last term takes the matrix itself, so that it can be worked on in place.
-            let products = vec![product; targets.len()];
-            for ((sum, target), product) in sums.iter_mut().zip(targets).zip(products) {
-                let mut logits = self.logits(product, target.cosines.clone());
-                logits.value = logits.value + chunk.hidden.clone();
-                let others = Others::new(logits, chunk.centres.clone());
-                *sum = Some(match sum.take() {
-                    Some(sum) => sum.merge(others),
-                    None => others,
-                });
-            }
-        }
-        sums.into_iter().flatten().collect()
+        softmax::scan(
+            &self.queries(probe.clone()),
+            scan.chunks(),
+            targets.len(),
+            |term, _, product| self.logits(product, targets[term].cosines.clone()),
+        )
     }
 
     /// The softmax over the changed centres of one pass and term, without each row's target.
@@ -178,7 +108,7 @@ impl FfcHead {
         pass: &Pass,
         term: usize,
         target: Tensor<2>,
-    ) -> Others {
+    ) -> PartialSoftmax {
         let device = probe.device();
         let centres = pass.views[term].clone();
         let product = self.queries(probe).matmul(centres.clone().transpose());
@@ -188,7 +118,7 @@ impl FfcHead {
         let own = indices(&pass.target_columns(), &device).reshape([rows, 1]);
         let hidden = Tensor::full([rows, 1], HIDDEN, &device);
         logits.value = (logits.value).scatter(1, own, hidden, IndexingUpdateOp::Add);
-        Others::new(logits, centres)
+        PartialSoftmax::new(logits, centres)
     }
 
     /// Rows whose products with centres [`logits`](Self::logits) takes: scaled at once where no rule
@@ -209,10 +139,7 @@ impl FfcHead {
                     slope: Some(slope),
                 }
             }
-            None => Logits {
-                value: product,
-                slope: None,
-            },
+            None => product.into(),
         }
     }
 }

@@ -2,21 +2,26 @@
 
 mod config;
 mod hard_negatives;
+mod head;
+mod head_config;
 mod margin_softmax;
 mod pass;
 mod pool_scan;
+mod stats;
 mod top_k;
 
 pub use config::FfcConfig;
+pub use head_config::FfcHeadConfig;
+pub use stats::FfcStats;
 
 use burn::tensor::{DType, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::head::{DualEmbeddings, Head, HeadOutput, HeadStats};
+use crate::head::DualEmbeddings;
 use crate::margin::Margin;
 use crate::upload::indices;
-use crate::{ClassPool, Result};
+use crate::{ClassPool, Error, Result};
 use pass::Pass;
 use pool_scan::PoolScan;
 
@@ -31,7 +36,7 @@ struct RowLoss {
 /// The FFC head (F2C, CVPR 2022, arXiv:2105.10375): margin softmax against a [`ClassPool`] of recent
 /// gallery features, for any number of identities.
 ///
-/// A step takes the two halves x and y of a dual batch through two passes:
+/// A step takes the two sides x and y of a dual batch through two passes:
 ///
 /// - pass A edits the pool tentatively with y's gallery features and scores x's probe features;
 /// - pass B edits the pool for good with x's gallery features and scores y's probe features.
@@ -59,15 +64,19 @@ struct RowLoss {
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use ffc_core::margin::CosFace;
-/// use ffc_core::{ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head};
+/// use ffc_core::{ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, FfcHead};
 ///
 /// let device = Device::flex().autodiff();
 /// let pool = ClassPool::new(ClassPoolConfig { capacity: 8, dim: 2, ..Default::default() }, &device)?;
 /// let mut head = FfcHead::new(pool, CosFace::new(0.4)?, FfcConfig::default())?;
 ///
 /// let probe = Tensor::<2>::from_data([[1.0, 0.2], [-0.3, 1.0]], &device).require_grad();
-/// let half = Half { probe: probe.clone(), gallery: probe.clone(), identities: vec![5, 6] };
-/// let output = head.step(DualEmbeddings { x: half.clone(), y: half })?;
+/// let side = EmbeddingBatch {
+///     probe: probe.clone(),
+///     gallery: Some(probe.clone()),
+///     identities: vec![5, 6],
+/// };
+/// let output = head.step(DualEmbeddings { x: side.clone(), y: side })?;
 ///
 /// let gradients = output.loss.backward();
 /// assert_eq!(probe.grad(&gradients).unwrap().dims(), [2, 2]);
@@ -79,6 +88,18 @@ pub struct FfcHead {
     pool: ClassPool,
     margin: Box<dyn Margin>,
     config: FfcConfig,
+    /// Identities whose features are wanted before the first step.
+    prefill: u64,
+}
+
+/// What [`FfcHead::step`] gives.
+#[derive(Debug, Clone)]
+pub struct FfcOutput {
+    /// The step's loss, `[1]`: call `backward` on it. It is on an autodiff device if the probe
+    /// embeddings are.
+    pub loss: Tensor<1>,
+    /// What happened.
+    pub stats: FfcStats,
 }
 
 impl FfcHead {
@@ -93,6 +114,7 @@ impl FfcHead {
             pool,
             margin: Box::new(margin),
             config,
+            prefill: 0,
         })
     }
 
@@ -109,14 +131,16 @@ impl FfcHead {
     /// All four matrices at unit length, in the order probe x, probe y, gallery x, gallery y.
     fn unit_rows(&self, batch: &DualEmbeddings) -> Result<UnitRows> {
         let DualEmbeddings { x, y } = batch;
-        let matrix = |what, rows: &Tensor<2>, identities| {
-            Matrix::new(what, rows.clone(), identities, &self.pool)
+        let dim = self.pool.config().dim;
+        let matrix = |what, rows: Option<&Tensor<2>>, identities| {
+            let rows = rows.ok_or(Error::NoGallery { what })?;
+            Matrix::new(what, rows.clone(), identities, dim)
         };
         let matrices = vec![
-            matrix(Embeddings::ProbeX, &x.probe, &x.identities)?,
-            matrix(Embeddings::ProbeY, &y.probe, &y.identities)?,
-            matrix(Embeddings::GalleryX, &x.gallery, &x.identities)?,
-            matrix(Embeddings::GalleryY, &y.gallery, &y.identities)?,
+            matrix(Embeddings::ProbeX, Some(&x.probe), &x.identities)?,
+            matrix(Embeddings::ProbeY, Some(&y.probe), &y.identities)?,
+            matrix(Embeddings::GalleryX, x.gallery.as_ref(), &x.identities)?,
+            matrix(Embeddings::GalleryY, y.gallery.as_ref(), &y.identities)?,
         ];
         self.pool
             .check_rows(x.identities.len().max(y.identities.len()))?;
@@ -126,10 +150,13 @@ impl FfcHead {
             Ok(UnitRows::unchecked(matrices))
         }
     }
-}
 
-impl Head for FfcHead {
-    fn step(&mut self, batch: DualEmbeddings) -> Result<HeadOutput> {
+    /// Computes the loss of a step and edits the pool.
+    ///
+    /// # Errors
+    ///
+    /// Bad input, with the head unchanged.
+    pub fn step(&mut self, batch: DualEmbeddings) -> Result<FfcOutput> {
         let units = self.unit_rows(&batch)?;
         let DualEmbeddings { x, y } = batch;
         let (x_rows, y_rows) = (x.identities.len(), y.identities.len());
@@ -172,7 +199,7 @@ impl Head for FfcHead {
         if !fresh.is_empty() {
             losses.push(self.hard_negatives(rows_of(&fresh), &scan, &passes));
         }
-        let stats = HeadStats {
+        let stats = FfcStats {
             rows,
             fresh_rows: fresh.len(),
             mean_target_cosine,
@@ -202,7 +229,7 @@ impl Head for FfcHead {
                 (y.probe, gradient.slice_dim(0, x_rows..rows)),
             ],
         );
-        Ok(HeadOutput { loss, stats })
+        Ok(FfcOutput { loss, stats })
     }
 }
 

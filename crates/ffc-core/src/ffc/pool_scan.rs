@@ -4,11 +4,8 @@ use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use crate::ClassPool;
 use crate::plan::BatchPlan;
+use crate::softmax::{Chunk, HIDDEN};
 use crate::upload::indices;
-
-/// Added to the cosine or logit of a centre that is not to be seen. Finite, so that a row that sees
-/// nothing stays free of NaN.
-pub(super) const HIDDEN: f32 = -1e30;
 
 /// Goes through the centres that a step does not change, chunk by chunk: the greater part of the pool,
 /// the same in both passes and all terms of the loss.
@@ -21,16 +18,6 @@ pub(super) struct PoolScan<'a> {
     /// 0, or [`HIDDEN`] where a slot is changed, `[1, slots]`.
     hidden: Tensor<2>,
     chunk: usize,
-}
-
-/// Some of the pool's centres.
-pub(super) struct Chunk {
-    /// The first centre's slot.
-    pub(super) start: usize,
-    /// `[width, dim]`.
-    pub(super) centres: Tensor<2>,
-    /// To be added to cosines or logits: hides the changed centres. `[1, width]`.
-    pub(super) hidden: Tensor<2>,
 }
 
 impl<'a> PoolScan<'a> {
@@ -72,7 +59,7 @@ impl<'a> PoolScan<'a> {
             Chunk {
                 start,
                 centres: self.pool.chunk(range.clone()),
-                hidden: self.hidden.clone().slice([0..1, range]),
+                hidden: Some(self.hidden.clone().slice([0..1, range])),
             }
         })
     }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 
-use super::pool_scan::HIDDEN;
+use crate::softmax::HIDDEN;
 
 /// The k largest values of each row and the columns that hold them.
 pub(super) struct TopK {

@@ -10,11 +10,13 @@
 //! The loss never differentiates a margin: each gives its slope beside its value.
 
 mod arcface;
+mod config;
 mod cosface;
 mod none;
 mod sv;
 
 pub use arcface::ArcFace;
+pub use config::MarginConfig;
 pub use cosface::CosFace;
 pub use none::NoMargin;
 pub use sv::SvMargin;

@@ -40,7 +40,7 @@ impl ClassPoolConfig {
         match self.update {
             UpdateRule::Weighted { alpha } if !(0.0..=1.0).contains(&alpha) => {
                 Err(Error::Setting {
-                    setting: "alpha",
+                    setting: "update.alpha",
                     value: alpha.to_string(),
                     expected: "between 0 and 1",
                 })

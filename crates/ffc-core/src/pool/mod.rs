@@ -144,7 +144,7 @@ impl ClassPool {
     /// [`Error::CapacityTooSmall`] where there are more rows than slots; [`Error::RowCount`],
     /// [`Error::Dimension`], [`Error::NotFinite`] and [`Error::ZeroLength`] for bad features.
     pub fn prefill(&mut self, features: Tensor<2>, identities: &[u64]) -> Result<()> {
-        let features = Matrix::new(Embeddings::Prefill, features, identities, self)?;
+        let features = Matrix::new(Embeddings::Prefill, features, identities, self.config.dim)?;
         let features = UnitRows::checked(vec![features])?;
         self.check_rows(identities.len())?;
         let plan = self.slots.plan(identities);

@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use ffc_core::margin::CosFace;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, Embeddings, Error, FfcConfig, FfcHead, Half, Head,
-    SlotMapState, Storage, UpdateRule,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, Embeddings, Error, FfcConfig,
+    FfcHead, SlotMapState, Storage, UpdateRule,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -36,9 +36,9 @@ fn rows(seed: u64, count: usize) -> Tensor<2> {
 }
 
 fn batch() -> DualEmbeddings {
-    let half = |seed, identities: [u64; 3]| Half {
+    let half = |seed, identities: [u64; 3]| EmbeddingBatch {
         probe: rows(seed, 3),
-        gallery: rows(seed + 1, 3),
+        gallery: Some(rows(seed + 1, 3)),
         identities: identities.to_vec(),
     };
     DualEmbeddings {
@@ -82,7 +82,7 @@ fn settings_out_of_range() {
                 update,
                 ..config(8)
             })),
-            "alpha"
+            "update.alpha"
         );
     }
     let head = |config| {
@@ -139,9 +139,13 @@ fn matrices_of_the_wrong_shape() {
     type Part = fn(&mut DualEmbeddings) -> &mut Tensor<2>;
     let parts: [(Embeddings, Part); 4] = [
         (Embeddings::ProbeX, |batch| &mut batch.x.probe),
-        (Embeddings::GalleryX, |batch| &mut batch.x.gallery),
+        (Embeddings::GalleryX, |batch| {
+            batch.x.gallery.as_mut().unwrap()
+        }),
         (Embeddings::ProbeY, |batch| &mut batch.y.probe),
-        (Embeddings::GalleryY, |batch| &mut batch.y.gallery),
+        (Embeddings::GalleryY, |batch| {
+            batch.y.gallery.as_mut().unwrap()
+        }),
     ];
     for (name, part) in parts {
         let mut wide = batch();
@@ -209,9 +213,9 @@ fn matrices_of_the_wrong_shape() {
 fn a_batch_without_rows() {
     let mut head = head(8);
     let mut empty = batch();
-    empty.y = Half {
+    empty.y = EmbeddingBatch {
         probe: Tensor::zeros([0, DIM], &device()),
-        gallery: Tensor::zeros([0, DIM], &device()),
+        gallery: Some(Tensor::zeros([0, DIM], &device())),
         identities: Vec::new(),
     };
     let error = refused(&mut head, empty);

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, Half, Head, Storage, UpdateRule,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, Storage, UpdateRule,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -160,10 +160,12 @@ fn run(case: &Case) {
         };
 
         let fast = [&x, &y].map(|(probe, _, identities)| tracked(probe, identities));
-        let half = |probe: &Tensor<2>, (_, gallery, identities): &(_, Tensor<2>, Vec<u64>)| Half {
-            probe: probe.clone(),
-            gallery: gallery.clone(),
-            identities: identities.clone(),
+        let half = |probe: &Tensor<2>, (_, gallery, identities): &(_, Tensor<2>, Vec<u64>)| {
+            EmbeddingBatch {
+                probe: probe.clone(),
+                gallery: Some(gallery.clone()),
+                identities: identities.clone(),
+            }
         };
         let output = head
             .step(DualEmbeddings {

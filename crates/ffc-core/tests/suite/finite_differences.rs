@@ -1,7 +1,7 @@
 //! The head's gradient against central differences of its loss.
 
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, Half, Head, Storage, UpdateRule,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, Storage, UpdateRule,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -30,9 +30,9 @@ fn loss_and_gradient(margin: MarginKind, update: UpdateRule, probe: &[f32]) -> (
     };
     let mut head = margin.head(pool, config);
     let leaf = matrix_on(probe, 2 * ROWS, &device().autodiff()).require_grad();
-    let mut half = |rows: std::ops::Range<usize>, identities: [u64; ROWS]| Half {
+    let mut half = |rows: std::ops::Range<usize>, identities: [u64; ROWS]| EmbeddingBatch {
         probe: leaf.clone().slice_dim(0, rows),
-        gallery: matrix(&random_rows(&mut rng, ROWS, DIM), ROWS),
+        gallery: Some(matrix(&random_rows(&mut rng, ROWS, DIM), ROWS)),
         identities: identities.to_vec(),
     };
     // Known, new, repeated and fresh identities.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, Half, Head, MovingAverage,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, MovingAverage,
     RunningStatistics, Storage, UpdateRule,
 };
 use rand::SeedableRng;
@@ -131,9 +131,9 @@ impl Run for Fast {
         y: (Tensor<2>, Tensor<2>, Vec<u64>),
         weight: &Param<Tensor<2>>,
     ) -> State {
-        let half = |(probe, gallery, identities)| Half {
+        let half = |(probe, gallery, identities)| EmbeddingBatch {
             probe,
-            gallery,
+            gallery: Some(gallery),
             identities,
         };
         let output = self

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ffc_core::margin::CosFace;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, Error, FfcConfig, FfcHead, Half, Head, Storage,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, Error, FfcConfig, FfcHead, Storage,
     UpdateRule,
 };
 use rand::rngs::StdRng;
@@ -28,9 +28,9 @@ fn head(pool: ClassPool) -> FfcHead {
 }
 
 fn train(head: &mut FfcHead, rng: &mut StdRng, steps: usize) -> Vec<f32> {
-    let mut half = || Half {
+    let mut half = || EmbeddingBatch {
         probe: matrix(&random_rows(rng, 5, DIM), 5),
-        gallery: matrix(&random_rows(rng, 5, DIM), 5),
+        gallery: Some(matrix(&random_rows(rng, 5, DIM), 5)),
         identities: random_identities(rng, 5, 1 << 63)
             .into_iter()
             .map(|id| id % 25 + (1 << 62))

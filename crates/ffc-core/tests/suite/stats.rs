@@ -1,7 +1,7 @@
 //! What a step reports.
 
 use ffc_core::margin::CosFace;
-use ffc_core::{ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head};
+use ffc_core::{ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, FfcHead};
 
 use crate::support::{device, host, matrix};
 
@@ -16,14 +16,14 @@ fn head(capacity: usize) -> FfcHead {
 }
 
 /// Rows along axes, of any length.
-fn half(axes: [usize; 3], identities: [u64; 3]) -> Half {
+fn half(axes: [usize; 3], identities: [u64; 3]) -> EmbeddingBatch {
     let mut rows = [0.0; 12];
     for (row, axis) in axes.into_iter().enumerate() {
         rows[row * 4 + axis] = 2.5;
     }
-    Half {
+    EmbeddingBatch {
         probe: matrix(&rows, 3),
-        gallery: matrix(&rows, 3),
+        gallery: Some(matrix(&rows, 3)),
         identities: identities.to_vec(),
     }
 }

@@ -38,13 +38,16 @@ fn mlp() {
             let mut norm = LayerNormConfig::new(width).init(&device);
             norm.gamma = Param::from_tensor(random([width], 2, &device) * 4.0);
             norm.beta = Param::from_tensor(random([width], 3, &device));
-            let linear = |features| {
+            // Weights of a seed: the device's own draws are shared with other tests.
+            let linear = |features, seed| {
                 let config = LinearConfig::new(features);
-                LinearConfig { bias, ..config }.init(&device)
+                let mut linear = LinearConfig { bias, ..config }.init(&device);
+                linear.weight = Param::from_tensor(random(features, seed, &device) * 0.3);
+                linear
             };
             let layer = Mlp {
-                fc1: linear([width, inner]),
-                fc2: linear([inner, width]),
+                fc1: linear([width, inner], 4),
+                fc2: linear([inner, width], 5),
             };
             let tokens: Tensor<3> = random([batch, tokens, width], 1, &device);
             let got = layer.residual(&norm, tokens.clone());

@@ -7,7 +7,7 @@ use std::path::Path;
 use ffc_data::{Content, Dataset, SyntheticConfig};
 use ffc_train::run::{
     BaselineMeasure, EvaluationMetrics, EvaluationScores, Metric, MetricsWriter, Mistake, Picture,
-    Scores, StepMetrics,
+    Scores, StepMetrics, Values,
 };
 use image::{ImageFormat, RgbImage};
 use rand::rngs::StdRng;
@@ -41,7 +41,13 @@ fn noise(rng: &mut StdRng) -> f64 {
 
 fn write_metrics(folder: &Path) {
     let mut rng = StdRng::seed_from_u64(1);
-    let mut writer = MetricsWriter::open(folder, 0).unwrap();
+    let mut writer = MetricsWriter::open(
+        folder,
+        0,
+        true,
+        &["fresh_share", "pool_fill", "evictions", "target_cosine"],
+    )
+    .unwrap();
     evaluate(&mut writer, &mut rng, 0);
     for step in (LOG_EVERY..=STEPS).step_by(LOG_EVERY as usize) {
         let done = step as f64 / STEPS as f64;
@@ -58,14 +64,25 @@ fn write_metrics(folder: &Path) {
             loss: level * (1.0 + 0.25 * noise(&mut rng)),
             learning_rate,
             gradient_norm: (2.0 + 20.0 * (-20.0 * done).exp()) * noise(&mut rng).exp(),
-            target_cosine: Some(0.72 * (1.0 - (-6.0 * done).exp()) + 0.05 * noise(&mut rng)),
-            fresh_share: (0.3 * (1.0 + (-10.0 * done).exp()) + 0.05 * noise(&mut rng)).min(1.0),
-            pool_fill: (0.1 + 12.0 * done).min(1.0),
-            evictions: if done > 0.075 {
-                41.0 + 8.0 * noise(&mut rng)
-            } else {
-                0.0
-            },
+            head: Values::from_iter([
+                (
+                    "fresh_share",
+                    Some((0.3 * (1.0 + (-10.0 * done).exp()) + 0.05 * noise(&mut rng)).min(1.0)),
+                ),
+                ("pool_fill", Some((0.1 + 12.0 * done).min(1.0))),
+                (
+                    "evictions",
+                    Some(if done > 0.075 {
+                        41.0 + 8.0 * noise(&mut rng)
+                    } else {
+                        0.0
+                    }),
+                ),
+                (
+                    "target_cosine",
+                    Some(0.72 * (1.0 - (-6.0 * done).exp()) + 0.05 * noise(&mut rng)),
+                ),
+            ]),
             images_per_s: 412.0 + 30.0 * noise(&mut rng)
                 - if step % 2_000 == 20 { 250.0 } else { 0.0 },
             data_wait_share: 0.02 + 0.015 * noise(&mut rng).abs(),

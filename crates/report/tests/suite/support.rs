@@ -1,4 +1,4 @@
-use ffc_train::run::{EvaluationMetrics, StepMetrics};
+use ffc_train::run::{EvaluationMetrics, StepMetrics, Values};
 
 /// Metrics that say something else at each step, in numbers that decimals hold exactly.
 pub fn step_metrics(step: u64) -> StepMetrics {
@@ -8,10 +8,12 @@ pub fn step_metrics(step: u64) -> StepMetrics {
         loss: 40.0 - step as f64 / 8.0,
         learning_rate: 0.125,
         gradient_norm: 2.5,
-        target_cosine: (!step.is_multiple_of(20)).then_some(0.25),
-        fresh_share: 0.5,
-        pool_fill: 0.75,
-        evictions: 3.0,
+        head: Values::from_iter([
+            ("fresh_share", Some(0.5)),
+            ("pool_fill", Some(0.75)),
+            ("evictions", Some(3.0)),
+            ("target_cosine", (!step.is_multiple_of(20)).then_some(0.25)),
+        ]),
         images_per_s: 512.0,
         data_wait_share: 0.0625,
         elapsed_s: step as f64 * 1.5,

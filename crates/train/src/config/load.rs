@@ -43,6 +43,14 @@ impl Config {
         Ok(config)
     }
 
+    /// As a table, with every key.
+    pub(crate) fn to_table(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|error| Error::Config {
+            origin: "configuration".into(),
+            problem: error.to_string(),
+        })
+    }
+
     /// As TOML, with every key.
     ///
     /// # Errors

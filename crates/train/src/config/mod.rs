@@ -20,13 +20,13 @@ use ffc_model::{BackboneConfig, ColourOrder, Preprocessing};
 use serde::{Deserialize, Serialize};
 
 pub use data::DataConfig;
-pub use head::{HeadConfig, MarginConfig};
+pub use head::HeadConfig;
 pub use length::Length;
 pub use optimizer::OptimizerConfig;
 pub use preset::Preset;
 pub use schedule::{Decay, Schedule, ScheduleConfig};
 
-use crate::{Error, Result};
+use crate::{Error, Result, TrainerConfig};
 
 /// Everything that decides a run. In a file every table may be left out, and nearly every key; [`Preset::REFERENCE`] lists
 /// all with their defaults, which are the published training's.
@@ -256,15 +256,9 @@ impl Config {
         }
         self.head.check(self.loader.batch)?;
         self.optimizer.check()?;
-        if !(0.0..=1.0).contains(&self.gallery.momentum) {
-            return Err(Error::setting(
-                "gallery.momentum",
-                self.gallery.momentum,
-                "between 0 and 1",
-            ));
-        }
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
-        self.schedule.init(u64::MAX, 1)?;
+        let schedule = self.schedule.init(u64::MAX, 1)?;
+        self.trainer(schedule)?;
         if let Some(norm) = self.training.clip_norm
             && !(norm.is_finite() && norm > 0.0)
         {
@@ -348,11 +342,26 @@ impl Config {
         }
     }
 
-    pub(crate) fn average(&self) -> Result<MovingAverage> {
+    /// How the networks train, with a schedule that knows the training's length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range.
+    pub fn trainer(&self, schedule: Schedule) -> Result<TrainerConfig> {
         let statistics = match self.gallery.average_statistics {
             true => RunningStatistics::Average,
             false => RunningStatistics::Keep,
         };
-        Ok(MovingAverage::new(self.gallery.momentum, statistics)?)
+        let average = MovingAverage::new(self.gallery.momentum, statistics)
+            .map_err(|error| Error::in_table("gallery", error))?;
+        Ok(TrainerConfig {
+            optimizer: self.optimizer.clone(),
+            schedule,
+            average,
+            clip_norm: self.training.clip_norm,
+            normalisation: self.normalisation(),
+            precision: self.training.precision.into(),
+            seed: self.training.seed,
+        })
     }
 }

@@ -111,6 +111,16 @@ fn in_unit(setting: &'static str, value: f64) -> Result<()> {
 }
 
 impl Schedule {
+    /// The learning rate stays as it is.
+    pub fn constant() -> Self {
+        Self {
+            warm_up: 0,
+            steps: 0,
+            decay: Decay::Constant,
+            milestones: Vec::new(),
+        }
+    }
+
     /// The factor on the learning rate at a step, counted from 0.
     pub fn factor(&self, step: u64) -> f64 {
         let decay = match self.decay {

@@ -70,21 +70,17 @@ impl EventFile {
 
 fn step_scalars(metrics: &StepMetrics) -> Vec<(String, f64)> {
     let scalars = [
-        ("train/loss", Some(metrics.loss)),
-        ("train/learning_rate", Some(metrics.learning_rate)),
-        ("train/gradient_norm", Some(metrics.gradient_norm)),
-        ("train/target_cosine", metrics.target_cosine),
-        ("train/epoch", Some(metrics.epoch)),
-        ("pool/fresh_share", Some(metrics.fresh_share)),
-        ("pool/fill", Some(metrics.pool_fill)),
-        ("pool/evictions", Some(metrics.evictions)),
-        ("speed/images_per_s", Some(metrics.images_per_s)),
-        ("speed/data_wait_share", Some(metrics.data_wait_share)),
+        ("train/loss", metrics.loss),
+        ("train/learning_rate", metrics.learning_rate),
+        ("train/gradient_norm", metrics.gradient_norm),
+        ("train/epoch", metrics.epoch),
+        ("speed/images_per_s", metrics.images_per_s),
+        ("speed/data_wait_share", metrics.data_wait_share),
     ];
-    scalars
-        .into_iter()
-        .filter_map(|(tag, value)| Some((tag.to_owned(), value?)))
-        .collect()
+    let scalars = scalars.map(|(tag, value)| (tag.to_owned(), value));
+    let head = metrics.head.iter();
+    let head = head.filter_map(|(name, value)| Some((format!("head/{name}"), value?)));
+    scalars.into_iter().chain(head).collect()
 }
 
 fn evaluation_scalar(metrics: &EvaluationMetrics) -> (String, f64) {

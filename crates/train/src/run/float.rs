@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
     untagged,
     expecting = "expected a number, \"NaN\", \"inf\" or \"-inf\""
 )]
-enum Float {
+pub(super) enum Float {
     Number(f64),
     Text(Text),
 }
 
 #[derive(Serialize, Deserialize)]
-enum Text {
+pub(super) enum Text {
     NaN,
     #[serde(rename = "inf")]
     Infinity,
@@ -58,22 +58,4 @@ pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Float::deserialize(deserializer).map(f64::from)
-}
-
-/// The same for numbers that may be missing.
-pub(super) mod option {
-    use super::*;
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        value: &Option<f64>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.map(Float::from).serialize(serializer)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<f64>, D::Error> {
-        Ok(Option::<Float>::deserialize(deserializer)?.map(f64::from))
-    }
 }

@@ -1,6 +1,8 @@
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::float;
+use super::{Values, float};
 
 /// A line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +26,6 @@ impl Metric {
 
 /// What the steps since the last such line did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StepMetrics {
     /// Finished steps.
     pub step: u64,
@@ -40,18 +41,9 @@ pub struct StepMetrics {
     /// Global norm of the last step's gradient before clipping.
     #[serde(with = "float")]
     pub gradient_norm: f64,
-    /// Mean cosine between probe rows and their centres before the margin; none where all rows are fresh.
-    #[serde(with = "float::option")]
-    pub target_cosine: Option<f64>,
-    /// Share of probe rows whose identity had no centre, 0 to 1.
-    #[serde(with = "float")]
-    pub fresh_share: f64,
-    /// Used share of the pool, 0 to 1.
-    #[serde(with = "float")]
-    pub pool_fill: f64,
-    /// Identities that lost their slots, a step.
-    #[serde(with = "float")]
-    pub evictions: f64,
+    /// What the head reports: means over the steps. In a line each has a key of its own, as the other fields have.
+    #[serde(flatten)]
+    pub head: Values,
     /// Images through the probe network, a second.
     #[serde(with = "float")]
     pub images_per_s: f64,
@@ -84,4 +76,21 @@ pub struct EvaluationMetrics {
     /// Upper end.
     #[serde(with = "float")]
     pub high: f64,
+}
+
+impl fmt::Display for EvaluationMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            step,
+            name,
+            network,
+            measure,
+            ..
+        } = self;
+        let [value, low, high] = [self.value, self.low, self.high].map(|share| 100.0 * share);
+        write!(
+            formatter,
+            "step {step}: {name}, {network} network: {measure} {value:.2} % ({low:.2} to {high:.2})"
+        )
+    }
 }

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::append_file::AppendFile;
 use super::event_file::EventFile;
-use super::{Metric, file_name, metrics_file};
+use super::float::Float;
+use super::{EvaluationMetrics, Metric, StepMetrics, file_name, metrics_file};
 use crate::{Error, Result};
 
 /// Writes metrics to the run folder: `metrics.jsonl`, the same as tables in `metrics.csv` (steps) and `evaluations.csv`, and as
@@ -18,17 +19,24 @@ pub struct MetricsWriter {
     steps: AppendFile,
     evaluations: AppendFile,
     events: EventFile,
+    quantities: Vec<String>,
 }
 
 impl MetricsWriter {
-    /// Opens the metrics of a run that has finished `step` steps: 0 for a new one.
+    /// Opens the metrics of a run that has finished `step` steps, 0 for a new one, and has or has not `evaluated` what they gave.
+    /// `quantities` are the names of what the head reports: columns of the table of steps.
     ///
-    /// What a resumed run is going to do again is cut: lines of later steps leave `metrics.jsonl`, and so does a torn last line, with a
+    /// What a resumed run is going to do again is cut: its lines leave `metrics.jsonl`, and so does a torn last line, with a
     /// warning. The tables are written anew from what stays. Events get a file of their own, which tells TensorBoard to forget later steps.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Line`] where a line of `metrics.jsonl` other than the torn last one is damaged: then nothing is changed.
-    pub fn open(run_folder: impl AsRef<Path>, step: u64) -> Result<Self> {
+    pub fn open(
+        run_folder: impl AsRef<Path>,
+        step: u64,
+        evaluated: bool,
+        quantities: &[&str],
+    ) -> Result<Self> {
         let folder = run_folder.as_ref();
         let paths = [
             file_name::METRICS,
@@ -37,6 +45,7 @@ impl MetricsWriter {
         ]
         .map(|name| folder.join(name));
         let [lines_path, steps_path, evaluations_path] = &paths;
+        let quantities: Vec<String> = quantities.iter().map(|&name| name.to_owned()).collect();
 
         let failed = || Error::io("write", lines_path);
         let mut lines = NewFile::create(lines_path).map_err(failed())?;
@@ -47,14 +56,18 @@ impl MetricsWriter {
             .map_err(Error::io("open", lines_path))?
         {
             metrics_file::for_each(lines_path, |line, metric| {
-                if metric.step() > step {
+                let again = metric.step() > step
+                    || matches!(metric, Metric::Evaluation(_))
+                        && metric.step() == step
+                        && !evaluated;
+                if again {
                     return Ok(());
                 }
                 lines.write_all(line).map_err(failed())?;
                 lines.write_all(b"\n").map_err(failed())?;
                 match &metric {
-                    Metric::Step(metrics) => steps.put(metrics),
-                    Metric::Evaluation(metrics) => evaluations.put(metrics),
+                    Metric::Step(metrics) => steps.put(&StepRow(metrics, &quantities)),
+                    Metric::Evaluation(metrics) => evaluations.put(&EvaluationRow(metrics)),
                 }
             })?;
         }
@@ -67,6 +80,7 @@ impl MetricsWriter {
             steps: AppendFile::open(steps_path)?,
             evaluations: AppendFile::open(evaluations_path)?,
             events: EventFile::create(folder, step)?,
+            quantities,
         })
     }
 
@@ -80,8 +94,12 @@ impl MetricsWriter {
         line.push(b'\n');
         self.lines.append(&line)?;
         match metric {
-            Metric::Step(metrics) => append_row(&mut self.steps, metrics)?,
-            Metric::Evaluation(metrics) => append_row(&mut self.evaluations, metrics)?,
+            Metric::Step(metrics) => {
+                append_row(&mut self.steps, &StepRow(metrics, &self.quantities))?;
+            }
+            Metric::Evaluation(metrics) => {
+                append_row(&mut self.evaluations, &EvaluationRow(metrics))?;
+            }
         }
         self.events.write(metric)
     }
@@ -114,8 +132,8 @@ impl<'a> Table<'a> {
         })
     }
 
-    fn put(&mut self, metrics: &impl Serialize) -> Result<()> {
-        let row = row(metrics, self.is_empty, self.path)?;
+    fn put(&mut self, row: &impl Row) -> Result<()> {
+        let row = text(row, self.is_empty, self.path)?;
         self.is_empty = false;
         self.file
             .write_all(&row)
@@ -127,18 +145,79 @@ impl<'a> Table<'a> {
     }
 }
 
-fn append_row(table: &mut AppendFile, metrics: &impl Serialize) -> Result<()> {
-    let row = row(metrics, table.is_empty(), table.path())?;
+fn append_row(table: &mut AppendFile, row: &impl Row) -> Result<()> {
+    let row = text(row, table.is_empty(), table.path())?;
     table.append(&row)
 }
 
-/// A row of a table, after the columns' names where it is the first.
-fn row(metrics: &impl Serialize, is_first: bool, path: &Path) -> Result<Vec<u8>> {
+/// A row of a table.
+trait Row {
+    /// The columns' names.
+    fn names(&self) -> Vec<&str>;
+
+    /// What stands in them.
+    fn fields(&self) -> impl Serialize;
+}
+
+/// A line of steps, with the names of what the head reports.
+struct StepRow<'a>(&'a StepMetrics, &'a [String]);
+
+impl Row for StepRow<'_> {
+    fn names(&self) -> Vec<&str> {
+        let mut names = vec!["step", "epoch", "loss", "learning_rate", "gradient_norm"];
+        names.extend(self.1.iter().map(String::as_str));
+        names.extend(["images_per_s", "data_wait_share", "elapsed_s"]);
+        names
+    }
+
+    fn fields(&self) -> impl Serialize {
+        let Self(metrics, quantities) = self;
+        let before = [
+            metrics.epoch,
+            metrics.loss,
+            metrics.learning_rate,
+            metrics.gradient_norm,
+        ];
+        let head = quantities.iter().map(|name| metrics.head.get(name));
+        let head: Vec<Option<Float>> = head.map(|value| value.map(Float::from)).collect();
+        let after = [
+            metrics.images_per_s,
+            metrics.data_wait_share,
+            metrics.elapsed_s,
+        ];
+        (
+            metrics.step,
+            before.map(Float::from),
+            head,
+            after.map(Float::from),
+        )
+    }
+}
+
+struct EvaluationRow<'a>(&'a EvaluationMetrics);
+
+impl Row for EvaluationRow<'_> {
+    fn names(&self) -> Vec<&str> {
+        vec!["step", "name", "network", "measure", "value", "low", "high"]
+    }
+
+    fn fields(&self) -> impl Serialize {
+        self.0
+    }
+}
+
+/// A row as text, after the columns' names where it is the first.
+fn text(row: &impl Row, is_first: bool, path: &Path) -> Result<Vec<u8>> {
     let mut table = csv::WriterBuilder::new()
-        .has_headers(is_first)
+        .has_headers(false)
         .from_writer(Vec::new());
-    table
-        .serialize(metrics)
+    let mut write = || {
+        if is_first {
+            table.write_record(row.names())?;
+        }
+        table.serialize(row.fields())
+    };
+    write()
         .map_err(std::io::Error::from)
         .and_then(|()| table.into_inner().map_err(|error| error.into_error()))
         .map_err(Error::io("write", path))

@@ -15,11 +15,13 @@ mod metrics;
 mod metrics_file;
 mod metrics_writer;
 mod scores;
+mod values;
 
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
 pub use metrics_file::read_metrics;
 pub use metrics_writer::MetricsWriter;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
+pub use values::Values;
 
 pub(crate) use float::rounded;
 

@@ -88,7 +88,7 @@ fn overrides() {
         let text = "[[evaluation]]\nname = \"a\"\ndata = {}\nprotocol = { kind = \"random_pairs\", pairs = 10 }";
         Config::parse(text, "my.toml", &overrides)
     };
-    let config = parse(&[
+    let mut config = parse(&[
         "training.length=7 steps",
         "head.pool = 500",
         "data.path=some folder/pictures",
@@ -97,7 +97,7 @@ fn overrides() {
     ])
     .unwrap();
     assert_eq!(config.training.length, Length::Steps(7));
-    assert_eq!(config.head.pool, 500);
+    assert_eq!(super::tiny::ffc(&mut config).pool, 500);
     assert_eq!(config.data.path, Some("some folder/pictures".into()));
     assert_eq!(config.evaluations[0].data.path, Some("others".into()));
     assert!(matches!(

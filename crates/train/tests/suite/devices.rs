@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use ffc_train::{Config, Trainer};
 
-use super::tiny::{alone, batches, schedule, tiny_with};
+use super::tiny::{alone, batches, ffc, schedule, tiny_with};
 
 const STEPS: usize = 50;
 
@@ -11,13 +11,13 @@ fn config() -> Config {
     // Calm enough for rounding not to grow into other losses.
     let mut config = tiny_with("optimizer.learning_rate=0.005");
     config.loader.batch = 16;
-    config.head.pool = 30;
+    ffc(&mut config).pool = 30;
     config.training.length = format!("{STEPS} steps").parse().unwrap();
     config
 }
 
 fn losses(config: &Config, device: &Device) -> Vec<f32> {
-    let mut trainer = Trainer::new(config, schedule(config), device).unwrap();
+    let mut trainer = Trainer::from_config(config, 40, schedule(config), device).unwrap();
     batches(config, 0, STEPS)
         .iter()
         .map(|batch| trainer.step(batch).unwrap().read().unwrap().loss)

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ffc_train::run::{Metric, MetricsWriter, StepMetrics};
 
-use super::support::{evaluation, event_files, step, step_metrics};
+use super::support::{QUANTITIES, evaluation, event_files, step, step_metrics};
 
 /// CRC32C bit by bit, as its polynomial defines it.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -144,7 +144,7 @@ fn events(path: &Path) -> Vec<Event> {
 /// Runs a writer and reads its event file.
 fn written(at: u64, metrics: &[Metric]) -> Vec<Event> {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = MetricsWriter::open(folder.path(), at).unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), at, true, &QUANTITIES).unwrap();
     for metric in metrics {
         writer.write(metric).unwrap();
     }
@@ -192,17 +192,17 @@ fn scalars_have_the_metrics_values() {
             ("train/loss", 38.75),
             ("train/learning_rate", 0.125),
             ("train/gradient_norm", 2.5),
-            ("train/target_cosine", 0.25),
+            ("head/target_cosine", 0.25),
             ("train/epoch", 0.15625),
-            ("pool/fresh_share", 0.5),
-            ("pool/fill", 0.75),
-            ("pool/evictions", 3.0),
+            ("head/fresh_share", 0.5),
+            ("head/pool_fill", 0.75),
+            ("head/evictions", 3.0),
             ("speed/images_per_s", 512.0),
             ("speed/data_wait_share", 0.0625),
         ])
     );
     // No row of step 20 had a centre.
-    assert!(!second.scalars.contains_key("train/target_cosine"));
+    assert!(!second.scalars.contains_key("head/target_cosine"));
     assert_eq!(second.scalars.len(), first.scalars.len() - 1);
     let accuracy = 0.5 + 300.0 / 256.0;
     assert_eq!(
@@ -225,7 +225,7 @@ fn diverged_values_are_kept() {
 fn every_opening_has_a_file_named_after_time_and_host() {
     let folder = tempfile::tempdir().unwrap();
     for at in [0, 10, 20] {
-        MetricsWriter::open(folder.path(), at).unwrap();
+        MetricsWriter::open(folder.path(), at, true, &QUANTITIES).unwrap();
     }
     let files = event_files(folder.path());
     assert_eq!(files.len(), 3);

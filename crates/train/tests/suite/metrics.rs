@@ -1,10 +1,10 @@
 use std::path::Path;
 
 use ffc_train::Error;
-use ffc_train::run::{Metric, MetricsWriter, StepMetrics, read_metrics};
+use ffc_train::run::{Metric, MetricsWriter, StepMetrics, Values, read_metrics};
 
 use super::support::{
-    assert_says, evaluation, evaluation_metrics, event_files, step, step_metrics,
+    QUANTITIES, assert_says, evaluation, evaluation_metrics, event_files, step, step_metrics,
 };
 
 fn text(folder: &Path, name: &str) -> String {
@@ -12,7 +12,7 @@ fn text(folder: &Path, name: &str) -> String {
 }
 
 fn write(folder: &Path, at: u64, metrics: &[Metric]) {
-    let mut writer = MetricsWriter::open(folder, at).unwrap();
+    let mut writer = MetricsWriter::open(folder, at, true, &QUANTITIES).unwrap();
     for metric in metrics {
         writer.write(metric).unwrap();
     }
@@ -52,7 +52,7 @@ fn numbers_that_are_not_finite_come_back() {
         loss: f64::NAN,
         gradient_norm: f64::INFINITY,
         learning_rate: f64::NEG_INFINITY,
-        target_cosine: Some(f64::NAN),
+        head: Values::from_iter([("target_cosine", Some(f64::NAN))]),
         ..step_metrics(10)
     };
     write(folder.path(), 0, &[Metric::Step(diverged)]);
@@ -64,7 +64,7 @@ fn numbers_that_are_not_finite_come_back() {
     let [Metric::Step(metrics)] = &metrics[..] else {
         panic!("{metrics:?}")
     };
-    assert!(metrics.loss.is_nan() && metrics.target_cosine.unwrap().is_nan());
+    assert!(metrics.loss.is_nan() && metrics.head.get("target_cosine").unwrap().is_nan());
     assert_eq!(metrics.gradient_norm, f64::INFINITY);
     assert_eq!(metrics.learning_rate, f64::NEG_INFINITY);
     assert_says(&text(folder.path(), "metrics.csv"), &["NaN", ",inf,"]);
@@ -92,7 +92,11 @@ fn tables_have_the_columns_of_the_struct() {
     let fields: serde_json::Map<_, _> = serde_json::from_str(&line).unwrap();
     assert_eq!(columns.len(), fields.len());
     let rows: Vec<StepMetrics> = table.deserialize().map(Result::unwrap).collect();
-    assert_eq!(rows, [step_metrics(10), step_metrics(20)]);
+    assert_eq!(rows[0], step_metrics(10));
+    // A field that is empty.
+    assert_eq!((rows.len(), rows[1].step), (2, 20));
+    assert_eq!(rows[1].head.get("target_cosine"), None);
+    assert_eq!(rows[1].head.get("evictions"), Some(3.0));
 
     let mut table = csv::Reader::from_path(folder.path().join("evaluations.csv")).unwrap();
     let record = table.records().next().unwrap().unwrap();
@@ -195,7 +199,9 @@ fn a_damaged_line_is_an_error_and_nothing_changes() {
         std::fs::write(&path, &damaged).unwrap();
         for error in [
             read_metrics(&path).unwrap_err(),
-            MetricsWriter::open(folder.path(), 30).err().unwrap(),
+            MetricsWriter::open(folder.path(), 30, true, &QUANTITIES)
+                .err()
+                .unwrap(),
         ] {
             assert!(matches!(error, Error::Line { line: 2, .. }), "{error:?}");
             assert_says(&error.to_string(), &["metrics.jsonl, line 2: "]);
@@ -209,10 +215,47 @@ fn a_damaged_line_is_an_error_and_nothing_changes() {
 fn a_missing_folder_is_an_error_with_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let message = MetricsWriter::open(&missing, 0).err().unwrap().to_string();
+    let message = MetricsWriter::open(&missing, 0, true, &QUANTITIES)
+        .err()
+        .unwrap()
+        .to_string();
     assert_says(&message, &["missing", "metrics.jsonl"]);
     let message = read_metrics(missing.join("metrics.jsonl"))
         .unwrap_err()
         .to_string();
     assert_says(&message, &["cannot open ", "metrics.jsonl"]);
+}
+
+/// Lines of versions that wrote other keys beside those of today, and what a later one may add.
+#[test]
+fn lines_with_other_keys_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = r#"{"kind":"step","step":5,"epoch":0.5,"loss":2.5,"learning_rate":0.1,"gradient_norm":1.0,"target_cosine":null,"fresh_share":0.25,"pool_fill":0.5,"evictions":3.0,"images_per_s":10.0,"data_wait_share":0.0,"elapsed_s":1.0,"host":"a","later":[1],"conflicts":"NaN"}"#;
+    std::fs::write(folder.path().join("metrics.jsonl"), format!("{line}\n")).unwrap();
+    let metrics = read_metrics(folder.path().join("metrics.jsonl")).unwrap();
+    let [Metric::Step(metrics)] = &metrics[..] else {
+        panic!("{metrics:?}")
+    };
+    let names: Vec<&str> = metrics.head.iter().map(|(name, _)| name).collect();
+    let expected = [
+        "target_cosine",
+        "fresh_share",
+        "pool_fill",
+        "evictions",
+        "conflicts",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(metrics.head.get("fresh_share"), Some(0.25));
+    assert_eq!(metrics.head.get("target_cosine"), None);
+    assert!(metrics.head.get("conflicts").unwrap().is_nan());
+}
+
+/// Evaluations that were not all made when the run was saved are made once more.
+#[test]
+fn evaluations_that_are_due_are_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 0, &[evaluation(0), step(10), evaluation(10)]);
+    drop(MetricsWriter::open(folder.path(), 10, false, &QUANTITIES).unwrap());
+    let kept = read_metrics(folder.path().join("metrics.jsonl")).unwrap();
+    assert_eq!(kept, [evaluation(0), step(10)]);
 }

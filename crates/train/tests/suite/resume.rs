@@ -1,24 +1,33 @@
 use std::fs;
 
 use burn::tensor::Device;
+use ffc_core::FfcHead;
 use ffc_train::{Checkpoint, Checkpoints, Config, State, Trainer};
 use tempfile::tempdir;
 
-use super::tiny::{alone, batches, schedule, tiny};
+use super::tiny::{alone, batches, schedule, tiny, trainer};
 
 /// Everything that a training holds, as the bytes of its networks and pool, and the losses of further steps, which the
 /// optimizer's state decides.
 fn fingerprint(trainer: &Trainer) -> Vec<Vec<u8>> {
     let folder = tempdir().unwrap();
     let mut parts = Vec::new();
-    for network in [trainer.probe(), trainer.gallery()] {
+    for network in [trainer.probe(), trainer.gallery().unwrap()] {
         let file = folder.path().join("network.safetensors");
         network
             .write_weights(&file, &tiny().preprocessing())
             .unwrap();
         parts.push(fs::read(&file).unwrap());
     }
-    parts.push(trainer.head().pool().to_bytes().unwrap().to_vec());
+    parts.push(
+        trainer
+            .head_as::<FfcHead>()
+            .unwrap()
+            .pool()
+            .to_bytes()
+            .unwrap()
+            .to_vec(),
+    );
     parts
 }
 
@@ -42,14 +51,14 @@ fn resume_at_every_step() {
         config.optimizer = Config::parse(optimizer, "test", &[]).unwrap().optimizer;
         config.training.clip_norm = Some(1.0);
 
-        let mut whole = Trainer::new(&config, schedule(&config), &device).unwrap();
+        let mut whole = trainer(&config);
         let losses = run(&mut whole, &config, 6);
         assert!(losses.windows(2).all(|pair| pair[0] != pair[1]));
 
         for first in [0, 1, 3, 5] {
             let folder = tempdir().unwrap();
             let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
-            let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+            let mut trainer = trainer(&config);
             run(&mut trainer, &config, first);
             let state = State {
                 step: first as u64,
@@ -84,11 +93,11 @@ fn a_network_with_stochastic_depth_resumes() {
             "stochastic_depth": 0.5, "mask_ratio": 0.3 }"#,
     )
     .unwrap();
-    let mut whole = Trainer::new(&config, schedule(&config), &device).unwrap();
+    let mut whole = trainer(&config);
     let losses = run(&mut whole, &config, 5);
     let folder = tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
-    let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+    let mut trainer = trainer(&config);
     assert_eq!(run(&mut trainer, &config, 2), losses[..2]);
     let state = State {
         step: 2,
@@ -111,7 +120,7 @@ fn a_checkpoint_before_a_damaged_one_is_kept() {
     let config = tiny();
     let folder = tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
-    let trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    let trainer = trainer(&config);
     let save = |step| {
         let state = State {
             step,
@@ -137,7 +146,6 @@ fn a_checkpoint_before_a_damaged_one_is_kept() {
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let _alone = alone();
-    let device = Device::flex();
     let config = tiny();
     for name in [
         "probe.bpk",
@@ -150,7 +158,7 @@ fn a_damaged_checkpoint_is_passed_over() {
         for damage in ["flip", "cut", "remove"] {
             let folder = tempdir().unwrap();
             let checkpoints = Checkpoints::new(folder.path(), 3).unwrap();
-            let mut trainer = Trainer::new(&config, schedule(&config), &device).unwrap();
+            let mut trainer = trainer(&config);
             let mut paths = Vec::new();
             for step in 0..2 {
                 if step > 0 {
@@ -193,7 +201,7 @@ fn old_checkpoints_are_removed_but_for_the_best() {
     let config = tiny();
     let folder = tempdir().unwrap();
     let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
-    let trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    let trainer = trainer(&config);
     for step in 1..=5 {
         let best = Some(ffc_train::Best {
             step: 2,

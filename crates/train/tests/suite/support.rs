@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use ffc_train::run::{EvaluationMetrics, Metric, StepMetrics};
+use ffc_train::run::{EvaluationMetrics, Metric, StepMetrics, Values};
+
+/// Names of the head's quantities in [`step_metrics`].
+pub const QUANTITIES: [&str; 4] = ["fresh_share", "pool_fill", "evictions", "target_cosine"];
 
 /// Metrics that say something else at each step, in numbers that decimals hold exactly.
 pub fn step_metrics(step: u64) -> StepMetrics {
@@ -10,10 +13,12 @@ pub fn step_metrics(step: u64) -> StepMetrics {
         loss: 40.0 - step as f64 / 8.0,
         learning_rate: 0.125,
         gradient_norm: 2.5,
-        target_cosine: (!step.is_multiple_of(20)).then_some(0.25),
-        fresh_share: 0.5,
-        pool_fill: 0.75,
-        evictions: 3.0,
+        head: Values::from_iter([
+            ("fresh_share", Some(0.5)),
+            ("pool_fill", Some(0.75)),
+            ("evictions", Some(3.0)),
+            ("target_cosine", (!step.is_multiple_of(20)).then_some(0.25)),
+        ]),
         images_per_s: 512.0,
         data_wait_share: 0.0625,
         elapsed_s: step as f64 * 1.5,

@@ -1,8 +1,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use burn::tensor::Device;
+use ffc_core::FfcHeadConfig;
 use ffc_data::{Dataset, DualBatch, DualLoader, ImageCounts, SourceConfig, SyntheticConfig};
-use ffc_train::Config;
-use ffc_train::config::Schedule;
+use ffc_train::config::{HeadConfig, Schedule};
+use ffc_train::{Config, Result, Trainer};
 
 /// Held by tests that train: a device has one generator of random numbers for the whole process.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -57,4 +59,20 @@ pub fn batches(config: &Config, first_step: u64, count: usize) -> Vec<DualBatch>
 
 pub fn schedule(config: &Config) -> Schedule {
     config.schedule.init(8, 30).unwrap()
+}
+
+pub fn try_trainer(config: &Config) -> Result<Trainer> {
+    Trainer::from_config(config, 40, schedule(config), &Device::flex())
+}
+
+pub fn trainer(config: &Config) -> Trainer {
+    try_trainer(config).unwrap()
+}
+
+/// The settings of a configuration's FFC head.
+pub fn ffc(config: &mut Config) -> &mut FfcHeadConfig {
+    match &mut config.head {
+        HeadConfig::Ffc(head) => head,
+        head => panic!("{head:?} is no FFC head"),
+    }
 }

@@ -1,20 +1,20 @@
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use ffc_core::margin::CosFace;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, FfcConfig, FfcHead, Half, Head, MovingAverage,
-    RunningStatistics,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, FfcHead, HeadContext,
+    MovingAverage, RunningStatistics,
 };
 use ffc_model::NormMode;
 use ffc_train::config::Precision;
-use ffc_train::{Config, StepNumbers, Trainer};
+use ffc_train::{Config, Error, StepNumbers, Trainer};
 
-use super::tiny::{alone, batches, schedule, tiny, tiny_with};
+use super::tiny::{alone, batches, schedule, tiny, tiny_with, trainer, try_trainer};
 
 fn numbers(config: &Config, steps: usize) -> Vec<StepNumbers> {
-    let mut trainer = Trainer::new(config, schedule(config), &Device::flex()).unwrap();
+    let mut trainer = trainer(config);
     batches(config, 0, steps)
         .iter()
         .map(|batch| trainer.step(batch).unwrap().read().unwrap())
@@ -61,17 +61,17 @@ fn a_step_is_the_algorithms() {
     let mut expected = Vec::new();
     for (step, batch) in batches(&config, 0, 4).iter().enumerate() {
         average.update(&mut gallery, &probe).unwrap();
-        let half = |images: &ffc_data::ImageBatch| {
+        let side = |images: &ffc_data::ImageBatch| {
             let pictures = images.to_device(&device, &ffc_data::Normalisation::FFC);
             let probe = probe.forward(pictures.clone(), NormMode::Train).unwrap();
             let gallery = gallery.forward(pictures.inner(), NormMode::Batch).unwrap();
-            Half {
+            EmbeddingBatch {
                 probe,
-                gallery,
+                gallery: Some(gallery),
                 identities: images.identities().to_vec(),
             }
         };
-        let (x, y) = (half(&batch.x), half(&batch.y));
+        let (x, y) = (side(&batch.x), side(&batch.y));
         let output = head.step(DualEmbeddings { x, y }).unwrap();
         expected.push(output.loss.clone().into_scalar::<f32>());
         let gradients = GradientsParams::from_grads(output.loss.backward(), &probe);
@@ -110,7 +110,7 @@ fn given_weights() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("start.safetensors");
     let mut config = tiny();
-    let mut trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    let mut trainer = trainer(&config);
     for batch in batches(&config, 0, 2) {
         trainer.step(&batch).unwrap();
     }
@@ -120,8 +120,11 @@ fn given_weights() {
         .unwrap();
 
     config.training.weights = Some(file.clone());
-    let started = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
-    for (name, network) in [("probe", started.probe()), ("gallery", started.gallery())] {
+    let started = try_trainer(&config).unwrap();
+    for (name, network) in [
+        ("probe", started.probe()),
+        ("gallery", started.gallery().unwrap()),
+    ] {
         let copy = folder.path().join(name);
         network
             .write_weights(&copy, &config.preprocessing())
@@ -133,7 +136,7 @@ fn given_weights() {
     }
 
     config.training.preprocessing = ffc_train::config::PreprocessingConfig::Arcface;
-    let error = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap_err();
+    let error = try_trainer(&config).unwrap_err();
     assert!(error.to_string().contains("start.safetensors"), "{error}");
 }
 
@@ -160,9 +163,9 @@ fn bf16_follows_f32() {
     let losses = losses(&config, 60);
     assert!(mean(&losses[50..]) < 0.9 * mean(&losses[..10]));
 
-    let mut trainer = Trainer::new(&config, schedule(&config), &Device::flex()).unwrap();
+    let mut trainer = trainer(&config);
     trainer.step(&batches(&config, 0, 1)[0]).unwrap();
-    for network in [trainer.probe(), trainer.gallery()] {
+    for network in [trainer.probe(), trainer.gallery().unwrap()] {
         let file = tempfile::NamedTempFile::new().unwrap();
         network
             .write_weights(file.path(), &config.preprocessing())
@@ -172,5 +175,38 @@ fn bf16_follows_f32() {
         for (name, tensor) in file.iter() {
             assert_ne!(tensor.dtype(), safetensors::Dtype::BF16, "{name}");
         }
+    }
+}
+
+/// An embedding of zeros has no direction: the trainer notices it, as it notices what is not a number.
+#[test]
+fn an_embedding_of_zeros_ends_the_training() {
+    let _alone = alone();
+    let config = tiny();
+    let mut trainer = trainer(&config);
+    let batch = &batches(&config, 0, 1)[0];
+    trainer.step(batch).unwrap().read().unwrap();
+
+    let device = Device::flex().autodiff();
+    let network = trainer.probe().clone().map(&mut Zeros);
+    let head = config.head.init(&HeadContext {
+        identities: 40,
+        dim: 16,
+        batch: 4,
+        seed: 0,
+        device: &device,
+    });
+    let settings = config.trainer(schedule(&config)).unwrap();
+    let mut collapsed = Trainer::new(network, head.unwrap(), settings, &device).unwrap();
+    let error = collapsed.step(batch).unwrap().read().unwrap_err();
+    assert!(matches!(error, Error::ZeroEmbedding { step: 1 }), "{error}");
+}
+
+/// All parameters zero.
+struct Zeros;
+
+impl ModuleMapper for Zeros {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|values| Tensor::from_inner(values.inner().zeros_like()).require_grad())
     }
 }

@@ -3,13 +3,16 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::Device;
+use ffc_core::FfcHead;
 use ffc_train::progress::Progress;
 use ffc_train::run::{Metric, read_metrics};
-use ffc_train::{Config, Environment, Error, Interrupt, Outcome, Result, RunFolder, Training};
+use ffc_train::{
+    Checkpoint, Config, Environment, Error, Interrupt, Outcome, Plan, Result, RunFolder, Training,
+};
 use tempfile::tempdir;
 
 use super::support::assert_says;
-use super::tiny::{alone, tiny};
+use super::tiny::{alone, ffc, tiny};
 
 /// The tiny training with an evaluation, a checkpoint every other step and a log line every step.
 fn config() -> Config {
@@ -154,15 +157,12 @@ fn overrides_that_do_not_fit_change_nothing() {
     drop(run_folder);
     let before = fs::read(path.join("config.toml")).unwrap();
 
-    for (text, parts) in [
-        ("head.pool=20", ["pool.bpk", "capacity"]),
-        ("data.source.identities=41", ["another set", "identities"]),
-    ] {
-        let run_folder = RunFolder::resume(path, &[text.to_owned()]).unwrap();
-        let error = run(&run_folder, Interrupt::default()).unwrap_err();
-        assert_says(&error.to_string(), &parts);
-        assert_eq!(fs::read(path.join("config.toml")).unwrap(), before);
-    }
+    let other = "data.source.identities=41".to_owned();
+    let run_folder = RunFolder::resume(path, &[other]).unwrap();
+    let error = run(&run_folder, Interrupt::default()).unwrap_err();
+    assert_says(&error.to_string(), &["another set", "identities"]);
+    assert_eq!(fs::read(path.join("config.toml")).unwrap(), before);
+    drop(run_folder);
     let length = "training.length=2 steps".to_owned();
     let run_folder = RunFolder::resume(path, &[length]).unwrap();
     assert!(run(&run_folder, Interrupt::default()).unwrap().finished);
@@ -170,20 +170,229 @@ fn overrides_that_do_not_fit_change_nothing() {
     assert_eq!(changed.training.length.to_string(), "2 steps");
 }
 
-/// The gallery's embeddings of the first identities of the id order are in the pool before the first step.
+/// What decides a run cannot be changed when it is resumed; the message names it with its old and new value.
+#[test]
+fn a_resumed_run_keeps_what_decides_it() {
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    drop(RunFolder::create(path, config(), &Environment::new()).unwrap());
+    let before = fs::read(path.join("config.toml")).unwrap();
+    for (text, parts) in [
+        ("head.pool=20", ["head.pool from 12 to 20"]),
+        ("loader.batch=2", ["loader.batch from 4 to 2"]),
+        ("training.seed=1", ["training.seed from 0 to 1"]),
+        (
+            "optimizer.kind=adamw",
+            [r#"optimizer.kind from "sgd" to "adamw""#],
+        ),
+        (
+            "optimizer.learning_rate=0.1",
+            ["optimizer.learning_rate from 0.05 to 0.1"],
+        ),
+        ("schedule.warm_up=1 step", ["schedule.warm_up"]),
+        ("loader.augment.grey=0.5", ["loader.augment.grey"]),
+        ("gallery.momentum=0.5", ["gallery.momentum"]),
+        ("data.rotations=true", ["data.rotations from false to true"]),
+        ("backbone.width=0.5", ["backbone.width"]),
+        (
+            "training.weights=a.pth",
+            [r#"training.weights from none to "a.pth""#],
+        ),
+        ("training.precision=bf16", ["training.precision"]),
+    ] {
+        let error = RunFolder::resume(path, &[text.to_owned()]).unwrap_err();
+        assert!(matches!(error, Error::Resume { .. }), "{error}");
+        assert!(error.is_of_configuration());
+        assert_says(&error.to_string(), &parts);
+        assert_says(&error.to_string(), &["start a new run", "training.weights"]);
+    }
+    assert_eq!(fs::read(path.join("config.toml")).unwrap(), before);
+    for text in [
+        "training.length=9 steps",
+        "training.log=2 steps",
+        "training.evaluate=3 steps",
+        "training.gradient_checkpointing=true",
+        "loader.workers=2",
+        "loader.queue=3",
+        "loader.damaged.policy=fail",
+        "checkpoint.keep=5",
+        "evaluation.0.name=strangers",
+    ] {
+        drop(RunFolder::resume(path, &[text.to_owned()]).unwrap());
+    }
+}
+
+/// Centres of as many identities as are wanted, not of whole batches, are in the pool before the first step.
 #[test]
 fn prefill() {
     let _alone = alone();
     let folder = tempdir().unwrap();
+    // 1 of 40 identities.
     let mut config = config();
-    config.head.prefill = 0.2;
+    ffc(&mut config).prefill = 0.025;
+    config.checkpoint.keep = 9;
     let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    run(&run_folder, interrupt).unwrap();
+    let start = Checkpoint::open(&folder.path().join("checkpoints/step-0000000000")).unwrap();
+    let schedule = run_folder.config().schedule.init(8, 30).unwrap();
+    let trainer = start
+        .restore(run_folder.config(), schedule, &Device::flex())
+        .unwrap();
+    let pool = trainer.head_as::<FfcHead>().unwrap().pool();
+    assert_eq!(pool.slots().len(), 1);
+}
+
+/// Opening looks at everything and trains, prefills and evaluates nothing.
+#[test]
+fn opening_does_nothing_yet() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let run_folder = RunFolder::create(folder.path(), config(), &Environment::new()).unwrap();
+    let device = Device::flex();
+    let progress = |_, _| Progress::quiet();
+    drop(Training::open(&run_folder, &device, Interrupt::default(), progress).unwrap());
+    assert_eq!(metrics(folder.path()), []);
+    let checkpoints = fs::read_dir(folder.path().join("checkpoints")).unwrap();
+    assert_eq!(checkpoints.count(), 0);
+    // And so it can be run as if it had never been opened.
+    assert!(run(&run_folder, Interrupt::default()).unwrap().finished);
+}
+
+/// The last evaluation fails: what was trained is saved, and the resumed run makes up for the scores.
+#[test]
+fn a_failed_last_evaluation_is_made_up_for() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let [pictures, aside] = ["pictures", "aside"].map(|name| folder.path().join(name));
+    write_pictures(&pictures);
+    let mut config = config();
+    config.evaluations[0].data = Config::parse(
+        &format!("data.path = {:?}", pictures.to_str().unwrap()),
+        "test",
+        &[],
+    )
+    .unwrap()
+    .data;
+    config.training.evaluate = "8 steps".parse().unwrap();
+    let whole = folder.path().join("whole");
+    let run_folder = RunFolder::create(&whole, config.clone(), &Environment::new()).unwrap();
     run(&run_folder, Interrupt::default()).unwrap();
-    let Metric::Step(first) = &metrics(folder.path())[1] else {
-        panic!("a step follows the first evaluation");
+
+    let parts = folder.path().join("parts");
+    let run_folder = RunFolder::create(&parts, config, &Environment::new()).unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    run(&run_folder, interrupt).unwrap();
+    // Opened while they are there, gone when they are wanted.
+    let device = Device::flex();
+    let progress = |_, _| Progress::quiet();
+    let training = Training::open(&run_folder, &device, Interrupt::default(), progress).unwrap();
+    fs::rename(&pictures, &aside).unwrap();
+    let error = training.run().unwrap_err();
+    assert!(matches!(error, Error::Evaluation { .. }), "{error}");
+    assert!(!parts.join("scores.json").exists());
+    fs::rename(&aside, &pictures).unwrap();
+
+    let outcome = run(&run_folder, Interrupt::default()).unwrap();
+    assert_eq!((outcome.finished, outcome.steps), (true, 8));
+    for name in [
+        "scores.json",
+        "last-gallery.safetensors",
+        "best-gallery.safetensors",
+    ] {
+        let [whole, parts] = [&whole, &parts].map(|run| fs::read(run.join(name)).unwrap());
+        assert!(whole == parts, "{name}");
+    }
+    assert_eq!(metrics(&whole), metrics(&parts));
+}
+
+/// Ten identities with four pictures each.
+fn write_pictures(folder: &Path) {
+    for identity in 0..10u8 {
+        let folder = folder.join(format!("{identity}"));
+        fs::create_dir_all(&folder).unwrap();
+        for picture in 0..4u8 {
+            let pixels = |x, y| {
+                image::Rgb([
+                    identity * 20 + picture,
+                    (x * 15) as u8 ^ (identity * 9),
+                    (y * 15) as u8,
+                ])
+            };
+            let picture_file = folder.join(format!("{picture}.png"));
+            image::RgbImage::from_fn(16, 16, pixels)
+                .save(picture_file)
+                .unwrap();
+        }
+    }
+}
+
+/// A run that lost its checkpoints does not begin anew over its results.
+#[test]
+fn a_run_without_its_checkpoints_is_left_alone() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let run_folder = RunFolder::create(folder.path(), config(), &Environment::new()).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    let results = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let names = [
+        "metrics.jsonl",
+        "log.txt",
+        "last-gallery.safetensors",
+        "scores.json",
+    ];
+    let before = names.map(results);
+    fs::remove_dir_all(folder.path().join("checkpoints")).unwrap();
+    let error = run(&run_folder, Interrupt::default()).unwrap_err();
+    assert!(matches!(error, Error::RunFolder { .. }), "{error}");
+    assert_says(&error.to_string(), &["no checkpoint", "another folder"]);
+    assert!(before == names.map(results));
+}
+
+/// The means of a log window are over all its steps, wherever evaluations and checkpoints fall.
+#[test]
+fn evaluations_and_checkpoints_do_not_cut_a_log_window() {
+    let _alone = alone();
+    let runs = ["1 step", "8 steps"].map(|every| {
+        let folder = tempdir().unwrap();
+        let mut config = config();
+        config.training.log = "4 steps".parse().unwrap();
+        config.training.evaluate = every.parse().unwrap();
+        config.checkpoint.every = every.parse().unwrap();
+        let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
+        run(&run_folder, Interrupt::default()).unwrap();
+        let metrics = metrics(folder.path()).into_iter();
+        metrics
+            .filter(|metric| matches!(metric, Metric::Step(_)))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(runs[0].len(), 2);
+    assert_eq!(runs[0], runs[1]);
+    let Metric::Step(last) = &runs[0][1] else {
+        panic!("{runs:?}");
     };
-    // 8 of 40 identities, and up to 6 more of the first step, into 12 slots.
-    assert!(first.pool_fill >= 8.0 / 12.0, "{}", first.pool_fill);
+    // The pool of 12 slots loses identities in every step.
+    assert!(last.head.get("evictions") > Some(1.0), "{last:?}");
+}
+
+/// There is nothing to tell apart.
+#[test]
+fn one_identity_is_refused() {
+    let folder = tempdir().unwrap();
+    let mut config = config();
+    let one = Config::parse(
+        r#"data.source = { format = "synthetic", identities = 1, images = { law = "equal", images = 30 }, size_px = 16 }"#,
+        "test",
+        &[],
+    );
+    config.data = one.unwrap().data;
+    let error = Plan::new(&config, &Device::flex(), &mut |_| {}).unwrap_err();
+    assert!(error.is_of_configuration());
+    assert_says(&error.to_string(), &["1 identity", "at least two"]);
+    let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
+    assert!(run(&run_folder, Interrupt::default()).is_err());
 }
 
 /// Training stops with a message; the checkpoints from before stay.

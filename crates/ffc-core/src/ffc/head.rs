@@ -1,0 +1,62 @@
+use std::io::{Read, Write};
+
+use burn::tensor::{Bytes, Tensor};
+
+use super::{FfcHead, FfcOutput, FfcStats};
+use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::{ClassPool, Result};
+
+/// The file of the pool's record.
+const POOL: &str = "pool.bpk";
+
+impl Head for FfcHead {
+    fn needs(&self) -> Needs {
+        Needs {
+            batch: BatchForm::Dual,
+            gallery: true,
+            prefill: self.prefill,
+        }
+    }
+
+    fn quantities(&self) -> &'static [&'static str] {
+        &FfcStats::NAMES
+    }
+
+    fn step(&mut self, input: HeadInput, _context: &StepContext) -> Result<HeadOutput> {
+        let FfcOutput { loss, stats } = self.step(input.dual()?)?;
+        Ok(HeadOutput {
+            loss,
+            quantities: stats.quantities(),
+        })
+    }
+
+    fn prefill(&mut self, features: Tensor<2>, identities: &[u64]) -> Result<()> {
+        self.pool.prefill(features, identities)
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        &[POOL]
+    }
+
+    fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
+        if part != POOL {
+            return Err(part::unknown(part));
+        }
+        // The record's container is made whole: a pool is small.
+        to.write_all(&self.pool.to_bytes()?)
+            .map_err(|error| part::failed(part, "written", error))
+    }
+
+    fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
+        if part != POOL {
+            return Err(part::unknown(part));
+        }
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes)
+            .map_err(|error| part::failed(part, "read", error))?;
+        let config = self.pool.config().clone();
+        self.pool =
+            ClassPool::from_bytes(config, Bytes::from_bytes_vec(bytes), self.pool.device())?;
+        Ok(())
+    }
+}

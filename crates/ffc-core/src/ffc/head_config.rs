@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use super::{FfcConfig, FfcHead};
+use crate::margin::MarginConfig;
+use crate::{ClassPool, ClassPoolConfig, Error, HeadContext, Result, Storage, UpdateRule};
+
+/// The FFC head and its group memory in one, for the file that configures a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FfcHeadConfig {
+    /// Slots Q of the pool. At least 1.5 times the batch. Default: 30,000.
+    pub pool: usize,
+    /// Share of the identities whose gallery embeddings enter the pool before training, as many as fit. Default: 0.
+    pub prefill: f64,
+    /// The factor s on the cosines. Default: 32.
+    pub scale: f32,
+    /// How many of its hardest centres a fresh row is pushed away from. Default: 2 of 10,000 slots, 3 to 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hard_negatives: Option<usize>,
+    /// How many centres are scored at once. Default: 2048.
+    pub chunk: usize,
+    /// How an identity's centre follows its gallery embeddings: `"two_layer"` or `{ weighted = { alpha = 0.9 } }`.
+    /// Default: two layers.
+    pub update: UpdateRule,
+    /// Number format of the centres: `"f32"` or `"bf16"`. Default: f32.
+    pub storage: Storage,
+    /// What makes the target harder. Default: CosFace with 0.4, as published.
+    pub margin: MarginConfig,
+}
+
+impl Default for FfcHeadConfig {
+    fn default() -> Self {
+        let (pool, head) = (ClassPoolConfig::default(), FfcConfig::default());
+        Self {
+            pool: pool.capacity,
+            prefill: 0.0,
+            scale: head.scale,
+            hard_negatives: head.hard_negatives,
+            chunk: head.chunk,
+            update: pool.update,
+            storage: pool.storage,
+            margin: MarginConfig::Cosface { margin: 0.4 },
+        }
+    }
+}
+
+impl FfcHeadConfig {
+    /// Checks what needs no data and no device, for batches of size B.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range, [`Error::CapacityTooSmall`] where the pool is too small for the batch.
+    pub fn check(&self, batch: usize) -> Result<()> {
+        // Each side of a dual batch can bring as many identities.
+        let rows = batch + batch / 2;
+        if self.pool < rows {
+            return Err(Error::CapacityTooSmall {
+                capacity: self.pool,
+                rows,
+            });
+        }
+        if !(0.0..=1.0).contains(&self.prefill) {
+            return Err(Error::Setting {
+                setting: "prefill",
+                value: self.prefill.to_string(),
+                expected: "between 0 and 1",
+            });
+        }
+        self.pool_config(1).check()?;
+        self.ffc_config().check()?;
+        self.margin.init()?;
+        Ok(())
+    }
+
+    /// A head with an empty pool. It does not look at the embeddings' values before they enter the pool: a training notices what is
+    /// not finite or has no length a step later, without waiting for the device.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and [`Error::UnsupportedStorage`].
+    pub fn init(&self, context: &HeadContext) -> Result<FfcHead> {
+        self.check(context.batch)?;
+        let pool = ClassPool::new(self.pool_config(context.dim), context.device)?;
+        let wanted = (self.prefill * context.identities as f64).round() as u64;
+        Ok(FfcHead {
+            pool,
+            margin: self.margin.init()?,
+            config: self.ffc_config(),
+            prefill: wanted.min(self.pool as u64),
+        })
+    }
+
+    fn pool_config(&self, dim: usize) -> ClassPoolConfig {
+        ClassPoolConfig {
+            capacity: self.pool,
+            dim,
+            update: self.update,
+            storage: self.storage,
+        }
+    }
+
+    fn ffc_config(&self) -> FfcConfig {
+        FfcConfig {
+            scale: self.scale,
+            hard_negatives: self.hard_negatives,
+            chunk: self.chunk,
+            check_embeddings: false,
+        }
+    }
+}

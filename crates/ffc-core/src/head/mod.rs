@@ -1,0 +1,87 @@
+//! What stands on the networks and turns a step's embeddings into a loss.
+
+mod context;
+mod embedding_batch;
+mod needs;
+mod output;
+pub mod part;
+
+use std::any::Any;
+use std::io::{Read, Write};
+
+use burn::tensor::{Gradients, Tensor};
+
+pub use context::{HeadContext, StepContext};
+pub use embedding_batch::{DualEmbeddings, EmbeddingBatch, HeadInput};
+pub use needs::{BatchForm, Needs};
+pub use output::{HeadOutput, Quantity};
+
+use crate::Result;
+
+/// What stands on the networks and turns a step's embeddings into a loss: FFC ([`FfcHead`](crate::FfcHead)), or another way to
+/// classify or to compare, so that one training loop serves them all.
+///
+/// A training asks a head what it [`needs`](Self::needs), gives it each step's embeddings, runs the loss backward, and lets it
+/// [`learn`](Self::learn). Clipping by a global norm is the networks' alone, as the methods with trained class weights publish it.
+///
+/// `Any` is there so that a training can give back the head that it was given.
+pub trait Head: Any + Send {
+    /// What the training must bring.
+    fn needs(&self) -> Needs;
+
+    /// Names of the quantities that a step reports, in snake case: columns of metrics. Names that end in `_share` or `_fill` are
+    /// of shares from 0 to 1.
+    fn quantities(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Computes the loss of a step and updates what the head keeps by itself: a memory of features, or weights whose gradient it
+    /// knows in closed form.
+    ///
+    /// # Errors
+    ///
+    /// Bad input, with the head unchanged.
+    fn step(&mut self, input: HeadInput, context: &StepContext) -> Result<HeadOutput>;
+
+    /// Updates weights whose gradient came out of the loss's backward pass.
+    ///
+    /// # Errors
+    ///
+    /// Where the gradients do not fit.
+    fn learn(&mut self, _gradients: &mut Gradients, _context: &StepContext) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes the gallery network's embeddings of identities before the first step, `[rows, dim]`: as many as
+    /// [`Needs::prefill`] asks for, in several calls.
+    ///
+    /// # Errors
+    ///
+    /// Bad features, with the head unchanged.
+    fn prefill(&mut self, _features: Tensor<2>, _identities: &[u64]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Names of the parts of its state, each a file of a checkpoint. None where it has no state.
+    fn parts(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Writes a part as a stream, so that a head larger than half the memory can be saved.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Part`](crate::Error::Part) where it cannot be written.
+    fn write_part(&self, part: &str, _to: &mut dyn Write) -> Result<()> {
+        Err(part::unknown(part))
+    }
+
+    /// Reads a part in place of what the head holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Part`](crate::Error::Part) where it cannot be read; where it is of a head with other settings, or damaged.
+    fn read_part(&mut self, part: &str, _from: &mut dyn Read) -> Result<()> {
+        Err(part::unknown(part))
+    }
+}

@@ -1,0 +1,25 @@
+/// What a head asks of the training around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// What a batch is.
+    pub batch: BatchForm,
+    /// Whether a gallery network follows the trained one and embeds the pictures too.
+    pub gallery: bool,
+    /// Identities whose gallery embeddings the head takes before the first step.
+    pub prefill: u64,
+}
+
+/// How the pictures of a batch are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BatchForm {
+    /// FFC's two sides of 3 B / 2 pictures: the id loader's B pairs and the instance loader's B pictures.
+    Dual,
+    /// B pictures, each once an epoch.
+    Instances,
+    /// B / K identities with K pictures each, the pictures of an identity one after another.
+    Groups {
+        /// K, at least 1. Divides B.
+        images: usize,
+    },
+}

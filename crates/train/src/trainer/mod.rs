@@ -1,0 +1,304 @@
+//! Networks, head and optimizer of a training, and its step.
+
+mod config;
+mod draw;
+mod images;
+mod step;
+
+use std::any::Any;
+use std::fmt;
+
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::tensor::{DType, Device, Tensor};
+use ffc_core::{
+    DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, MovingAverage,
+    StepContext,
+};
+use ffc_data::ImageBatch;
+use ffc_model::{Backbone, NormMode};
+use tracing::trace_span;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+pub use config::TrainerConfig;
+pub use images::StepImages;
+pub use step::{StepNumbers, StepOutput};
+
+use crate::config::{Config, Schedule};
+use crate::gradient::{clip, global_norm};
+use crate::{Error, Result};
+
+/// Networks, head and optimizer of a training.
+///
+/// [`step`](Self::step) with FFC's head is FFC's step (F2C, CVPR 2022, arXiv:2105.10375, section 3): the moving average first, then both
+/// networks on both sides of a dual batch, the head, one backward pass, one step of the optimizer. Heads without a gallery network
+/// leave its part out.
+pub struct Trainer {
+    pub(crate) probe: Backbone,
+    /// Where the head needs one.
+    pub(crate) gallery: Option<Backbone>,
+    pub(crate) head: Box<dyn Head>,
+    pub(crate) optimizer: ModuleOptimizer,
+    pub(crate) step: u64,
+    config: TrainerConfig,
+    /// With automatic differentiation.
+    device: Device,
+}
+
+impl fmt::Debug for Trainer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Trainer")
+            .field("step", &self.step)
+            .field("probe", &self.probe.config())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trainer {
+    /// A training of `network`, which lies on the autodiff device `device`, with `head` on it. A gallery network, where the head needs one,
+    /// starts equal to the network.
+    ///
+    /// # Errors
+    ///
+    /// Where the device cannot compute in the precision.
+    pub fn new(
+        network: Backbone,
+        head: Box<dyn Head>,
+        config: TrainerConfig,
+        device: &Device,
+    ) -> Result<Self> {
+        let gallery = (head.needs().gallery).then(|| MovingAverage::gallery(&network));
+        let optimizer = config.optimizer.init(&network);
+        Self::resume(config, device, network, gallery, head, optimizer, 0)
+    }
+
+    /// The training that a configuration describes, at its start: random or given weights, an empty head. `identities` are those
+    /// of the training set.
+    ///
+    /// `device` is a plain one; `schedule` knows the training's length.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting is outside its range or the weights cannot be read.
+    pub fn from_config(
+        config: &Config,
+        identities: u64,
+        schedule: Schedule,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check()?;
+        let device = differentiating(config, device);
+        let mut network = draw::network(config, &device)?;
+        if let Some(weights) = &config.training.weights {
+            network.read_weights(weights, Some(&config.preprocessing()))?;
+        }
+        let head = init_head(config, identities, &device)?;
+        Self::new(network, head, config.trainer(schedule)?, &device)
+    }
+
+    /// A training under way: `step` steps were made.
+    pub(crate) fn resume(
+        config: TrainerConfig,
+        device: &Device,
+        probe: Backbone,
+        gallery: Option<Backbone>,
+        head: Box<dyn Head>,
+        optimizer: ModuleOptimizer,
+        step: u64,
+    ) -> Result<Self> {
+        if !device.supports_dtype(config.precision) {
+            let expected = "f32: the device has no bf16";
+            return Err(Error::setting("training.precision", "bf16", expected));
+        }
+        Ok(Self {
+            probe,
+            gallery,
+            head,
+            optimizer,
+            step,
+            config,
+            device: device.clone(),
+        })
+    }
+
+    /// Steps that were made.
+    pub fn finished_steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The trained network.
+    pub fn probe(&self) -> &Backbone {
+        &self.probe
+    }
+
+    /// The network that follows it, where the head needs one.
+    pub fn gallery(&self) -> Option<&Backbone> {
+        self.gallery.as_ref()
+    }
+
+    /// The network that is measured and used: the gallery network where there is one.
+    pub fn best_network(&self) -> &Backbone {
+        self.gallery.as_ref().unwrap_or(&self.probe)
+    }
+
+    /// The head.
+    pub fn head(&self) -> &dyn Head {
+        &*self.head
+    }
+
+    /// The head as what it is; none where it is another.
+    pub fn head_as<H: Head>(&self) -> Option<&H> {
+        (self.head() as &dyn Any).downcast_ref()
+    }
+
+    /// The same, to change it.
+    pub fn head_as_mut<H: Head>(&mut self) -> Option<&mut H> {
+        (&mut *self.head as &mut dyn Any).downcast_mut()
+    }
+
+    /// Gives the head the gallery network's embeddings of the first `rows` pictures, to do before training. (A batch norm needs two
+    /// pictures at least, a head may want one.) Does nothing without a gallery network.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not fit the head.
+    pub fn prefill(&mut self, images: &ImageBatch, rows: usize) -> Result<()> {
+        let Some(gallery) = &self.gallery else {
+            return Ok(());
+        };
+        let plain = self.device.clone().without_autodiff();
+        let features = gallery.forward(self.upload(images, &plain), NormMode::Batch)?;
+        let rows = rows.min(images.identities().len());
+        let features = features.slice_dim(0, 0..rows).cast(DType::F32);
+        self.head.prefill(features, &images.identities()[..rows])?;
+        Ok(())
+    }
+
+    /// Makes one step. Waits for nothing on the device.
+    ///
+    /// Its parts are `tracing` spans of level trace: `upload`, `average`, `networks`, `head`, `backward`, `optimizer`. On a device
+    /// that runs its work in the background they tell how long the work took to hand over.
+    ///
+    /// # Errors
+    ///
+    /// Where the batch does not fit the network or the head.
+    pub fn step<'a>(&mut self, images: impl Into<StepImages<'a>>) -> Result<StepOutput> {
+        let images = images.into();
+        // What a network draws, such as stochastic depth, depends on seed and step alone, so that a resumed run draws the same.
+        let seed = xxh3_64_with_seed(&self.step.to_le_bytes(), self.config.seed);
+        self.device.seed(seed);
+        if let Some(gallery) = &mut self.gallery {
+            let average = self.config.average;
+            trace_span!("average").in_scope(|| average.update(gallery, &self.probe))?;
+        }
+        let mut lengths = Vec::new();
+        let input: HeadInput = match images {
+            StepImages::Dual { x, y } => DualEmbeddings {
+                x: self.embed(x, &mut lengths)?,
+                y: self.embed(y, &mut lengths)?,
+            }
+            .into(),
+            StepImages::Single(images) => self.embed(images, &mut lengths)?.into(),
+        };
+        let images = match &input {
+            HeadInput::Dual(DualEmbeddings { x, y }) => x.identities.len() + y.identities.len(),
+            HeadInput::Single(batch) => batch.identities.len(),
+        };
+        let context = StepContext {
+            step: self.step,
+            learning_rate: self.config.optimizer.learning_rate()
+                * self.config.schedule.factor(self.step),
+        };
+        let HeadOutput { loss, quantities } =
+            trace_span!("head").in_scope(|| self.head.step(input, &context))?;
+        let (announced, found) = (self.head.quantities().len(), quantities.len());
+        if announced != found {
+            return Err(Error::Head {
+                problem: format!("announces {announced} quantities and reports {found}"),
+            });
+        }
+
+        let value = loss.clone().inner();
+        let mut gradients = trace_span!("backward").in_scope(|| loss.backward());
+        let span = trace_span!("optimizer").entered();
+        let mut of_network = GradientsParams::from_module(&mut gradients, &self.probe);
+        let gradient_norm = global_norm(&self.probe, &of_network);
+        if let Some(limit) = self.config.clip_norm {
+            clip(&self.probe, &mut of_network, gradient_norm.clone(), limit);
+        }
+        // The optimizer takes the network and gives it back; a plain clone shares its tensors and is gone at once.
+        let probe = self.probe.clone();
+        self.probe = self
+            .optimizer
+            .step(context.learning_rate, probe, of_network);
+        self.head.learn(&mut gradients, &context)?;
+        drop(span);
+        self.step += 1;
+        Ok(StepOutput {
+            step: self.step,
+            learning_rate: context.learning_rate,
+            images,
+            loss: value,
+            gradient_norm,
+            shortest: Tensor::cat(lengths, 0).min(),
+            quantities,
+        })
+    }
+
+    /// Pictures through the networks. Adds the squared lengths of the embeddings to `lengths`.
+    fn embed(&self, images: &ImageBatch, lengths: &mut Vec<Tensor<1>>) -> Result<EmbeddingBatch> {
+        let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
+        let _span = trace_span!("networks").entered();
+        let gallery = match &self.gallery {
+            Some(gallery) => {
+                let embeddings = gallery.forward(pictures.clone().inner(), NormMode::Batch)?;
+                Some(embeddings.cast(DType::F32))
+            }
+            None => None,
+        };
+        let probe = self.probe.forward(pictures, NormMode::Train)?;
+        let probe = probe.cast(DType::F32);
+        for embeddings in [Some(probe.clone().inner()), gallery.clone()]
+            .into_iter()
+            .flatten()
+        {
+            lengths.push(embeddings.square().sum_dim(1).squeeze_dim(1));
+        }
+        Ok(EmbeddingBatch {
+            probe,
+            gallery,
+            identities: images.identities().to_vec(),
+        })
+    }
+
+    /// The pictures in the precision that the networks shall compute in.
+    fn upload(&self, images: &ImageBatch, device: &Device) -> Tensor<4> {
+        images
+            .to_device(device, &self.config.normalisation)
+            .cast(self.config.precision)
+    }
+}
+
+/// The head of a configuration, at its start, for a training set of `identities`.
+pub(crate) fn init_head(
+    config: &Config,
+    identities: u64,
+    device: &Device,
+) -> Result<Box<dyn Head>> {
+    config.head.init(&HeadContext {
+        identities,
+        dim: config.backbone.embedding(),
+        batch: config.loader.batch,
+        seed: config.training.seed,
+        device,
+    })
+}
+
+/// The device with automatic differentiation.
+pub(crate) fn differentiating(config: &Config, device: &Device) -> Device {
+    let device = device.clone().autodiff();
+    match config.training.gradient_checkpointing {
+        true => device.gradient_checkpointing(),
+        false => device,
+    }
+}

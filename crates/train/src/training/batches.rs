@@ -1,0 +1,81 @@
+use std::sync::Arc;
+
+use ffc_core::BatchForm;
+use ffc_data::{
+    Dataset, DualBatch, DualLoader, GroupBatch, GroupLoader, InstanceBatch, InstanceLoader,
+    LoaderConfig,
+};
+
+use crate::trainer::StepImages;
+use crate::{Error, Result};
+
+/// The batches of a training, in the form that its head needs.
+pub(super) enum Batches {
+    Dual(DualLoader),
+    Instances(InstanceLoader),
+    Groups(GroupLoader),
+}
+
+pub(super) enum Batch {
+    Dual(DualBatch),
+    Instances(InstanceBatch),
+    Groups(GroupBatch),
+}
+
+impl Batches {
+    /// From step `first_step` on.
+    pub(super) fn new(
+        form: BatchForm,
+        dataset: Arc<Dataset>,
+        config: LoaderConfig,
+        first_step: u64,
+    ) -> Result<Self> {
+        Ok(match form {
+            BatchForm::Dual => Self::Dual(DualLoader::new(dataset, config, first_step)?),
+            BatchForm::Instances => {
+                Self::Instances(InstanceLoader::new(dataset, config, first_step)?)
+            }
+            BatchForm::Groups { images } => {
+                let config = LoaderConfig {
+                    group: images,
+                    ..config
+                };
+                Self::Groups(GroupLoader::new(dataset, config, first_step)?)
+            }
+            form => {
+                return Err(Error::Head {
+                    problem: format!("needs batches that no loader makes: {form:?}"),
+                });
+            }
+        })
+    }
+
+    /// Images of a step with batches of size B.
+    pub(super) fn images_per_step(form: BatchForm, batch: usize) -> usize {
+        match form {
+            BatchForm::Dual => 3 * batch,
+            _ => batch,
+        }
+    }
+
+    /// The next batch. The loaders have no end.
+    pub(super) fn next(&mut self) -> Result<Batch> {
+        let batch = match self {
+            Self::Dual(loader) => loader.next().map(|batch| batch.map(Batch::Dual)),
+            Self::Instances(loader) => loader.next().map(|batch| batch.map(Batch::Instances)),
+            Self::Groups(loader) => loader.next().map(|batch| batch.map(Batch::Groups)),
+        };
+        let ended = || ffc_data::Error::Workers("the loader ended too soon".into());
+        Ok(batch.ok_or_else(ended)??)
+    }
+}
+
+impl Batch {
+    pub(super) fn images(&self) -> StepImages<'_> {
+        match self {
+            Self::Dual(batch) => batch.into(),
+            Self::Instances(batch) => batch.into(),
+            Self::Groups(batch) => batch.into(),
+        }
+    }
+}

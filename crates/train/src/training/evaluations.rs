@@ -1,0 +1,83 @@
+use burn::module::Module;
+use burn::tensor::Device;
+use ffc_eval::Evaluation;
+use ffc_model::Backbone;
+
+use super::evaluator::Evaluator;
+use crate::Result;
+use crate::progress::Progress;
+use crate::run::{EvaluationMetrics, Scores, rounded};
+use crate::trainer::Trainer;
+
+/// The evaluations of a run.
+pub(super) struct Evaluations<'a> {
+    pub(super) evaluators: Vec<Evaluator>,
+    pub(super) device: &'a Device,
+    pub(super) progress: Progress,
+}
+
+/// What they found.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) measures: Vec<EvaluationMetrics>,
+    /// The first evaluation's first measure, which decides which network is best.
+    pub(super) value: Option<f64>,
+    /// For the report.
+    pub(super) scores: Scores,
+}
+
+impl Evaluations<'_> {
+    /// Measures the gallery network, or the probe network where there is no other. After the `last` step the probe network
+    /// too in any case, with the scores for the report.
+    pub(super) fn run(&self, trainer: &Trainer, step: u64, last: bool) -> Result<Findings> {
+        let mut findings = Findings::default();
+        let (name, network) = match trainer.gallery() {
+            Some(gallery) => ("gallery", gallery.valid()),
+            None => ("probe", trainer.probe().valid()),
+        };
+        for (at, evaluator) in self.evaluators.iter().enumerate() {
+            let run = |network: &Backbone| evaluator.run(network, self.device, &self.progress);
+            if last && trainer.gallery().is_some() {
+                let evaluation = run(&trainer.probe().valid())?;
+                self.note(&mut findings, evaluator.name(), "probe", step, &evaluation);
+            }
+            let evaluation = run(&network)?;
+            self.note(&mut findings, evaluator.name(), name, step, &evaluation);
+            if last {
+                let scores = evaluator.scores(&evaluation, name, evaluator.baseline()?)?;
+                findings
+                    .scores
+                    .0
+                    .insert(evaluator.name().to_owned(), scores);
+            }
+            if at == 0 {
+                // As it is read from a checkpoint: an equal one later is not better.
+                findings.value = (evaluation.measures.first()).map(|first| rounded(first.value));
+            }
+        }
+        Ok(findings)
+    }
+
+    fn note(
+        &self,
+        findings: &mut Findings,
+        name: &str,
+        network: &str,
+        step: u64,
+        evaluation: &Evaluation,
+    ) {
+        for measure in &evaluation.measures {
+            let measure = EvaluationMetrics {
+                step,
+                name: name.to_owned(),
+                network: network.to_owned(),
+                measure: measure.name.clone(),
+                value: measure.value,
+                low: measure.low,
+                high: measure.high,
+            };
+            self.progress.message(&measure.to_string());
+            findings.measures.push(measure);
+        }
+    }
+}

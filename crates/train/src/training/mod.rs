@@ -1,0 +1,390 @@
+//! A run: the training with all that goes on around it.
+
+mod batches;
+mod evaluations;
+mod evaluator;
+mod lengths;
+mod parts;
+mod plan;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use ffc_data::{Dataset, ListLoader, draw_one_each};
+
+pub use plan::Plan;
+
+use crate::checkpoint::{Best, Checkpoints, DataIdentity, State};
+use crate::config::Config;
+use crate::interrupt::Interrupt;
+use crate::meter::{Meter, Window};
+use crate::progress::Progress;
+use crate::run::{EvaluationMetrics, Metric, MetricsWriter, StepMetrics, file_name};
+use crate::run_folder::RunFolder;
+use crate::run_log::RunLog;
+use crate::trainer::{StepNumbers, StepOutput, Trainer};
+use crate::{Error, Result};
+use batches::Batches;
+use evaluations::{Evaluations, Findings};
+use lengths::Lengths;
+use parts::Parts;
+
+/// Time between two updates of the progress.
+const SHOWN_EVERY: Duration = Duration::from_millis(500);
+
+/// How a training ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Whether all steps were made; else it was interrupted and can be resumed.
+    pub finished: bool,
+    /// Steps made so far.
+    pub steps: u64,
+    /// What the evaluations found, from the first to the last.
+    pub results: Vec<EvaluationMetrics>,
+}
+
+/// A run: the training with all that goes on around it.
+pub struct Training<'a> {
+    folder: &'a RunFolder,
+    config: &'a Config,
+    interrupt: Interrupt,
+    dataset: Arc<Dataset>,
+    evaluations: Evaluations<'a>,
+    checkpoints: Checkpoints,
+    trainer: Trainer,
+    state: State,
+    /// Whether there is no checkpoint yet.
+    new: bool,
+    metrics: MetricsWriter,
+    log: RunLog,
+    progress: Progress,
+    lengths: Lengths,
+    /// When this process began.
+    began: Instant,
+    /// Seconds that earlier processes took.
+    before_s: f64,
+}
+
+impl<'a> Training<'a> {
+    /// Opens the data and makes a training, or restores it from the newest whole checkpoint of the folder. Nothing is trained or
+    /// evaluated yet.
+    ///
+    /// # Errors
+    ///
+    /// Where data, weights or a checkpoint cannot be used or settings do not fit; [`Error::RunFolder`] where the folder has
+    /// results but no checkpoint any more.
+    pub fn open(
+        folder: &'a RunFolder,
+        device: &'a Device,
+        interrupt: Interrupt,
+        progress: impl FnOnce(u64, u64) -> Progress,
+    ) -> Result<Self> {
+        let config = folder.config();
+        let Parts {
+            dataset,
+            evaluators,
+            lengths,
+            schedule,
+        } = Parts::open(config, &mut |_| {})?;
+        let identities = dataset.index().identities();
+        let data = DataIdentity {
+            identities,
+            images: dataset.index().images(),
+            source: dataset.source().fingerprint()?.to_string(),
+        };
+
+        let checkpoints = folder.checkpoints()?;
+        checkpoints.clean()?;
+        let newest = checkpoints.newest()?;
+        if newest.is_none() {
+            folder.check_new()?;
+        }
+        let mut log = RunLog::open(folder.path())?;
+        let (trainer, state, new) = match newest {
+            None => {
+                let state = State {
+                    data,
+                    ..State::default()
+                };
+                let trainer = Trainer::from_config(config, identities, schedule, device)?;
+                (trainer, state, true)
+            }
+            Some((checkpoint, passed_over)) => {
+                for passed in passed_over {
+                    let text = format!("passed over {}: {}", passed.path.display(), passed.error);
+                    tracing::warn!("{text}");
+                    log.write(&text)?;
+                }
+                let text = format!("resuming from {}", checkpoint.path().display());
+                tracing::info!("{text}");
+                log.write(&text)?;
+                let state = checkpoint.state().clone();
+                if state.data != data {
+                    return Err(Error::RunFolder {
+                        path: folder.path().to_owned(),
+                        problem: format!(
+                            "it was trained on another set: {} images of {} identities then, {} of {} now, or others",
+                            state.data.images, state.data.identities, data.images, data.identities
+                        ),
+                    });
+                }
+                (checkpoint.restore(config, schedule, device)?, state, false)
+            }
+        };
+        for change in folder.keep_overrides()? {
+            log.write(&format!("changed {change}"))?;
+        }
+        let names = trainer.head().quantities();
+        let metrics = MetricsWriter::open(folder.path(), state.step, !state.evaluation_due, names)?;
+        let progress = progress(state.step, lengths.total);
+        Ok(Self {
+            folder,
+            config,
+            interrupt,
+            dataset,
+            evaluations: Evaluations {
+                evaluators,
+                device,
+                progress: progress.clone(),
+            },
+            checkpoints,
+            trainer,
+            before_s: state.elapsed_s,
+            state,
+            new,
+            metrics,
+            log,
+            progress,
+            lengths,
+            began: Instant::now(),
+        })
+    }
+
+    /// Trains to the end, or until interrupted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] where loss or gradient is no longer a number, [`Error::ZeroEmbedding`]; where an image cannot be read or
+    /// a file cannot be written. Checkpoints from before stay.
+    pub fn run(mut self) -> Result<Outcome> {
+        let finished = self.train();
+        self.progress.finish();
+        self.log.write(&match &finished {
+            Ok(true) => format!("finished after {} steps", self.state.step),
+            Ok(false) => format!("interrupted after {} steps", self.state.step),
+            Err(error) => format!("failed: {error}"),
+        })?;
+        Ok(Outcome {
+            finished: finished?,
+            steps: self.state.step,
+            results: self.results()?,
+        })
+    }
+
+    fn train(&mut self) -> Result<bool> {
+        if self.new {
+            self.prefill()?;
+            // From here on a run without checkpoints is one that lost them.
+            self.state.evaluation_due = true;
+            self.save(&Window::default())?;
+        }
+        let first = self.trainer.finished_steps();
+        // A run whose length was cut to where it stands has its end still before it.
+        let ended = first >= self.lengths.total;
+        if self.state.evaluation_due || ended && !self.has_scores() {
+            self.evaluate()?;
+            if ended {
+                let window = std::mem::take(&mut self.state.window);
+                self.save(&window)?;
+            }
+        }
+        if !ended {
+            let form = self.trainer.head().needs().batch;
+            let batches = Batches::new(form, self.dataset.clone(), self.config.loader(), first)?;
+            if !self.steps(batches)? {
+                return Ok(false);
+            }
+        }
+        self.export("last")?;
+        Ok(true)
+    }
+
+    /// Makes the steps that are left. Whether all were made.
+    fn steps(&mut self, mut batches: Batches) -> Result<bool> {
+        let names = self.trainer.head().quantities();
+        let mut meter = Meter::new(std::mem::take(&mut self.state.window), names);
+        let mut pending: Option<StepOutput> = None;
+        let mut shown = Instant::now();
+        while self.trainer.finished_steps() < self.lengths.total {
+            let batch = meter.wait(|| batches.next())?;
+            let output = self.trainer.step(batch.images())?;
+            // The step before: so that the device always has work.
+            if let Some(previous) = pending.replace(output) {
+                let numbers = previous.read()?;
+                meter.step(&numbers, previous.images);
+                if shown.elapsed() >= SHOWN_EVERY {
+                    shown = Instant::now();
+                    let metrics = self.step_metrics(&mut meter, &numbers);
+                    self.progress.update(&metrics);
+                }
+            }
+
+            let step = self.trainer.finished_steps();
+            let last = step == self.lengths.total;
+            let stop = self.interrupt.is_requested();
+            let due = |every: u64| step.is_multiple_of(every) || last;
+            let save = due(self.lengths.checkpoint) || stop;
+            if !(due(self.lengths.log) || due(self.lengths.evaluate) || save) {
+                continue;
+            }
+            // What is not a number must be found before it is saved.
+            let numbers = match pending.take() {
+                Some(output) => {
+                    let numbers = output.read()?;
+                    meter.step(&numbers, output.images);
+                    Some(numbers)
+                }
+                None => None,
+            };
+            self.state.step = step;
+            if due(self.lengths.log)
+                && let Some(numbers) = &numbers
+            {
+                let metrics = self.step_metrics(&mut meter, numbers);
+                meter.restart();
+                self.log(metrics)?;
+            }
+            meter.pause(|window| {
+                let mut better = false;
+                if due(self.lengths.evaluate) {
+                    self.state.evaluation_due = true;
+                    better = match self.evaluate() {
+                        Ok(better) => better,
+                        Err(error) => {
+                            // What was trained is not lost, and the evaluation is made up for when the run is resumed.
+                            self.save(window)?;
+                            return Err(error);
+                        }
+                    };
+                }
+                match save || better {
+                    true => self.save(window),
+                    false => Ok(()),
+                }
+            })?;
+            if stop && !last {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs_f64(self.before_s.max(0.0)) + self.began.elapsed()
+    }
+
+    fn step_metrics(&self, meter: &mut Meter, numbers: &StepNumbers) -> StepMetrics {
+        let epoch = numbers.step as f64 / self.lengths.epoch as f64;
+        meter.metrics(numbers, epoch, self.elapsed())
+    }
+
+    fn log(&mut self, metrics: StepMetrics) -> Result<()> {
+        self.progress.update(&metrics);
+        tracing::debug!(
+            step = metrics.step,
+            loss = metrics.loss,
+            learning_rate = metrics.learning_rate,
+            images_per_s = metrics.images_per_s,
+            "step"
+        );
+        self.metrics.write(&Metric::Step(metrics))
+    }
+
+    fn save(&mut self, window: &Window) -> Result<()> {
+        self.metrics.sync()?;
+        self.state.elapsed_s = self.elapsed().as_secs_f64();
+        self.state.window = window.clone();
+        let path = self.checkpoints.save(&self.trainer, &self.state)?;
+        self.log.write(&format!("saved {}", path.display()))
+    }
+
+    /// Gives the head the gallery embeddings that it wants before the first step: a picture each of identities that are drawn for it.
+    fn prefill(&mut self) -> Result<()> {
+        let index = self.dataset.index();
+        let wanted = self.trainer.head().needs().prefill.min(index.identities());
+        if wanted == 0 {
+            return Ok(());
+        }
+        // One more where the last batch would be a single picture, of which norms have no statistics.
+        let more = u64::from(wanted % self.config.loader.batch as u64 == 1);
+        let mut images = draw_one_each(index, wanted + more, self.config.training.seed);
+        if (images.len() as u64) < wanted + more {
+            images.push(images[0]);
+        }
+        let mut wanted = wanted as usize;
+        for images in ListLoader::new(self.dataset.clone(), images, &self.config.loader())? {
+            let images = images?;
+            let rows = images.identities().len().min(wanted);
+            self.trainer.prefill(&images, rows)?;
+            wanted -= rows;
+        }
+        Ok(())
+    }
+
+    /// Runs the evaluations and writes down what they found. Whether the network is the best so far.
+    fn evaluate(&mut self) -> Result<bool> {
+        let step = self.state.step;
+        let last = step >= self.lengths.total;
+        let Findings {
+            measures,
+            value,
+            scores,
+        } = self.evaluations.run(&self.trainer, step, last)?;
+        for measure in measures {
+            let text = measure.to_string();
+            tracing::debug!("{text}");
+            self.log.write(&text)?;
+            self.metrics.write(&Metric::Evaluation(measure))?;
+        }
+        let better = value.filter(|value| self.state.best.is_none_or(|best| *value > best.value));
+        if let Some(value) = better {
+            self.state.best = Some(Best { step, value });
+            self.export("best")?;
+        }
+        if last {
+            scores.write(self.folder.path().join(file_name::SCORES))?;
+        }
+        self.state.evaluation_due = false;
+        Ok(better.is_some())
+    }
+
+    fn has_scores(&self) -> bool {
+        self.folder.path().join(file_name::SCORES).exists()
+    }
+
+    /// Writes the networks' weights as `<prefix>-gallery.safetensors`, where there is one, and `<prefix>-probe.safetensors`.
+    fn export(&self, prefix: &str) -> Result<()> {
+        let preprocessing = self.config.preprocessing();
+        for (name, network) in [
+            ("gallery", self.trainer.gallery()),
+            ("probe", Some(self.trainer.probe())),
+        ] {
+            let path = (self.folder.path()).join(format!("{prefix}-{name}.safetensors"));
+            if let Some(network) = network {
+                network.write_weights(&path, &preprocessing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All evaluations of the run.
+    fn results(&self) -> Result<Vec<EvaluationMetrics>> {
+        let metrics = crate::run::read_metrics(self.folder.path().join(file_name::METRICS))?;
+        let evaluations = metrics.into_iter().filter_map(|metric| match metric {
+            Metric::Evaluation(metrics) => Some(metrics),
+            Metric::Step(_) => None,
+        });
+        Ok(evaluations.collect())
+    }
+}

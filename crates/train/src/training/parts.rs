@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use ffc_data::{BuildProgress, Dataset};
+
+use super::evaluator::Evaluator;
+use super::lengths::Lengths;
+use crate::config::{Config, Schedule};
+use crate::{Error, Result};
+
+/// What a configuration names, opened.
+pub(super) struct Parts {
+    pub(super) dataset: Arc<Dataset>,
+    pub(super) evaluators: Vec<Evaluator>,
+    pub(super) lengths: Lengths,
+    pub(super) schedule: Schedule,
+}
+
+impl Parts {
+    /// Indexes are built where there are none, which `building` is told of.
+    pub(super) fn open(config: &Config, building: &mut dyn FnMut(BuildProgress)) -> Result<Self> {
+        config.check()?;
+        let dataset = config.data.open(building)?;
+        let identities = dataset.index().identities();
+        if identities < 2 {
+            let path = dataset.source().path().display();
+            return Err(Error::setting(
+                "data",
+                format!("{path} with {identities} identity"),
+                "a set of at least two identities: there is nothing to tell apart",
+            ));
+        }
+        let evaluators = Evaluator::all(config, building)?;
+        let images = dataset.index().images();
+        let epoch = images.div_ceil(config.loader.batch as u64);
+        let lengths = Lengths::new(config, epoch)?;
+        let schedule = config.schedule.init(lengths.total, epoch)?;
+        Ok(Self {
+            dataset,
+            evaluators,
+            lengths,
+            schedule,
+        })
+    }
+}
