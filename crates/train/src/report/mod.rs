@@ -28,8 +28,7 @@ use crate::{Error, Result};
 /// Writes the report of a run into its folder, in place of an older one, and returns its path.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io); [`Error::Line`](crate::Error::Line) or [`Error::Format`](crate::Error::Format) where a file of the
-/// folder is there but damaged.
+/// [`Error::Io`]; [`Error::Line`] or [`Error::Format`] where a file of the folder is there but damaged.
 pub fn write(run_folder: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = run_folder.as_ref();
     let run = run_data::RunData::read(folder)?;
