@@ -95,8 +95,6 @@ impl<'a> IndexBuilder<'a> {
         };
         // Before the scan: a folder that cannot be written to is told at once.
         let file = NewFile::create(path).map_err(Error::io("put an index into", &folder))?;
-        // Before the scan too: what changes meanwhile makes the index stale.
-        let fingerprint = source.fingerprint()?;
         let mut builder = Self {
             entries: ExternalSort::new(&folder, config.memory_bytes / 2),
             names: Spool::new(&folder),
@@ -112,7 +110,7 @@ impl<'a> IndexBuilder<'a> {
             key_files: Vec::new(),
             keys_noted: 0,
         };
-        source.scan(&mut builder)?;
+        let fingerprint = source.scan_with_fingerprint(&mut builder)?;
         if builder.images == 0 {
             return Err(Error::NoImages {
                 path: builder.source_path,

@@ -171,6 +171,11 @@ impl Index {
         Ok(())
     }
 
+    /// The state of the source that the index was made from.
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.header.fingerprint
+    }
+
     /// Number of identities.
     pub fn identities(&self) -> u64 {
         self.header.identities

@@ -53,6 +53,18 @@ pub trait Source: Debug + Send + Sync {
     /// If the source cannot be read or contradicts itself.
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()>;
 
+    /// Hands every image to `builder` and gives the fingerprint of what was handed: for sources that would go through
+    /// everything twice. By default the fingerprint is taken before the scan, so that what changes meanwhile makes the
+    /// index stale.
+    ///
+    /// # Errors
+    /// As those of both.
+    fn scan_with_fingerprint(&self, builder: &mut IndexBuilder<'_>) -> Result<Fingerprint> {
+        let fingerprint = self.fingerprint()?;
+        self.scan(builder)?;
+        Ok(fingerprint)
+    }
+
     /// Reads one image into `buffer`, in place of what it held.
     ///
     /// # Errors

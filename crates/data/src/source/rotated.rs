@@ -52,7 +52,7 @@ impl Source for Rotated {
 
     fn fingerprint(&self) -> Result<Fingerprint> {
         let mut writer = FingerprintWriter::new("rotated identities");
-        writer.setting(self.parent.source().fingerprint()?.to_string().as_bytes());
+        writer.setting(self.parent.fingerprint()?.to_string().as_bytes());
         Ok(writer.finish())
     }
 

@@ -56,7 +56,7 @@ impl Source for Selected {
 
     fn fingerprint(&self) -> Result<Fingerprint> {
         let mut writer = FingerprintWriter::new("selected identities");
-        writer.setting(self.parent.source().fingerprint()?.to_string().as_bytes());
+        writer.setting(self.parent.fingerprint()?.to_string().as_bytes());
         for identity in &self.identities {
             writer.setting(&identity.to_le_bytes());
         }

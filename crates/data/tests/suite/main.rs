@@ -6,6 +6,7 @@ mod bad_input;
 mod decoding;
 mod derived;
 mod equality;
+mod fingerprints;
 mod formats;
 mod groups;
 mod index_file;
