@@ -34,9 +34,11 @@
 //! division over ranks change nothing.
 
 mod augment;
+mod channels;
 mod dataset;
 mod decode;
 mod error;
+mod fingerprint;
 mod index;
 mod loader;
 mod normalisation;
@@ -47,19 +49,21 @@ mod read_at;
 mod source;
 
 pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};
+pub use channels::Channels;
 pub use dataset::Dataset;
 pub use error::{Error, Result};
+pub use fingerprint::{Fingerprint, FingerprintWriter};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
-    Channels, Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan,
-    IdentityBatch, IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader,
-    InstancePlan, ListLoader, Loader, LoaderConfig, Plan, Row, View,
+    Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan, IdentityBatch,
+    IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan,
+    ListLoader, Loader, LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
 pub use order::{
     IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig, draw_one_each,
 };
 pub use source::{
-    Content, Fingerprint, FingerprintWriter, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart,
-    PairBin, RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
+    Content, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart, PairBin, RecordIo, Source,
+    SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
 };

@@ -2,9 +2,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::fingerprint::FingerprintWriter;
 use super::image_name::is_image_name;
-use super::{Content, Fingerprint, ImageRef, Source, utf8};
+use super::{Content, ImageRef, Source, utf8};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::IndexBuilder;
 use crate::read_at::ReadAt;
 use crate::{Error, Result};

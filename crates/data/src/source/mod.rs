@@ -1,14 +1,12 @@
 //! Where images come from: each format behind the trait [`Source`].
 
 mod config;
-mod fingerprint;
 mod folder;
 mod image_name;
+mod indexing;
 mod lmdb;
 mod pair_bin;
 mod record_io;
-mod rotated;
-mod selected;
 mod synthetic;
 mod web_dataset;
 mod zip;
@@ -18,16 +16,14 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use self::config::SourceConfig;
-pub use self::fingerprint::{Fingerprint, FingerprintWriter};
 pub use self::folder::Folder;
 pub use self::lmdb::{Lmdb, LmdbPart};
 pub use self::pair_bin::PairBin;
 pub use self::record_io::RecordIo;
-pub(crate) use self::rotated::Rotated;
-pub(crate) use self::selected::Selected;
 pub use self::synthetic::{ImageCounts, Synthetic, SyntheticConfig};
 pub use self::web_dataset::WebDataset;
 pub use self::zip::Zip;
+use crate::fingerprint::Fingerprint;
 use crate::index::{Index, IndexBuilder, Location};
 use crate::{Error, Result};
 
@@ -156,7 +152,10 @@ impl<'a> ImageRef<'a> {
 }
 
 /// [`Source::scan`] of a source whose images are told by their numbers alone: so many of each identity.
-fn scan_counts(counts: impl Iterator<Item = u64>, builder: &mut IndexBuilder<'_>) -> Result<()> {
+pub(crate) fn scan_counts(
+    counts: impl Iterator<Item = u64>,
+    builder: &mut IndexBuilder<'_>,
+) -> Result<()> {
     let nowhere = Location::new(0, 0, 0)?;
     for (identity, count) in counts.enumerate() {
         for _ in 0..count {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::environment::Environment;
-use super::fingerprint::FingerprintWriter;
 use super::record_io::read_line;
-use super::{Content, Fingerprint, ImageRef, Source, parse_label, slice};
+use super::{Content, ImageRef, Source, parse_label, slice};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
 use crate::{Error, Result};

@@ -1,11 +1,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Content, Fingerprint, FingerprintWriter, ImageRef, Source, scan_counts};
-use crate::dataset::Dataset;
+use super::Dataset;
+use crate::channels::Channels;
 use crate::decode::{Decoded, Size, decode};
-use crate::index::IndexBuilder;
-use crate::loader::Channels;
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
+use crate::index::{Index, IndexBuilder};
+use crate::source::{Content, ImageRef, Source, scan_counts};
 use crate::{Error, Result};
 
 /// Turns that make an identity into four.
@@ -16,17 +17,17 @@ const TURNS: u64 = 4;
 ///
 /// Made by [`Dataset::with_rotations`].
 #[derive(Debug)]
-pub(crate) struct Rotated {
+struct Rotated {
     parent: Arc<Dataset>,
 }
 
 impl Rotated {
-    pub(crate) fn new(parent: Arc<Dataset>) -> Self {
+    fn new(parent: Arc<Dataset>) -> Self {
         Self { parent }
     }
 
     /// Images of each identity.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         let index = self.parent.index();
         (0..index.identities() * TURNS).map(move |identity| {
             let images = index.images_of(identity / TURNS);
@@ -38,6 +39,20 @@ impl Rotated {
     fn original(&self, image: &ImageRef<'_>) -> u64 {
         let identity = image.identity() / TURNS;
         self.parent.index().images_of(identity).start + image.number()
+    }
+}
+
+impl Dataset {
+    /// Each identity four times over, turned by 0, 90, 180 and 270 degrees: further classes where turned pictures show
+    /// something else, as characters do. Identity i turned by t quarters clockwise is identity 4 i + t. Its index is in
+    /// memory.
+    ///
+    /// # Errors
+    /// If there are too many images.
+    pub fn with_rotations(self: Arc<Self>) -> Result<Self> {
+        let source = Rotated::new(self);
+        let index = Index::from_counts(source.counts())?;
+        Ok(Self::from_parts(Box::new(source), index))
     }
 }
 

@@ -1,13 +1,14 @@
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+mod rotated;
+mod selected;
 
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::channels::Channels;
 use crate::decode::decode;
+use crate::fingerprint::Fingerprint;
 use crate::index::{BuildConfig, BuildProgress, Index, IndexBuilder};
-use crate::loader::Channels;
-use crate::source::{
-    Content, Fingerprint, ImageRef, PairBin, Rotated, Selected, Source, SourceConfig, Synthetic,
-    SyntheticConfig,
-};
+use crate::source::{Content, ImageRef, PairBin, Source, SourceConfig, Synthetic, SyntheticConfig};
 use crate::{Error, Result};
 
 /// A source with its index: images by identity, ready to be drawn and read.
@@ -96,28 +97,6 @@ impl Dataset {
     /// If a setting is outside its range.
     pub fn synthetic(config: SyntheticConfig) -> Result<Self> {
         let source = Synthetic::new(config)?;
-        let index = Index::from_counts(source.counts())?;
-        Ok(Self::from_parts(Box::new(source), index))
-    }
-
-    /// Some identities of this dataset as one of their own, numbered from 0 in the order given. Its index is in memory.
-    ///
-    /// # Errors
-    /// If one of them does not exist or none is given.
-    pub fn select(self: Arc<Self>, identities: Vec<u64>) -> Result<Self> {
-        let source = Selected::new(self, identities)?;
-        let index = Index::from_counts(source.counts())?;
-        Ok(Self::from_parts(Box::new(source), index))
-    }
-
-    /// Each identity four times over, turned by 0, 90, 180 and 270 degrees: further classes where turned pictures show
-    /// something else, as characters do. Identity i turned by t quarters clockwise is identity 4 i + t. Its index is in
-    /// memory.
-    ///
-    /// # Errors
-    /// If there are too many images.
-    pub fn with_rotations(self: Arc<Self>) -> Result<Self> {
-        let source = Rotated::new(self);
         let index = Index::from_counts(source.counts())?;
         Ok(Self::from_parts(Box::new(source), index))
     }
