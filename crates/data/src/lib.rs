@@ -24,7 +24,7 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | [`Folder`], [`Zip`], [`RecordIo`], [`Lmdb`], [`WebDataset`], [`Synthetic`] | sources; [`SourceConfig`] names one in a configuration or tells it by its path |
+//! | [`Folder`], [`Zip`], [`RecordIo`], `Lmdb` (feature `lmdb`, on by default), [`WebDataset`], [`Synthetic`] | sources; [`SourceConfig`] names one in a configuration or tells it by its path |
 //! | [`Index`], [`IndexBuilder`] | which images belong to which identity and where their bytes are; built once in bounded memory, opened at no cost |
 //! | [`InstanceOrder`], [`IdentityOrder`] | orders that are computed, not stored |
 //! | [`InstanceLoader`], [`IdentityLoader`], [`DualLoader`], [`GroupLoader`] | batches of bytes; [`ImageBatch::to_device`] uploads and normalises |
@@ -63,7 +63,9 @@ pub use normalisation::Normalisation;
 pub use order::{
     IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig, draw_one_each,
 };
+#[cfg(feature = "lmdb")]
+pub use source::Lmdb;
 pub use source::{
-    Content, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart, PairBin, RecordIo, Source,
-    SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
+    Content, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source, SourceConfig,
+    Synthetic, SyntheticConfig, WebDataset, Zip,
 };

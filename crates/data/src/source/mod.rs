@@ -4,6 +4,7 @@ mod config;
 mod folder;
 mod image_name;
 mod indexing;
+#[cfg(feature = "lmdb")]
 mod lmdb;
 mod pair_bin;
 mod record_io;
@@ -15,9 +16,10 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::path::Path;
 
-pub use self::config::SourceConfig;
+pub use self::config::{LmdbPart, SourceConfig};
 pub use self::folder::Folder;
-pub use self::lmdb::{Lmdb, LmdbPart};
+#[cfg(feature = "lmdb")]
+pub use self::lmdb::Lmdb;
 pub use self::pair_bin::PairBin;
 pub use self::record_io::RecordIo;
 pub use self::synthetic::{ImageCounts, Synthetic, SyntheticConfig};

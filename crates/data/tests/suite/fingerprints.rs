@@ -4,13 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ffc_data::{
-    Content, Dataset, Fingerprint, Folder, ImageRef, IndexBuilder, LmdbPart, Result, Source,
-    SourceConfig,
-};
+use ffc_data::{Content, Dataset, Fingerprint, Folder, ImageRef, IndexBuilder, Result, Source};
 use tempfile::TempDir;
 
-use super::support::{copies, fixture, open, open_config, synthetic};
+use super::support::{copies, fixture, open, synthetic};
 
 fn pictures() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -119,15 +116,10 @@ fn fingerprints_are_the_sources() {
     let synthetic = synthetic(9);
     let of_source = synthetic.source().fingerprint().unwrap();
     assert_eq!(*synthetic.fingerprint().unwrap(), of_source);
-    let copies = copies(&["made/pylmdb.lmdb", "made/pylmdb.txt"]);
-    let part = LmdbPart {
-        database: copies.path().join("pylmdb.lmdb"),
-        list: copies.path().join("pylmdb.txt"),
-        label_offset: None,
-    };
-    let lmdb = open_config(&SourceConfig::Lmdb { parts: vec![part] }).unwrap();
+    let copies = copies(&["golden/im2rec.rec", "golden/im2rec.idx"]);
+    let records = open(&copies.path().join("im2rec.rec")).unwrap();
     assert_eq!(
-        *lmdb.fingerprint().unwrap(),
-        lmdb.source().fingerprint().unwrap()
+        *records.fingerprint().unwrap(),
+        records.source().fingerprint().unwrap()
     );
 }
