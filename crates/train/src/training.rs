@@ -182,7 +182,7 @@ impl<'a> Training<'a> {
         let data = DataIdentity {
             identities: dataset.index().identities(),
             images: dataset.index().images(),
-            source: dataset.source().fingerprint()?.to_string(),
+            source: dataset.fingerprint()?.to_string(),
         };
 
         let mut log = RunLog::open(folder.path())?;
