@@ -5,8 +5,8 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use ffc_random::CounterRng;
 use serde::{Deserialize, Serialize};
 
+use crate::channels::Channels;
 use crate::decode::{Size, luma};
-use crate::loader::Channels;
 use crate::{Error, Result};
 
 /// What is done to every picture, in the order of the fields. By default flip only, as published.

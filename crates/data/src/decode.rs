@@ -8,7 +8,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::loader::Channels;
+use crate::channels::Channels;
 
 /// Width and height that an image may have, in pixels.
 const MAX_SIDE_PX: usize = 1 << 14;

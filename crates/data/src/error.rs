@@ -18,6 +18,19 @@ pub enum Error {
         expected: &'static str,
     },
 
+    /// A source's format is read with a feature that this program was built without.
+    #[error(
+        "{}: {format} are read with the feature `{feature}` of ffc-data, which this program was built without; build it with that feature", path.display()
+    )]
+    MissingFeature {
+        /// The source.
+        path: PathBuf,
+        /// What is read with the feature.
+        format: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
+
     /// The operating system refused an operation on a file or folder.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

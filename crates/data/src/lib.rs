@@ -24,7 +24,7 @@
 //!
 //! | part | what |
 //! |---|---|
-//! | [`Folder`], [`Zip`], [`RecordIo`], [`Lmdb`], [`WebDataset`], [`Synthetic`] | sources; [`SourceConfig`] names one in a configuration or tells it by its path |
+//! | [`Folder`], [`Zip`], [`RecordIo`], `Lmdb` (feature `lmdb`, on by default), [`WebDataset`], [`Synthetic`] | sources; [`SourceConfig`] names one in a configuration or tells it by its path |
 //! | [`Index`], [`IndexBuilder`] | which images belong to which identity and where their bytes are; built once in bounded memory, opened at no cost |
 //! | [`InstanceOrder`], [`IdentityOrder`] | orders that are computed, not stored |
 //! | [`InstanceLoader`], [`IdentityLoader`], [`DualLoader`], [`GroupLoader`] | batches of bytes; [`ImageBatch::to_device`] uploads and normalises |
@@ -34,9 +34,11 @@
 //! division over ranks change nothing.
 
 mod augment;
+mod channels;
 mod dataset;
 mod decode;
 mod error;
+mod fingerprint;
 mod index;
 mod loader;
 mod normalisation;
@@ -47,19 +49,23 @@ mod read_at;
 mod source;
 
 pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};
+pub use channels::Channels;
 pub use dataset::Dataset;
 pub use error::{Error, Result};
+pub use fingerprint::{Fingerprint, FingerprintWriter};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
-    Channels, Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan,
-    IdentityBatch, IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader,
-    InstancePlan, ListLoader, Loader, LoaderConfig, Plan, Row, View,
+    Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan, IdentityBatch,
+    IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan,
+    ListLoader, Loader, LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
 pub use order::{
     IdentityDraw, IdentityOrder, InstanceDraw, InstanceOrder, InstanceOrderConfig, draw_one_each,
 };
+#[cfg(feature = "lmdb")]
+pub use source::Lmdb;
 pub use source::{
-    Content, Fingerprint, FingerprintWriter, Folder, ImageCounts, ImageRef, Lmdb, LmdbPart,
-    PairBin, RecordIo, Source, SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
+    Content, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source, SourceConfig,
+    Synthetic, SyntheticConfig, WebDataset, Zip,
 };

@@ -12,8 +12,7 @@ pub(crate) enum Purpose {
     SyntheticIdentity,
     SyntheticImage,
     GroupImages,
-    OneEachIdentity,
-    OneEachImage,
+    OneEach,
 }
 
 impl Purpose {

@@ -11,7 +11,7 @@ use super::header::{HEADER_BYTES, Header};
 use super::location::{LOCATION_BYTES, Location};
 use super::section_writer::SectionWriter;
 use super::spool::Spool;
-use crate::source::{Fingerprint, Source};
+use crate::fingerprint::Fingerprint;
 use crate::{Error, Result};
 
 /// How an index is built.
@@ -79,15 +79,14 @@ pub struct IndexBuilder<'a> {
 }
 
 impl<'a> IndexBuilder<'a> {
-    /// Scans `source` and writes its index to `path`: aside first, synced, then renamed.
-    ///
-    /// # Errors
-    /// If the source cannot be read or contradicts itself, or the index cannot be written. No file is left then.
-    pub fn build(
-        source: &dyn Source,
+    /// Writes the index of what `scan` hands over to `path`: aside first, synced, then renamed. `scan` gives the fingerprint of
+    /// the source, which lies at `source_path` and should hold what is `expected`.
+    pub(crate) fn write_scanned(
+        (source_path, expected): (&Path, &'static str),
         path: &Path,
         config: &BuildConfig,
         progress: &'a mut dyn FnMut(BuildProgress),
+        scan: impl FnOnce(&mut Self) -> Result<Fingerprint>,
     ) -> Result<()> {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -95,15 +94,13 @@ impl<'a> IndexBuilder<'a> {
         };
         // Before the scan: a folder that cannot be written to is told at once.
         let file = NewFile::create(path).map_err(Error::io("put an index into", &folder))?;
-        // Before the scan too: what changes meanwhile makes the index stale.
-        let fingerprint = source.fingerprint()?;
         let mut builder = Self {
             entries: ExternalSort::new(&folder, config.memory_bytes / 2),
             names: Spool::new(&folder),
             name_ends: Spool::new(&folder),
             paths: Spool::new(&folder),
             path: path.to_owned(),
-            source_path: source.path().to_owned(),
+            source_path: source_path.to_owned(),
             folder,
             config: config.clone(),
             progress,
@@ -112,11 +109,11 @@ impl<'a> IndexBuilder<'a> {
             key_files: Vec::new(),
             keys_noted: 0,
         };
-        source.scan(&mut builder)?;
+        let fingerprint = scan(&mut builder)?;
         if builder.images == 0 {
             return Err(Error::NoImages {
                 path: builder.source_path,
-                expected: source.expects(),
+                expected,
             });
         }
         builder.check_keys()?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::boundaries::MAX_IMAGES;
-use crate::source::Fingerprint;
+use crate::fingerprint::Fingerprint;
 use crate::{Error, Result};
 
 /// First bytes of an index file.

@@ -20,8 +20,8 @@ pub use self::builder::{BuildConfig, BuildProgress, IndexBuilder};
 use self::header::{HEADER_BYTES, Header, Section};
 use self::location::LOCATION_BYTES;
 pub use self::location::Location;
+use crate::fingerprint::Fingerprint;
 use crate::read_at::ReadAt;
-use crate::source::{Fingerprint, Source};
 use crate::{Error, Result};
 
 /// Which images belong to which identity, and where their bytes are.
@@ -47,34 +47,6 @@ enum Bytes {
 }
 
 impl Index {
-    /// Opens an index and checks that it was made from `source` as it is now.
-    ///
-    /// Of the index, reads the header alone; see [`verify`](Self::verify) for the rest. Of the source, what its
-    /// [fingerprint](Source::fingerprint) needs: of a folder the names of all files.
-    ///
-    /// # Errors
-    /// If the file cannot be read, is damaged, or is [stale](Error::StaleIndex).
-    pub fn open(path: &Path, source: &dyn Source) -> Result<Self> {
-        let index = Self::open_unchecked(path)?;
-        let found = source.fingerprint()?;
-        let known = &index.header.fingerprint;
-        if known.differs_in_times_alone(&found) {
-            return Err(Error::ChangedSource {
-                index: path.to_owned(),
-                source_path: source.path().to_owned(),
-            });
-        }
-        if found != *known {
-            return Err(Error::StaleIndex {
-                index: path.to_owned(),
-                source_path: source.path().to_owned(),
-                known: known.to_string(),
-                found: found.to_string(),
-            });
-        }
-        Ok(index)
-    }
-
     /// Opens an index whatever has become of its source: enough to count and to draw positions.
     ///
     /// # Errors
@@ -169,6 +141,11 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// The state of the source that the index was made from.
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.header.fingerprint
     }
 
     /// Number of identities.

@@ -1,6 +1,6 @@
 use std::sync::mpsc::Sender;
 
-use crate::loader::Channels;
+use crate::channels::Channels;
 use crate::{Error, Result};
 
 /// Pictures of a batch with their identities.

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::augment::AugmentConfig;
+use crate::channels::Channels;
 use crate::order::InstanceOrderConfig;
 use crate::{Error, Result};
 
@@ -54,26 +55,6 @@ impl Default for LoaderConfig {
             order: InstanceOrderConfig::default(),
             augment: AugmentConfig::default(),
             damaged: Damaged::Fail,
-        }
-    }
-}
-
-/// Channels of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channels {
-    /// Red, green, blue.
-    Rgb,
-    /// Luma.
-    Grey,
-}
-
-impl Channels {
-    /// Bytes of a pixel.
-    pub fn count(self) -> usize {
-        match self {
-            Self::Rgb => 3,
-            Self::Grey => 1,
         }
     }
 }

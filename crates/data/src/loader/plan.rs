@@ -154,7 +154,7 @@ fn groups(config: &LoaderConfig) -> u64 {
 
 fn group_order<'a>(index: &'a Index, config: &LoaderConfig) -> GroupOrder<'a> {
     let step = GroupPlan::step_items(config);
-    GroupOrder::new(index, config.seed, config.group as u64, step)
+    GroupOrder::new(index, config.seed, config.group, step)
 }
 
 /// Identities of a step's groups over all ranks.

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::{
-    Folder, Lmdb, LmdbPart, RecordIo, Source, Synthetic, SyntheticConfig, WebDataset, Zip,
-};
+#[cfg(feature = "lmdb")]
+use super::Lmdb;
+use super::{Folder, RecordIo, Source, Synthetic, SyntheticConfig, WebDataset, Zip};
 use crate::{Error, Result};
 
 /// A source as a configuration names it.
@@ -27,7 +27,7 @@ pub enum SourceConfig {
         /// The `.rec` file.
         path: PathBuf,
     },
-    /// [`Lmdb`] databases.
+    /// LMDB databases, read with the feature `lmdb`.
     Lmdb {
         /// The databases, joined in this order.
         parts: Vec<LmdbPart>,
@@ -39,6 +39,19 @@ pub enum SourceConfig {
     },
     /// [`Synthetic`] identities.
     Synthetic(SyntheticConfig),
+}
+
+/// One database of an LMDB source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LmdbPart {
+    /// The environment: a folder with `data.mdb`, or that file.
+    pub database: PathBuf,
+    /// The list: `key label`, a line an image.
+    pub list: PathBuf,
+    /// Added to every label. Default: one more than the largest label of the databases before.
+    #[serde(default)]
+    pub label_offset: Option<u64>,
 }
 
 impl SourceConfig {
@@ -108,13 +121,24 @@ impl SourceConfig {
     }
 
     /// # Errors
-    /// If the source cannot be opened or a setting is wrong.
+    /// If the source cannot be opened, a setting is wrong, or the format's feature is missing.
     pub fn open(&self) -> Result<Box<dyn Source>> {
         Ok(match self {
             Self::Folder { path } => Box::new(Folder::open(path)?),
             Self::Zip { path } => Box::new(Zip::open(path)?),
             Self::RecordIo { path } => Box::new(RecordIo::open(path)?),
+            #[cfg(feature = "lmdb")]
             Self::Lmdb { parts } => Box::new(Lmdb::open(parts)?),
+            #[cfg(not(feature = "lmdb"))]
+            Self::Lmdb { parts } => {
+                return Err(Error::MissingFeature {
+                    path: parts
+                        .first()
+                        .map_or_else(PathBuf::new, |part| part.database.clone()),
+                    format: "LMDB databases",
+                    feature: "lmdb",
+                });
+            }
             Self::WebDataset { path } => Box::new(WebDataset::open(path)?),
             Self::Synthetic(config) => Box::new(Synthetic::new(config.clone())?),
         })

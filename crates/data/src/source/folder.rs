@@ -2,9 +2,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::fingerprint::FingerprintWriter;
 use super::image_name::is_image_name;
-use super::{Content, Fingerprint, ImageRef, Source, utf8};
+use super::{Content, ImageRef, Source, utf8};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::IndexBuilder;
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
@@ -139,8 +139,14 @@ impl Source for Folder {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        self.scan_with_fingerprint(builder).map(drop)
+    }
+
+    fn scan_with_fingerprint(&self, builder: &mut IndexBuilder<'_>) -> Result<Fingerprint> {
+        let mut writer = FingerprintWriter::new("folder");
         let (mut last, mut identities) = (String::new(), 0);
         self.walk(|identity, image| {
+            writer.name(format!("{identity}/{image}").as_bytes());
             if identities == 0 || last != identity {
                 if identities > 0 && last.split('/').ge(identity.split('/')) {
                     return Err(Error::format(
@@ -153,7 +159,8 @@ impl Source for Folder {
                 builder.name(identity)?;
             }
             builder.file_image(identities - 1, image)
-        })
+        })?;
+        Ok(writer.finish())
     }
 
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {

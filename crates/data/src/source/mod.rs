@@ -1,14 +1,13 @@
 //! Where images come from: each format behind the trait [`Source`].
 
 mod config;
-mod fingerprint;
 mod folder;
 mod image_name;
+mod indexing;
+#[cfg(feature = "lmdb")]
 mod lmdb;
 mod pair_bin;
 mod record_io;
-mod rotated;
-mod selected;
 mod synthetic;
 mod web_dataset;
 mod zip;
@@ -17,17 +16,16 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::path::Path;
 
-pub use self::config::SourceConfig;
-pub use self::fingerprint::{Fingerprint, FingerprintWriter};
+pub use self::config::{LmdbPart, SourceConfig};
 pub use self::folder::Folder;
-pub use self::lmdb::{Lmdb, LmdbPart};
+#[cfg(feature = "lmdb")]
+pub use self::lmdb::Lmdb;
 pub use self::pair_bin::PairBin;
 pub use self::record_io::RecordIo;
-pub(crate) use self::rotated::Rotated;
-pub(crate) use self::selected::Selected;
 pub use self::synthetic::{ImageCounts, Synthetic, SyntheticConfig};
 pub use self::web_dataset::WebDataset;
 pub use self::zip::Zip;
+use crate::fingerprint::Fingerprint;
 use crate::index::{Index, IndexBuilder, Location};
 use crate::{Error, Result};
 
@@ -52,6 +50,18 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// If the source cannot be read or contradicts itself.
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()>;
+
+    /// Hands every image to `builder` and gives the fingerprint of what was handed: for sources that would go through
+    /// everything twice. By default the fingerprint is taken before the scan, so that what changes meanwhile makes the
+    /// index stale.
+    ///
+    /// # Errors
+    /// As those of both.
+    fn scan_with_fingerprint(&self, builder: &mut IndexBuilder<'_>) -> Result<Fingerprint> {
+        let fingerprint = self.fingerprint()?;
+        self.scan(builder)?;
+        Ok(fingerprint)
+    }
 
     /// Reads one image into `buffer`, in place of what it held.
     ///
@@ -144,7 +154,10 @@ impl<'a> ImageRef<'a> {
 }
 
 /// [`Source::scan`] of a source whose images are told by their numbers alone: so many of each identity.
-fn scan_counts(counts: impl Iterator<Item = u64>, builder: &mut IndexBuilder<'_>) -> Result<()> {
+pub(crate) fn scan_counts(
+    counts: impl Iterator<Item = u64>,
+    builder: &mut IndexBuilder<'_>,
+) -> Result<()> {
     let nowhere = Location::new(0, 0, 0)?;
     for (identity, count) in counts.enumerate() {
         for _ in 0..count {

@@ -3,8 +3,8 @@ use std::io::{BufRead, BufReader};
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
-use super::fingerprint::FingerprintWriter;
-use super::{Content, Fingerprint, ImageRef, Source, slice, u32_at};
+use super::{Content, ImageRef, Source, slice, u32_at};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};

@@ -2,9 +2,9 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::fingerprint::FingerprintWriter;
 use super::image_name::is_image_ending;
-use super::{Content, Fingerprint, ImageRef, Source, parse_label, utf8};
+use super::{Content, ImageRef, Source, parse_label, utf8};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};

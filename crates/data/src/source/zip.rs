@@ -7,9 +7,9 @@ use std::path::Path;
 use flate2::{Decompress, FlushDecompress, Status};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::fingerprint::FingerprintWriter;
 use super::image_name::is_image_name;
-use super::{Content, Fingerprint, ImageRef, Source, slice, u32_at};
+use super::{Content, ImageRef, Source, slice, u32_at};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
 use crate::{Error, Result};

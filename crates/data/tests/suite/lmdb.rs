@@ -1,11 +1,108 @@
-//! LMDB databases that several users of a process read.
+//! LMDB databases: of FFC's tools and of python-lmdb, and of several users in one process.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use ffc_data::{Dataset, ListLoader};
+use ffc_data::{Dataset, ListLoader, LmdbPart, SourceConfig};
 
-use super::support::{copies, encoded, open, small};
+use super::formats::{check, golden, made};
+use super::support::{copies, encoded, open, open_config, small};
+
+#[test]
+fn lmdb_with_both_schemas() {
+    for name in ["ffc_a", "ffc_b"] {
+        let folder = copies(&[
+            &format!("golden/{name}.lmdb"),
+            &format!("golden/{name}.txt"),
+        ]);
+        check(
+            &open(&folder.path().join(format!("{name}.lmdb"))).unwrap(),
+            &golden(),
+        );
+        assert!(!folder.path().join(format!("{name}.lmdb/lock.mdb")).exists());
+    }
+}
+
+#[test]
+fn lmdb_databases_are_joined_with_label_offsets() {
+    let names = ["pylmdb", "pylmdb_wide"];
+    let folder = copies(&[
+        "made/pylmdb.lmdb",
+        "made/pylmdb.txt",
+        "made/pylmdb_wide.lmdb",
+        "made/pylmdb_wide.txt",
+    ]);
+    let mut expected = made("pylmdb.lmdb");
+    expected.extend(
+        made("pylmdb_wide.lmdb")
+            .into_iter()
+            .map(|(label, sha)| (label + 3, sha)),
+    );
+    for offset in [None, Some(3)] {
+        let parts = names.iter().map(|name| LmdbPart {
+            database: folder.path().join(format!("{name}.lmdb")),
+            list: folder.path().join(format!("{name}.txt")),
+            label_offset: offset.filter(|_| *name == "pylmdb_wide"),
+        });
+        let config = SourceConfig::Lmdb {
+            parts: parts.collect(),
+        };
+        let _ = std::fs::remove_file(config.index_path().unwrap());
+        check(&open_config(&config).unwrap(), &expected);
+    }
+}
+
+#[test]
+fn an_lmdb_list_with_a_byte_order_mark() {
+    let folder = copies(&["made/pylmdb.lmdb", "made/pylmdb.txt"]);
+    let list = folder.path().join("pylmdb.txt");
+    let text = std::fs::read_to_string(&list).unwrap();
+    std::fs::write(&list, format!("\u{feff}{text}")).unwrap();
+    check(
+        &open(&folder.path().join("pylmdb.lmdb")).unwrap(),
+        &made("pylmdb.lmdb"),
+    );
+}
+
+#[test]
+fn labels_out_of_order_and_gaps() {
+    let folder = copies(&["made/pylmdb.lmdb", "made/pylmdb.txt"]);
+    let list = folder.path().join("pylmdb.txt");
+    let text = std::fs::read_to_string(&list).unwrap();
+    // Backwards, and label 2 becomes 9.
+    let lines = text
+        .lines()
+        .rev()
+        .map(|line| line.replace(" 2", " 9") + "\n");
+    std::fs::write(&list, lines.collect::<String>()).unwrap();
+    let config = SourceConfig::detect(&folder.path().join("pylmdb.lmdb")).unwrap();
+    let message = open_config(&config).unwrap_err().to_string();
+    assert!(
+        message.contains("no image has label 2") && message.contains("label 9"),
+        "{message}"
+    );
+    let build = ffc_data::BuildConfig {
+        close_gaps: true,
+        ..Default::default()
+    };
+    let dataset = Dataset::open_or_build(&config, &build, &mut |_| {}).unwrap();
+    let index = dataset.index();
+    assert_eq!((index.identities(), index.images()), (3, 5));
+    let names: Vec<_> = (0..3)
+        .map(|identity| index.name_of(identity).unwrap())
+        .collect();
+    assert_eq!(names, ["0", "1", "9"]);
+    assert!(
+        dataset.origin(0).contains("pylmdb_0_"),
+        "{}",
+        dataset.origin(0)
+    );
+    assert!(
+        dataset.origin(4).contains("pylmdb_2_"),
+        "{}",
+        dataset.origin(4)
+    );
+}
 
 fn database() -> tempfile::TempDir {
     copies(&["golden/ffc_a.lmdb", "golden/ffc_a.txt"])

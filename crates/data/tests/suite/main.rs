@@ -6,11 +6,15 @@ mod bad_input;
 mod decoding;
 mod derived;
 mod equality;
+mod fingerprints;
 mod formats;
 mod groups;
 mod index_file;
 mod list_loader;
+#[cfg(feature = "lmdb")]
 mod lmdb;
+#[cfg(not(feature = "lmdb"))]
+mod no_lmdb;
 mod one_each;
 mod orders;
 mod own_pixels;

@@ -6,28 +6,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use self::environment::Environment;
-use super::fingerprint::FingerprintWriter;
 use super::record_io::read_line;
-use super::{Content, Fingerprint, ImageRef, Source, parse_label, slice};
+use super::{Content, ImageRef, LmdbPart, Source, parse_label, slice};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
 use crate::{Error, Result};
-
-/// One database of an [`Lmdb`] source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LmdbPart {
-    /// The environment: a folder with `data.mdb`, or that file.
-    pub database: PathBuf,
-    /// The list: `key label`, a line an image.
-    pub list: PathBuf,
-    /// Added to every label. Default: one more than the largest label of the databases before.
-    #[serde(default)]
-    pub label_offset: Option<u64>,
-}
 
 /// LMDB databases as FFC's tools write them: a key an image, its value a protobuf `Datum`, and a list of keys and
 /// labels.
@@ -52,7 +37,7 @@ impl Lmdb {
     /// Opens the databases, which must not be written to meanwhile. Those that are open in this process are shared.
     ///
     /// # Errors
-    /// If there is none, or one cannot be opened.
+    /// If there is none, one is named twice or cannot be opened.
     pub fn open(parts: &[LmdbPart]) -> Result<Self> {
         if parts.is_empty() {
             return Err(Error::Setting {
@@ -61,7 +46,14 @@ impl Lmdb {
                 expected: "at least one LMDB database",
             });
         }
-        let parts = parts.iter().map(OpenPart::open).collect::<Result<_>>()?;
+        let parts: Vec<_> = parts.iter().map(OpenPart::open).collect::<Result<_>>()?;
+        for (number, part) in parts.iter().enumerate() {
+            let same = |other: &OpenPart| Arc::ptr_eq(&other.environment, &part.environment);
+            if parts[..number].iter().any(same) {
+                let problem = "it is named twice; name each database once";
+                return Err(Error::format(&part.data, problem));
+            }
+        }
         Ok(Self { parts })
     }
 

@@ -3,8 +3,8 @@ mod pickle;
 use std::path::Path;
 
 use self::pickle::{Blob, Coding, Unpickler};
-use super::fingerprint::FingerprintWriter;
-use super::{Content, Fingerprint, ImageRef, Location, Source};
+use super::{Content, ImageRef, Location, Source};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::IndexBuilder;
 use crate::read_at::ReadAt;
 use crate::{Error, Result};

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::counts::ImageCounts;
-use super::fingerprint::FingerprintWriter;
-use super::{Content, Fingerprint, ImageRef, Source, scan_counts};
+use super::{Content, ImageRef, Source, scan_counts};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::IndexBuilder;
 use crate::{Error, Result};
 

@@ -1,6 +1,8 @@
 //! Damaged and hostile sources: a clear message, no panic.
 
 mod archives;
+#[cfg(feature = "lmdb")]
+mod lmdb;
 mod pictures;
 mod properties;
 mod record_files;

@@ -83,6 +83,7 @@ proptest! {
         }
     }
 
+    #[cfg(feature = "lmdb")]
     #[test]
     fn damaged_lists(at in 0.0..1.0, bytes in prop::collection::vec(any::<u8>(), 1..9), cut: bool) {
         damage(&["made/pylmdb.lmdb", "made/pylmdb.txt"], "pylmdb.txt", at, &bytes, cut);

@@ -1,16 +1,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Content, Fingerprint, FingerprintWriter, ImageRef, Source, scan_counts};
-use crate::dataset::Dataset;
-use crate::index::IndexBuilder;
+use super::Dataset;
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
+use crate::index::{Index, IndexBuilder};
+use crate::source::{Content, ImageRef, Source, scan_counts};
 use crate::{Error, Result};
 
 /// Some identities of another dataset, numbered anew in the order given.
 ///
 /// Made by [`Dataset::select`].
 #[derive(Debug)]
-pub(crate) struct Selected {
+struct Selected {
     parent: Arc<Dataset>,
     identities: Vec<u64>,
 }
@@ -18,7 +19,7 @@ pub(crate) struct Selected {
 impl Selected {
     /// # Errors
     /// If the parent has no such identity.
-    pub(crate) fn new(parent: Arc<Dataset>, identities: Vec<u64>) -> Result<Self> {
+    fn new(parent: Arc<Dataset>, identities: Vec<u64>) -> Result<Self> {
         let count = parent.index().identities();
         if let Some(identity) = identities.iter().find(|&&identity| identity >= count) {
             return Err(Error::Setting {
@@ -31,7 +32,7 @@ impl Selected {
     }
 
     /// Images of each identity.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         self.identities.iter().map(|&identity| {
             let images = self.parent.index().images_of(identity);
             images.end - images.start
@@ -42,6 +43,18 @@ impl Selected {
     fn original(&self, image: &ImageRef<'_>) -> u64 {
         let identity = self.identities[image.identity() as usize];
         self.parent.index().images_of(identity).start + image.number()
+    }
+}
+
+impl Dataset {
+    /// Some identities of this dataset as one of their own, numbered from 0 in the order given. Its index is in memory.
+    ///
+    /// # Errors
+    /// If one of them does not exist or none is given.
+    pub fn select(self: Arc<Self>, identities: Vec<u64>) -> Result<Self> {
+        let source = Selected::new(self, identities)?;
+        let index = Index::from_counts(source.counts())?;
+        Ok(Self::from_parts(Box::new(source), index))
     }
 }
 
@@ -56,7 +69,7 @@ impl Source for Selected {
 
     fn fingerprint(&self) -> Result<Fingerprint> {
         let mut writer = FingerprintWriter::new("selected identities");
-        writer.setting(self.parent.source().fingerprint()?.to_string().as_bytes());
+        writer.setting(self.parent.fingerprint()?.to_string().as_bytes());
         for identity in &self.identities {
             writer.setting(&identity.to_le_bytes());
         }

@@ -1,12 +1,14 @@
-use std::path::Path;
-use std::sync::Arc;
+mod rotated;
+mod selected;
 
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::channels::Channels;
 use crate::decode::decode;
+use crate::fingerprint::Fingerprint;
 use crate::index::{BuildConfig, BuildProgress, Index, IndexBuilder};
-use crate::loader::Channels;
-use crate::source::{
-    Content, ImageRef, PairBin, Rotated, Selected, Source, SourceConfig, Synthetic, SyntheticConfig,
-};
+use crate::source::{Content, ImageRef, PairBin, Source, SourceConfig, Synthetic, SyntheticConfig};
 use crate::{Error, Result};
 
 /// A source with its index: images by identity, ready to be drawn and read.
@@ -14,6 +16,7 @@ use crate::{Error, Result};
 pub struct Dataset {
     source: Box<dyn Source>,
     index: Index,
+    fingerprint: OnceLock<Fingerprint>,
 }
 
 impl Dataset {
@@ -23,7 +26,7 @@ impl Dataset {
     /// If the index is missing, damaged or stale.
     pub fn open(source: Box<dyn Source>, index: &Path) -> Result<Self> {
         let index = Index::open(index, &*source)?;
-        Ok(Self { source, index })
+        Ok(Self::of_file(source, index))
     }
 
     /// Opens what `config` names, with the index [beside it](SourceConfig::index_path), which is built if it is missing.
@@ -66,7 +69,7 @@ impl Dataset {
             IndexBuilder::build(&*source, index, build, progress)?;
             // Its source was looked at just now.
             let index = Index::open_unchecked(index)?;
-            return Ok(Self { source, index });
+            return Ok(Self::of_file(source, index));
         }
         let dataset = Self::open(source, index)?;
         if dataset.index.gaps_closed() && !build.close_gaps {
@@ -95,31 +98,6 @@ impl Dataset {
     pub fn synthetic(config: SyntheticConfig) -> Result<Self> {
         let source = Synthetic::new(config)?;
         let index = Index::from_counts(source.counts())?;
-        Ok(Self {
-            source: Box::new(source),
-            index,
-        })
-    }
-
-    /// Some identities of this dataset as one of their own, numbered from 0 in the order given. Its index is in memory.
-    ///
-    /// # Errors
-    /// If one of them does not exist or none is given.
-    pub fn select(self: Arc<Self>, identities: Vec<u64>) -> Result<Self> {
-        let source = Selected::new(self, identities)?;
-        let index = Index::from_counts(source.counts())?;
-        Ok(Self::from_parts(Box::new(source), index))
-    }
-
-    /// Each identity four times over, turned by 0, 90, 180 and 270 degrees: further classes where turned pictures show
-    /// something else, as characters do. Identity i turned by t quarters clockwise is identity 4 i + t. Its index is in
-    /// memory.
-    ///
-    /// # Errors
-    /// If there are too many images.
-    pub fn with_rotations(self: Arc<Self>) -> Result<Self> {
-        let source = Rotated::new(self);
-        let index = Index::from_counts(source.counts())?;
         Ok(Self::from_parts(Box::new(source), index))
     }
 
@@ -130,15 +108,25 @@ impl Dataset {
     /// If there are too many for an index.
     pub fn pairs(bin: PairBin) -> Result<Self> {
         let index = Index::from_counts(bin.same().iter().flat_map(|_| [1, 1]))?;
-        Ok(Self {
-            source: Box::new(bin),
-            index,
-        })
+        Ok(Self::from_parts(Box::new(bin), index))
     }
 
     /// Puts a source and an index together without a check.
     pub fn from_parts(source: Box<dyn Source>, index: Index) -> Self {
-        Self { source, index }
+        Self {
+            source,
+            index,
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// With an index that was made from this state of the source.
+    fn of_file(source: Box<dyn Source>, index: Index) -> Self {
+        Self {
+            source,
+            fingerprint: index.fingerprint().clone().into(),
+            index,
+        }
     }
 
     /// Which images belong to which identity.
@@ -149,6 +137,19 @@ impl Dataset {
     /// Where the images come from.
     pub fn source(&self) -> &dyn Source {
         &*self.source
+    }
+
+    /// What tells the source from others, as it was when it was opened: it is not looked at again. Sets whose index is in
+    /// memory are looked at when this is first asked.
+    ///
+    /// # Errors
+    /// If the source must be looked at and cannot be.
+    pub fn fingerprint(&self) -> Result<&Fingerprint> {
+        if let Some(known) = self.fingerprint.get() {
+            return Ok(known);
+        }
+        let found = self.source.fingerprint()?;
+        Ok(self.fingerprint.get_or_init(|| found))
     }
 
     /// Reads an image as its source holds it.
