@@ -1,12 +1,20 @@
+//! Reading and writing of configurations.
+
+mod overrides;
+
 use std::path::Path;
 
 use toml::{Table, Value};
 
+use self::overrides::Overrides;
 use super::Config;
 use crate::{Error, Result};
 
 impl Config {
     /// Reads a configuration and applies overrides, each `key.key=value` with a TOML value; text needs no quotes.
+    ///
+    /// Their order does not matter: a table is set before its keys, and of these first the one that tells its kind. Another
+    /// kind drops the keys that the file gives for the old one. Of two values for one key the last counts.
     ///
     /// # Errors
     ///
@@ -23,23 +31,25 @@ impl Config {
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, origin: &str, overrides: &[String]) -> Result<Self> {
+        let wrong = |error: &toml::de::Error| refused(origin, error, None);
         // First as it is, so that messages show the line.
-        toml::from_str::<Self>(text).map_err(|error| wrong(origin, &error))?;
-        let mut table: Table = toml::from_str(text).map_err(|error| wrong(origin, &error))?;
-        for text in overrides {
-            apply(&mut table, text).map_err(|problem| Error::Config {
-                origin: format!("--set {text}"),
-                problem,
-            })?;
+        let mut config: Self = toml::from_str(text).map_err(|error| wrong(&error))?;
+        let table: Table = toml::from_str(text).map_err(|error| wrong(&error))?;
+        if let Some(path) = left_out(&Value::Table(table), &config.to_value()?) {
+            return Err(Error::Config {
+                origin: origin.to_owned(),
+                problem: format!("`{}` is no key of this kind", path.join(".")),
+            });
         }
-        let origin = match overrides {
-            [] => origin.to_owned(),
-            overrides => format!("--set {}", overrides.join(" --set ")),
-        };
-        let config: Self = Value::Table(table)
-            .try_into()
-            .map_err(|error| wrong(&origin, &error))?;
+        if !overrides.is_empty() {
+            config = Overrides::parse(overrides)?.apply(&config)?;
+        }
         config.check()?;
+        config.schedule.check(config.training.length)?;
+        config.data.check("data")?;
+        for (at, evaluation) in config.evaluations.iter().enumerate() {
+            evaluation.data.check(&format!("evaluation.{at}.data"))?;
+        }
         Ok(config)
     }
 
@@ -49,16 +59,28 @@ impl Config {
     ///
     /// [`Error::Config`] where a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|error| Error::Config {
-            origin: "configuration".into(),
-            problem: error.to_string(),
-        })
+        toml::to_string(self).map_err(unwritable)
+    }
+
+    fn to_value(&self) -> Result<Value> {
+        Value::try_from(self).map_err(unwritable)
     }
 }
 
-fn wrong(origin: &str, error: &toml::de::Error) -> Error {
+fn unwritable(error: toml::ser::Error) -> Error {
+    Error::Config {
+        origin: "configuration".into(),
+        problem: error.to_string(),
+    }
+}
+
+/// What serde refuses, with the nearest name that it knows.
+fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error {
     let text = error.to_string();
     let mut problem = text.trim_end().to_owned();
+    if let Some(hint) = hint {
+        problem.push_str(&format!("; {hint}"));
+    }
     if let Some(nearest) = nearest(error.message()) {
         problem.push_str(&format!("; did you mean `{nearest}`?"));
     }
@@ -68,94 +90,42 @@ fn wrong(origin: &str, error: &toml::de::Error) -> Error {
     }
 }
 
-/// The valid name that is nearest to the wrong one, both as serde's message quotes them.
+/// The valid name that is nearest to the wrong one.
 fn nearest(message: &str) -> Option<&str> {
-    if !message.contains("unknown field") && !message.contains("unknown variant") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let wrong = quoted.next()?;
-    quoted
+    let mut names = names(message);
+    let wrong = names.next()?;
+    names
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
         .filter(|(distance, name)| *distance <= name.len().max(wrong.len()) / 2)
         .min()
         .map(|(_, name)| name)
 }
 
-/// Applies an override.
-fn apply(table: &mut Table, text: &str) -> std::result::Result<(), String> {
-    let Some((path, value)) = text.split_once('=') else {
-        return Err("expected key=value".into());
+/// The names in serde's message of one that it does not know: this one, then those that it knows.
+fn names(message: &str) -> impl Iterator<Item = &str> {
+    let unknown = message.contains("unknown field") || message.contains("unknown variant");
+    let message = if unknown { message } else { "" };
+    message.split('`').skip(1).step_by(2)
+}
+
+/// The way to a key that was given and not taken: serde leaves out those beside the tag of a kind without keys.
+fn left_out(given: &Value, taken: &Value) -> Option<Vec<String>> {
+    let below = |key: &str, given, taken| {
+        let mut path = left_out(given, taken)?;
+        path.insert(0, key.to_owned());
+        Some(path)
     };
-    let value = value.trim();
-    // What is no TOML value is text.
-    let value = toml::from_str::<Table>(&format!("value = {value}"))
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_owned()));
-    let mut place = Place::Table(table);
-    let (parents, key) = match path.trim().rsplit_once('.') {
-        Some((parents, key)) => (parents.split('.').collect(), key),
-        None => (Vec::new(), path.trim()),
-    };
-    for parent in parents {
-        place = place.enter(parent)?;
-    }
-    place.put(key, value)
-}
-
-/// Where a key of an override leads: `evaluation.0.name` goes into the first element of a list.
-enum Place<'a> {
-    Table(&'a mut Table),
-    List(&'a mut Vec<Value>),
-}
-
-impl<'a> Place<'a> {
-    fn enter(self, key: &str) -> std::result::Result<Self, String> {
-        let next = match self {
-            Self::Table(table) => table.entry(key).or_insert_with(|| default_table(key)),
-            Self::List(list) => element(list, key)?,
-        };
-        match next {
-            Value::Table(table) => Ok(Self::Table(table)),
-            Value::Array(list) => Ok(Self::List(list)),
-            other => Err(format!(
-                "{key} is of type {} and has no keys",
-                other.type_str()
-            )),
+    match (given, taken) {
+        (Value::Table(given), Value::Table(taken)) => {
+            given.iter().find_map(|(key, given)| match taken.get(key) {
+                Some(taken) => below(key, given, taken),
+                None => Some(vec![key.clone()]),
+            })
         }
-    }
-
-    fn put(self, key: &str, value: Value) -> std::result::Result<(), String> {
-        match self {
-            Self::Table(table) => {
-                // Another kind has other keys, and a path names a source of its own.
-                match key {
-                    "kind" | "network" if table.get(key) != Some(&value) => table.clear(),
-                    "path" => drop(table.remove("source")),
-                    "source" => drop(table.remove("path")),
-                    _ => {}
-                }
-                table.insert(key.to_owned(), value);
-            }
-            Self::List(list) => *element(list, key)? = value,
+        (Value::Array(given), Value::Array(taken)) => {
+            let mut pairs = given.iter().zip(taken).enumerate();
+            pairs.find_map(|(at, (given, taken))| below(&at.to_string(), given, taken))
         }
-        Ok(())
+        _ => None,
     }
-}
-
-/// A table of the default configuration: what a file leaves out, so that a single key of it can be set.
-fn default_table(key: &str) -> Value {
-    Table::try_from(Config::default())
-        .ok()
-        .and_then(|mut table| table.remove(key))
-        .filter(Value::is_table)
-        .unwrap_or_else(|| Value::Table(Table::new()))
-}
-
-fn element<'a>(list: &'a mut [Value], key: &str) -> std::result::Result<&'a mut Value, String> {
-    let length = list.len();
-    let at = key.parse::<usize>().ok();
-    at.and_then(|at| list.get_mut(at))
-        .ok_or_else(|| format!("{key} is no element of a list of {length}, counted from 0"))
 }
