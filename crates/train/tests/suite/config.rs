@@ -514,21 +514,27 @@ fn the_last_of_two_values_for_a_key_counts() {
 /// Serde passes over keys beside the tag of a kind that has none.
 #[test]
 fn keys_of_a_kind_without_keys() {
-    for (text, key) in [
+    for (text, [key, kind]) in [
         (
             "schedule.decay = { kind = \"constant\", factor = 0.5 }",
-            "`schedule.decay.factor`",
+            [
+                "`schedule.decay.factor`",
+                "schedule.decay.kind is \"constant\"",
+            ],
         ),
         (
             "head.margin = { kind = \"none\", margin = 0.5 }",
-            "`head.margin.margin`",
+            ["`head.margin.margin`", "head.margin.kind is \"none\""],
         ),
         (
             "loader.damaged = { policy = \"fail\", limit = 3 }",
-            "`loader.damaged.limit`",
+            [
+                "`loader.damaged.limit`",
+                "loader.damaged.policy is \"fail\"",
+            ],
         ),
     ] {
-        assert_says(&set(text, &[]).unwrap_err(), &["my.toml: ", key]);
+        assert_says(&set(text, &[]).unwrap_err(), &["my.toml: ", key, kind]);
     }
 }
 

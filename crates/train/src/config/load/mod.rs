@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use self::overrides::Overrides;
+use self::overrides::{Overrides, kind};
 use super::Config;
 use crate::{Error, Result};
 
@@ -35,10 +35,11 @@ impl Config {
         // First as it is, so that messages show the line.
         let mut config: Self = toml::from_str(text).map_err(|error| wrong(&error))?;
         let table: Table = toml::from_str(text).map_err(|error| wrong(&error))?;
-        if let Some(path) = left_out(&Value::Table(table), &config.to_value()?) {
+        let table = Value::Table(table);
+        if let Some(path) = passed_over(&table, &config.to_value()?) {
             return Err(Error::Config {
                 origin: origin.to_owned(),
-                problem: format!("`{}` is no key of this kind", path.join(".")),
+                problem: unknown(&table, &path),
             });
         }
         if !overrides.is_empty() {
@@ -108,10 +109,10 @@ fn names(message: &str) -> impl Iterator<Item = &str> {
     message.split('`').skip(1).step_by(2)
 }
 
-/// The way to a key that was given and not taken: serde leaves out those beside the tag of a kind without keys.
-fn left_out(given: &Value, taken: &Value) -> Option<Vec<String>> {
+/// The way to a key that was given and not taken: serde passes over those beside the tag of a kind without keys.
+fn passed_over(given: &Value, taken: &Value) -> Option<Vec<String>> {
     let below = |key: &str, given, taken| {
-        let mut path = left_out(given, taken)?;
+        let mut path = passed_over(given, taken)?;
         path.insert(0, key.to_owned());
         Some(path)
     };
@@ -128,4 +129,13 @@ fn left_out(given: &Value, taken: &Value) -> Option<Vec<String>> {
         }
         _ => None,
     }
+}
+
+/// Says that a key was passed over.
+fn unknown(root: &Value, path: &[String]) -> String {
+    let kind = path.split_last().and_then(|(_, table)| kind(root, table));
+    let why = kind.map_or(String::new(), |kind| {
+        format!(": {kind}, which has no other key")
+    });
+    format!("`{}` is not known{why}", path.join("."))
 }

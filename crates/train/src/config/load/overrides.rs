@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{left_out, names, refused};
+use super::{names, passed_over, refused, unknown};
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -34,8 +34,14 @@ impl Key {
     }
 }
 
-fn display(path: &[Key]) -> String {
-    let names: Vec<&str> = path.iter().map(|key| &*key.name).collect();
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        &self.name
+    }
+}
+
+fn display<K: AsRef<str>>(path: &[K]) -> String {
+    let names: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     names.join(".")
 }
 
@@ -110,16 +116,12 @@ impl<'a> Overrides<'a> {
         }
         let config: Config =
             (root.clone().try_into()).map_err(|error| self.refused(&root, &error))?;
-        match left_out(&root, &config.to_value()?) {
+        match passed_over(&root, &config.to_value()?) {
             None => Ok(config),
             Some(path) => {
-                let path: Vec<Key> = path.iter().map(|key| Key::new(key)).collect();
-                let kind = kind(&root, &path[..path.len() - 1]).unwrap_or_default();
-                let problem = format!("`{}` is no key, for {kind}", display(&path));
-                Err(wrong(
-                    &self.texts(|given, _| given.starts_with(&path)),
-                    &problem,
-                ))
+                let names = |other: &[Key]| other.iter().map(|key| &key.name).eq(&path);
+                let texts = self.texts(|other, _| names(other));
+                Err(wrong(&texts, &unknown(&root, &path)))
             }
         }
     }
@@ -216,17 +218,17 @@ fn wrong(texts: &[&str], problem: &str) -> Error {
     }
 }
 
-fn find<'a>(root: &'a Value, path: &[Key]) -> Option<&'a Value> {
+fn find<'a, K: AsRef<str>>(root: &'a Value, path: &[K]) -> Option<&'a Value> {
     path.iter().try_fold(root, |value, key| match value {
-        Value::Table(table) => table.get(&key.name),
-        Value::Array(list) => list.get(key.name.parse::<usize>().ok()?),
+        Value::Table(table) => table.get(key.as_ref()),
+        Value::Array(list) => list.get(key.as_ref().parse::<usize>().ok()?),
         _ => None,
     })
 }
 
 /// Says of which kind a table is.
-fn kind(root: &Value, table: &[Key]) -> Option<String> {
-    let found = find(root, table)?.as_table()?;
-    let (tag, kind) = found.iter().find(|(key, _)| TAGS.contains(&&***key))?;
-    Some(format!("{}.{tag} is {kind}", display(table)))
+pub(super) fn kind<K: AsRef<str>>(root: &Value, path: &[K]) -> Option<String> {
+    let table = find(root, path)?.as_table()?;
+    let (tag, kind) = table.iter().find(|(key, _)| TAGS.contains(&&***key))?;
+    Some(format!("{}.{tag} is {kind}", display(path)))
 }
