@@ -1,3 +1,5 @@
+use std::f32::consts::PI;
+
 use burn::tensor::Tensor;
 
 use super::{Margin, Reshaped, checked};
@@ -21,9 +23,10 @@ impl ArcFace {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or not finite.
+    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or not below pi, which no angle exceeds.
     pub fn new(margin: f32) -> Result<Self> {
-        let (sin, cos) = checked(margin)?.sin_cos();
+        let margin = checked(margin, 0.0..PI, "at least 0 and below pi, in radians")?;
+        let (sin, cos) = margin.sin_cos();
         Ok(Self { sin, cos })
     }
 }

@@ -14,11 +14,10 @@ impl CosFace {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or not finite.
+    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or above 2, by which cosines differ at most.
     pub fn new(margin: f32) -> Result<Self> {
-        Ok(Self {
-            margin: checked(margin)?,
-        })
+        let margin = checked(margin, 0.0..=2.0, "at least 0 and at most 2")?;
+        Ok(Self { margin })
     }
 }
 

@@ -21,6 +21,8 @@ pub use cosface::CosFace;
 pub use none::NoMargin;
 pub use sv::SvMargin;
 
+use std::ops::RangeBounds;
+
 use burn::tensor::Tensor;
 
 use crate::{Error, Result};
@@ -82,14 +84,14 @@ pub trait NegativeMargin {
     fn reshape(&self, cosine: Tensor<2>, target: Tensor<2>) -> Reshaped;
 }
 
-/// A margin is a finite number that is not negative.
-fn checked(margin: f32) -> Result<f32> {
-    if margin.is_finite() && margin >= 0.0 {
+/// A margin within its range.
+fn checked(margin: f32, range: impl RangeBounds<f32>, expected: &'static str) -> Result<f32> {
+    if range.contains(&margin) {
         return Ok(margin);
     }
     Err(Error::Setting {
         setting: "margin",
         value: margin.to_string(),
-        expected: "finite and not negative",
+        expected,
     })
 }

@@ -19,11 +19,10 @@ impl SvMargin {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or not finite.
+    /// [`Error::Setting`](crate::Error::Setting) where `margin` is negative or not below 1, which no cosine exceeds.
     pub fn new(margin: f32) -> Result<Self> {
-        Ok(Self {
-            margin: checked(margin)?,
-        })
+        let margin = checked(margin, 0.0..1.0, "at least 0 and below 1")?;
+        Ok(Self { margin })
     }
 }
 

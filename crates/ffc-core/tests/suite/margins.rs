@@ -1,5 +1,7 @@
 //! Each margin against its formula in f64, and its slope against central differences.
 
+use std::f32::consts::PI;
+
 use ffc_core::Error;
 use ffc_core::margin::{ArcFace, CosFace, Margin, NoMargin, SvMargin};
 
@@ -89,22 +91,22 @@ fn arcface_is_finite_at_the_ends() {
 
 #[test]
 fn impossible_margins_are_refused() {
-    for margin in [-0.1, f32::NAN, f32::INFINITY] {
-        let refused = [
-            CosFace::new(margin).err(),
-            ArcFace::new(margin).err(),
-            SvMargin::new(margin).err(),
-        ];
-        for error in refused {
+    type New = fn(f32) -> ffc_core::Result<Box<dyn Margin>>;
+    let cosface: New = |margin| Ok(Box::new(CosFace::new(margin)?));
+    let arcface: New = |margin| Ok(Box::new(ArcFace::new(margin)?));
+    let sv: New = |margin| Ok(Box::new(SvMargin::new(margin)?));
+    for (new, most, beyond, says) in [
+        (cosface, 2.0, 2.0f32.next_up(), "at most 2"),
+        (arcface, PI.next_down(), PI, "below pi"),
+        (sv, 1.0f32.next_down(), 1.0, "below 1"),
+    ] {
+        assert!(new(0.0).is_ok() && new(most).is_ok());
+        for margin in [-0.1, beyond, 99.0, f32::NAN, f32::INFINITY] {
+            let error = new(margin).unwrap_err();
             assert!(
-                matches!(
-                    error,
-                    Some(Error::Setting {
-                        setting: "margin",
-                        ..
-                    })
-                ),
-                "{margin}"
+                matches!(&error, Error::Setting { setting: "margin", value, expected }
+                    if *value == margin.to_string() && expected.contains(says)),
+                "{error}"
             );
         }
     }

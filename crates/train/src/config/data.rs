@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ffc_data::{BuildConfig, BuildProgress, Dataset, SourceConfig};
+use ffc_data::{BuildConfig, BuildProgress, Dataset, SourceConfig, Synthetic};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -20,8 +20,9 @@ pub struct DataConfig {
     /// Where the index is or shall be built. Default: beside the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<PathBuf>,
-    /// A text file that lists the identities to take, a name a line, by default all. What follows a tab is ignored, and
-    /// so is a first line that is a number, as LFW's lists have it.
+    /// A text file that lists the identities to take, a name a line, by default all. What follows a tab is ignored. A first
+    /// line that is a number alone is LFW's count of the lines that follow where it is that count and no identity has this
+    /// name; where it is both, the list is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identities: Option<PathBuf>,
     /// Whether each identity counts four times, turned by quarters: for characters, not for faces. Default: false.
@@ -49,12 +50,33 @@ impl DataConfig {
         }
     }
 
+    /// Checks what needs no data. `key` is the table's in the configuration.
+    pub(crate) fn check(&self, key: &str) -> Result<()> {
+        let wrong = |problem: String| Error::Config {
+            origin: key.to_owned(),
+            problem,
+        };
+        match (&self.path, &self.source) {
+            (Some(path), Some(_)) => Err(wrong(format!(
+                "path ({}) and source are both given, but one of them names the set",
+                path.display()
+            ))),
+            (None, Some(SourceConfig::Synthetic(config))) => {
+                let synthetic = Synthetic::new(config.clone());
+                synthetic
+                    .map(drop)
+                    .map_err(|error| wrong(format!("source: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the set; builds its index where there is none.
     ///
     /// # Errors
     ///
-    /// [`Error::Data`] where the source or its index cannot be used; [`Error::Config`] where the list names an identity that
-    /// is not there.
+    /// [`Error::Data`] where the source or its index cannot be used; [`Error::Config`] where a line of the list names no
+    /// identity of the set, or one a second time.
     pub fn open(&self, progress: &mut dyn FnMut(BuildProgress)) -> Result<Arc<Dataset>> {
         let source = self.source()?;
         let dataset = match &self.index {
@@ -83,23 +105,40 @@ fn listed(dataset: &Dataset, list: &Path) -> Result<Vec<u64>> {
     for identity in 0..index.identities() {
         numbers.insert(index.name_of(identity)?, identity);
     }
+    let lines = text.lines().enumerate();
+    let mut lines = lines.filter(|(_, line)| !line.trim().is_empty()).peekable();
+    let wrong = |at: usize, problem: String| Error::Config {
+        origin: format!("{}, line {}", list.display(), at + 1),
+        problem,
+    };
+    // LFW's lists begin with their length.
+    let follow = lines.clone().count().saturating_sub(1);
+    let count = |line: &str| line.trim_matches(' ').parse::<usize>().ok();
+    if let Some((at, line)) = lines.next_if(|(_, line)| follow > 0 && count(line) == Some(follow))
+        && numbers.contains_key(line.trim())
+    {
+        let problem = format!(
+            "{line} names an identity and is the number of lines that follow; remove the line if it is their number, move \
+             it down if it is a name"
+        );
+        return Err(wrong(at, problem));
+    }
+    let mut taken = HashSet::new();
     let mut identities = Vec::new();
-    for (at, line) in text.lines().enumerate() {
+    for (at, line) in lines {
         let name = line.split('\t').next().unwrap_or_default().trim();
-        if name.is_empty() || (at == 0 && name.parse::<u64>().is_ok()) {
-            continue;
-        }
-        let problem = |problem: &str| Error::Config {
-            origin: format!("{}, line {}", list.display(), at + 1),
-            problem: format!(
-                "{problem} {name:?} in {}",
-                dataset.source().path().display()
-            ),
+        let Some(&identity) = numbers.get(name) else {
+            let set = dataset.source().path().display();
+            let mut problem = format!("there is no identity {name:?} in {set}");
+            if identities.is_empty() && count(line).is_some() {
+                problem.push_str(&format!(", and {follow} lines follow"));
+            }
+            return Err(wrong(at, problem));
         };
-        match numbers.remove(name) {
-            Some(identity) => identities.push(identity),
-            None => return Err(problem("named twice, or there is no identity")),
+        if !taken.insert(identity) {
+            return Err(wrong(at, format!("{name:?} is listed a second time")));
         }
+        identities.push(identity);
     }
     if identities.is_empty() {
         return Err(Error::Config {

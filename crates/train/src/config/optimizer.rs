@@ -101,8 +101,9 @@ impl OptimizerConfig {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
+        // In the f32 that they take part in.
         let not_negative = |setting, value: f64| {
-            if value.is_finite() && value >= 0.0 {
+            if (value as f32).is_finite() && value >= 0.0 {
                 return Ok(());
             }
             Err(Error::setting(
@@ -112,10 +113,14 @@ impl OptimizerConfig {
             ))
         };
         let below_one = |setting, value: f64| {
-            if (0.0..1.0).contains(&value) {
+            if (0.0..1.0).contains(&(value as f32)) {
                 return Ok(());
             }
-            Err(Error::setting(setting, value, "at least 0 and below 1"))
+            Err(Error::setting(
+                setting,
+                value,
+                "at least 0 and, in f32, below 1",
+            ))
         };
         not_negative("optimizer.learning_rate", self.learning_rate())?;
         match *self {
@@ -212,4 +217,92 @@ fn norms_and_biases<M: Module>(module: &M) -> ParamGroup {
     let mut vectors = Vectors::default();
     module.visit(&mut vectors);
     ParamGroup::from_ids(vectors.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::LinearConfig;
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::gradient::{clip, global_norm};
+
+    /// A parameter's numbers, row by row.
+    #[derive(Deserialize)]
+    struct Numbers {
+        weight: Vec<f64>,
+        bias: Vec<f64>,
+    }
+
+    #[derive(Deserialize)]
+    struct Step {
+        rate: f64,
+        gradients: Numbers,
+        norm: f64,
+        after: Numbers,
+    }
+
+    #[derive(Deserialize)]
+    struct Run {
+        optimizer: OptimizerConfig,
+        clip_norm: Option<f64>,
+        start: Numbers,
+        steps: Vec<Step>,
+    }
+
+    fn tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+    }
+
+    fn numbers<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+        tensor.to_data().try_to_vec().unwrap()
+    }
+
+    fn assert_close(found: &[f32], expected: &[f64], what: &str) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        for (&found, expected) in found.iter().zip(expected) {
+            let off = (f64::from(found) - expected).abs();
+            assert!(off < 2e-6, "{what}: {found}, not {expected}");
+        }
+    }
+
+    /// PyTorch's numbers, written by `tests/fixtures/make.py`.
+    #[test]
+    fn steps_are_as_in_pytorch() {
+        let text = include_str!("../../tests/fixtures/optimizers.json");
+        let runs: Vec<Run> = serde_json::from_str(text).unwrap();
+        assert_eq!(runs.len(), 15);
+        let device = Device::flex();
+        let trained = device.clone().autodiff();
+        for Run {
+            optimizer: config,
+            clip_norm,
+            start,
+            steps,
+        } in runs
+        {
+            let mut linear = LinearConfig::new(3, 2).init(&trained);
+            linear.weight = Param::from_tensor(tensor(&start.weight, [3, 2], &trained));
+            linear.bias = Some(Param::from_tensor(tensor(&start.bias, [2], &trained)));
+
+            let mut optimizer = config.init(&linear);
+            for (at, step) in steps.iter().enumerate() {
+                let what = format!("{config:?}, clipped at {clip_norm:?}, step {at}");
+                let ids = (linear.weight.id, linear.bias.as_ref().unwrap().id);
+                let mut gradients = GradientsParams::new();
+                gradients.register(ids.0, tensor(&step.gradients.weight, [3, 2], &device));
+                gradients.register(ids.1, tensor(&step.gradients.bias, [2], &device));
+                let norm = global_norm(&linear, &gradients);
+                assert_close(&numbers(&norm), &[step.norm], &what);
+                if let Some(limit) = clip_norm {
+                    clip(&linear, &mut gradients, norm, limit);
+                }
+                linear = optimizer.step(step.rate, linear, gradients);
+                assert_close(&numbers(&linear.weight.val()), &step.after.weight, &what);
+                let bias = linear.bias.as_ref().unwrap().val();
+                assert_close(&numbers(&bias), &step.after.bias, &what);
+            }
+        }
+    }
 }

@@ -61,29 +61,10 @@ pub struct Schedule {
 }
 
 impl ScheduleConfig {
-    /// For a training of `steps` steps.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] where a setting is outside its range.
-    pub fn init(&self, steps: u64, steps_per_epoch: u64) -> Result<Schedule> {
-        let warm_up = self.warm_up.steps(steps_per_epoch);
-        if warm_up > steps {
-            return Err(Error::setting(
-                "schedule.warm_up",
-                self.warm_up,
-                "no longer than the training",
-            ));
-        }
-        let mut milestones = Vec::new();
+    /// Checks what needs no data, for a training of some length.
+    pub(crate) fn check(&self, training: Length) -> Result<()> {
         match &self.decay {
-            Decay::MultiStep {
-                milestones: lengths,
-                factor,
-            } => {
-                in_unit("schedule.decay.factor", *factor)?;
-                milestones.extend(lengths.iter().map(|length| length.steps(steps_per_epoch)));
-            }
+            Decay::MultiStep { factor, .. } => in_unit("schedule.decay.factor", *factor)?,
             Decay::Polynomial { power } if !(power.is_finite() && *power >= 0.0) => {
                 return Err(Error::setting(
                     "schedule.decay.power",
@@ -94,12 +75,47 @@ impl ScheduleConfig {
             Decay::Cosine { floor } => in_unit("schedule.decay.floor", *floor)?,
             Decay::Constant | Decay::Polynomial { .. } => {}
         }
+        // Lengths of different units can be compared when the epoch's length is known.
+        let longer = match (self.warm_up, training) {
+            (Length::Steps(warm_up), Length::Steps(training)) => warm_up > training,
+            (Length::Epochs(warm_up), Length::Epochs(training)) => warm_up > training,
+            _ => false,
+        };
+        match longer {
+            true => Err(self.warm_up_too_long()),
+            false => Ok(()),
+        }
+    }
+
+    /// For a training of `steps` steps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range.
+    pub fn init(&self, steps: u64, steps_per_epoch: u64) -> Result<Schedule> {
+        self.check(Length::Steps(steps))?;
+        let warm_up = self.warm_up.steps(steps_per_epoch);
+        if warm_up > steps {
+            return Err(self.warm_up_too_long());
+        }
+        let milestones = match &self.decay {
+            Decay::MultiStep { milestones, .. } => {
+                let steps = milestones.iter().map(|at| at.steps(steps_per_epoch));
+                steps.collect()
+            }
+            _ => Vec::new(),
+        };
         Ok(Schedule {
             warm_up,
             steps,
             decay: self.decay.clone(),
             milestones,
         })
+    }
+
+    fn warm_up_too_long(&self) -> Error {
+        let expected = "no longer than the training";
+        Error::setting("schedule.warm_up", self.warm_up, expected)
     }
 }
 

@@ -119,11 +119,6 @@ fn overrides() {
     assert_eq!(config.schedule.decay, Decay::Cosine { floor: 0.5 });
     let config = parse(&["optimizer.learning_rate=0.05"]).unwrap();
     assert_eq!(config.optimizer.learning_rate(), 0.05);
-    let config = parse(&["data.source={ format = \"synthetic\" }", "data.path=faces"]).unwrap();
-    assert_eq!(
-        (config.data.source, config.data.path),
-        (None, Some("faces".into()))
-    );
 
     let error = |text: &str| parse(&[text]).unwrap_err().to_string();
     assert_says(
@@ -132,13 +127,415 @@ fn overrides() {
     );
     assert_says(&error("head.pool"), &["--set head.pool", "key=value"]);
     assert_says(
+        &error("head.pool.size=3"),
+        &["head.pool is of type integer", "no keys"],
+    );
+    assert_says(
         &error("evaluation.0.name.size=3"),
-        &["name is of type string", "no keys"],
+        &["--set evaluation.0.name.size=3", "expected a string"],
     );
     assert_says(
         &error("evaluation.1.name=b"),
         &["no element of a list of 1"],
     );
+}
+
+const FILE: &str = r#"
+    [data]
+    path = "faces"
+
+    [backbone]
+    network = "iresnet"
+    depth = 18
+
+    [head]
+    pool = 400
+
+    [optimizer]
+    kind = "adamw"
+    learning_rate = 0.004
+
+    [schedule]
+    warm_up = "3 steps"
+
+    [[evaluation]]
+    name = "a"
+    protocol = { kind = "random_pairs", pairs = 10 }
+"#;
+
+fn set(text: &str, overrides: &[&str]) -> Result<Config, String> {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    Config::parse(text, "my.toml", &overrides).map_err(|error| error.to_string())
+}
+
+/// The configuration as it is written, with the keys at some places only.
+fn written(config: &Config, places: &[&str]) -> String {
+    let root: toml::Value = toml::from_str(&config.to_toml().unwrap()).unwrap();
+    let value = |place: &&str| {
+        let value = place
+            .split('.')
+            .try_fold(&root, |value, key| match key.parse() {
+                Ok(at) => value.get::<usize>(at),
+                Err(_) => value.get(key),
+            });
+        value.map_or("none".into(), |value| format!("{place} = {value}"))
+    };
+    places.iter().map(value).collect::<Vec<_>>().join("\n")
+}
+
+/// A key that the file leaves out, in a table that it leaves out or not, has the default around it.
+#[test]
+fn a_key_of_a_table_that_the_file_leaves_out() {
+    let optimizer = "optimizer = { decay_norms_and_biases = true, kind = \"sgd\", learning_rate = 0.1, momentum = 0.5, \
+                     nesterov = true, weight_decay = 0.0001 }";
+    let decay = "schedule.decay = { factor = 0.5, kind = \"multi_step\", milestones = [\"8 epochs\", \"14 epochs\", \"17 epochs\"] }";
+    for (text, given, place, expected) in [
+        ("", "optimizer.momentum=0.5", "optimizer", optimizer),
+        ("", "schedule.decay.factor=0.5", "schedule.decay", decay),
+        (FILE, "schedule.decay.factor=0.5", "schedule.decay", decay),
+        (
+            FILE,
+            "head.margin.margin=0.25",
+            "head.margin.kind",
+            "head.margin.kind = \"cosface\"",
+        ),
+        (
+            FILE,
+            "head.margin.margin=0.25",
+            "head.margin.margin",
+            "head.margin.margin = 0.25",
+        ),
+        (
+            FILE,
+            "head.update.weighted.alpha=0.5",
+            "head.update",
+            "head.update = { weighted = { alpha = 0.5 } }",
+        ),
+        (
+            FILE,
+            "loader.augment.grey=0.5",
+            "loader.augment.flip",
+            "loader.augment.flip = true",
+        ),
+        (
+            FILE,
+            "loader.augment.cutout.max_side=0.5",
+            "loader.augment.cutout",
+            "loader.augment.cutout = { max_side = 0.5, probability = 0.5 }",
+        ),
+        (
+            FILE,
+            "backbone.embedding=64",
+            "backbone.depth",
+            "backbone.depth = 18",
+        ),
+        (
+            FILE,
+            "evaluation.0.data.build.close_gaps=true",
+            "evaluation.0.data.build.close_gaps",
+            "evaluation.0.data.build.close_gaps = true",
+        ),
+        (
+            FILE,
+            "evaluation.0.protocol.seed=3",
+            "evaluation.0.protocol",
+            "evaluation.0.protocol = { kind = \"random_pairs\", pairs = 10, seed = 3 }",
+        ),
+    ] {
+        let config = set(text, &[given]).unwrap();
+        assert_eq!(written(&config, &[place]), expected, "{given}");
+    }
+}
+
+/// Each set of overrides in every order, with what it shall give.
+#[test]
+fn the_order_of_overrides_does_not_matter() {
+    let cases: [(&[&str], &[&str]); 10] = [
+        (
+            &[
+                "optimizer.learning_rate=0.0123",
+                "optimizer.kind=sgd",
+                "optimizer.momentum=0.5",
+            ],
+            &[
+                "optimizer.kind = \"sgd\"",
+                "optimizer.learning_rate = 0.0123",
+                "optimizer.momentum = 0.5",
+                "optimizer.weight_decay = 0.0001",
+            ],
+        ),
+        // The same kind: what the file gives stays.
+        (
+            &["optimizer.beta_1=0.5", "optimizer.kind=adamw"],
+            &["optimizer.learning_rate = 0.004", "optimizer.beta_1 = 0.5"],
+        ),
+        (
+            &[
+                "schedule.decay.floor=0.25",
+                "schedule.decay.kind=cosine",
+                "schedule.warm_up=2 steps",
+                "training.length=9 steps",
+            ],
+            &[
+                "schedule.decay = { floor = 0.25, kind = \"cosine\" }",
+                "schedule.warm_up = \"2 steps\"",
+            ],
+        ),
+        // A table, and keys of it that win over what it says.
+        (
+            &[
+                "optimizer.learning_rate=0.5",
+                "optimizer={ kind = \"sgd\", nesterov = false }",
+                "optimizer.momentum=0.25",
+            ],
+            &[
+                "optimizer.learning_rate = 0.5",
+                "optimizer.momentum = 0.25",
+                "optimizer.nesterov = false",
+            ],
+        ),
+        (
+            &[
+                "optimizer={ kind = \"adamw\", learning_rate = 0.5 }",
+                "optimizer.kind=sgd",
+            ],
+            &[
+                "optimizer.kind = \"sgd\"",
+                "optimizer.learning_rate = 0.5",
+                "optimizer.momentum = 0.9",
+            ],
+        ),
+        (
+            &["schedule={}", "schedule.decay.factor=0.5"],
+            &[
+                "schedule.warm_up = \"0 steps\"",
+                "schedule.decay.factor = 0.5",
+            ],
+        ),
+        (
+            &[
+                "backbone.patch_px=8",
+                "backbone.network=vit",
+                "backbone.depth=2",
+                "loader.batch=32",
+            ],
+            &[
+                "backbone.network = \"vit\"",
+                "backbone.patch_px = 8",
+                "backbone.depth = 2",
+                "backbone.width = 256",
+            ],
+        ),
+        (
+            &[
+                "data.source.format=synthetic",
+                "data.source.identities=50",
+                "data.source.images.max=9",
+                "data.rotations=true",
+            ],
+            &[
+                "data.path = none",
+                "data.source.identities = 50",
+                "data.source.images = { exponent = 0.5, law = \"zipf\", max = 9, min = 2 }",
+            ],
+        ),
+        (
+            &[
+                "evaluation.0.protocol.ways=5",
+                "evaluation.0.protocol.kind=episodes",
+                "evaluation.0.protocol.shots=1",
+                "evaluation.0.data.path=others",
+                "evaluation.0.name=b",
+            ],
+            &[
+                "evaluation.0.protocol.kind = \"episodes\"",
+                "evaluation.0.protocol.ways = 5",
+                "evaluation.0.name = \"b\"",
+                "evaluation.0.data.path = \"others\"",
+            ],
+        ),
+        (
+            &[
+                "evaluation=[{ name = \"b\", protocol = { kind = \"bin\", path = \"lfw.bin\" } }]",
+                "evaluation.0.flip=true",
+                "evaluation.0.protocol.path=agedb.bin",
+            ],
+            &[
+                "evaluation.0.name = \"b\"",
+                "evaluation.0.flip = true",
+                "evaluation.0.protocol = { kind = \"bin\", path = \"agedb.bin\" }",
+            ],
+        ),
+    ];
+    for (overrides, expected) in cases {
+        let first = set(FILE, overrides).unwrap_or_else(|error| panic!("{overrides:?}: {error}"));
+        for expected in expected {
+            let place = expected.split(" = ").next().unwrap();
+            let found = written(&first, &[place]);
+            let found = if found == "none" {
+                format!("{place} = none")
+            } else {
+                found
+            };
+            assert_eq!(&found, expected, "{overrides:?}");
+        }
+        for overrides in permutations(overrides) {
+            assert_eq!(set(FILE, &overrides).unwrap(), first, "{overrides:?}");
+        }
+    }
+}
+
+fn permutations<'a>(of: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let Some((first, rest)) = of.split_first() else {
+        return vec![Vec::new()];
+    };
+    let with_first = |rest: Vec<&'a str>| {
+        (0..=rest.len()).map(move |at| {
+            let mut all = rest.clone();
+            all.insert(at, first);
+            all
+        })
+    };
+    permutations(rest)
+        .into_iter()
+        .flat_map(with_first)
+        .collect()
+}
+
+/// So are refusals the same in every order.
+#[test]
+fn overrides_that_do_not_fit() {
+    let file = format!("{FILE}\n[data.build]\nclose_gaps = true");
+    for (overrides, parts) in [
+        // Of another kind than the file's or the default's.
+        (
+            &["optimizer.momentum=0.5", "head.pool=500"][..],
+            &[
+                "--set optimizer.momentum=0.5: ",
+                "unknown field `momentum`",
+                "`beta_1`",
+                "optimizer.kind is \"adamw\"",
+            ][..],
+        ),
+        (
+            &["schedule.decay.floor=0.5"],
+            &[
+                "--set schedule.decay.floor=0.5: ",
+                "`milestones`",
+                "schedule.decay.kind is \"multi_step\"",
+            ],
+        ),
+        (
+            &["backbone.patch_px=8"],
+            &[
+                "--set backbone.patch_px=8: ",
+                "`stem_channels`",
+                "backbone.network is \"iresnet\"",
+            ],
+        ),
+        (
+            &["loader.damaged.limit=3"],
+            &[
+                "--set loader.damaged.limit=3: ",
+                "loader.damaged.policy is \"fail\"",
+            ],
+        ),
+        // Kinds without keys.
+        (
+            &["head.margin.kind=none", "head.margin.margin=0.5"],
+            &[
+                "--set head.margin.margin=0.5: ",
+                "head.margin.kind is \"none\"",
+            ],
+        ),
+        (
+            &["schedule.decay.kind=constant", "schedule.decay.factor=0.5"],
+            &[
+                "--set schedule.decay.factor=0.5: ",
+                "schedule.decay.kind is \"constant\"",
+            ],
+        ),
+        // What a kind needs.
+        (
+            &["schedule.decay.kind=cosine", "head.pool=500"],
+            &["missing field `floor`", "schedule.decay"],
+        ),
+        (
+            &["optimizer.kind=sdg", "head.pool=500"],
+            &["--set optimizer.kind=sdg: ", "did you mean `sgd`?"],
+        ),
+        (&["loader.augment.gray=0.5"], &["did you mean `grey`?"]),
+        // Two names of one set.
+        (
+            &["data.path=others", "data.source={ format = \"synthetic\" }"],
+            &["data: ", "path (others) and source"],
+        ),
+        (
+            &[
+                "evaluation.0.data.path=others",
+                "evaluation.0.data.source.format=synthetic",
+            ],
+            &["evaluation.0.data: ", "path (others) and source"],
+        ),
+    ] {
+        for overrides in permutations(overrides) {
+            let message = set(&file, &overrides).unwrap_err();
+            assert_says(&message, parts);
+        }
+    }
+}
+
+#[test]
+fn the_last_of_two_values_for_a_key_counts() {
+    for (overrides, rate) in [
+        (
+            &[
+                "optimizer.learning_rate=0.5",
+                "optimizer.learning_rate=0.25",
+            ][..],
+            0.25,
+        ),
+        // Never was it another kind.
+        (&["optimizer.kind=sgd", "optimizer.kind=adamw"], 0.004),
+        (&["optimizer.kind=adamw", "optimizer.kind=sgd"], 0.1),
+        (
+            &[
+                "optimizer={ kind = \"adamw\", learning_rate = 0.5 }",
+                "optimizer={ kind = \"sgd\" }",
+            ],
+            0.1,
+        ),
+    ] {
+        let config = set(FILE, overrides).unwrap();
+        assert_eq!(config.optimizer.learning_rate(), rate, "{overrides:?}");
+    }
+}
+
+/// Serde passes over keys beside the tag of a kind that has none.
+#[test]
+fn keys_of_a_kind_without_keys() {
+    for (text, [key, kind]) in [
+        (
+            "schedule.decay = { kind = \"constant\", factor = 0.5 }",
+            [
+                "`schedule.decay.factor`",
+                "schedule.decay.kind is \"constant\"",
+            ],
+        ),
+        (
+            "head.margin = { kind = \"none\", margin = 0.5 }",
+            ["`head.margin.margin`", "head.margin.kind is \"none\""],
+        ),
+        (
+            "loader.damaged = { policy = \"fail\", limit = 3 }",
+            [
+                "`loader.damaged.limit`",
+                "loader.damaged.policy is \"fail\"",
+            ],
+        ),
+    ] {
+        assert_says(&set(text, &[]).unwrap_err(), &["my.toml: ", key, kind]);
+    }
 }
 
 #[test]
@@ -174,6 +571,19 @@ fn settings_that_do_not_fit() {
         (
             "optimizer = { kind = \"adamw\", learning_rate = -1.0 }",
             "optimizer.learning_rate",
+        ),
+        // 1 in f32.
+        (
+            "optimizer = { kind = \"adamw\", beta_2 = 0.9999999999 }",
+            "optimizer.beta_2",
+        ),
+        (
+            "training.length = \"2 epochs\"\nschedule.warm_up = \"3 epochs\"",
+            "schedule.warm_up",
+        ),
+        (
+            "data.source = { format = \"synthetic\", identities = 0 }",
+            "data: source: identities",
         ),
     ] {
         let error = Config::parse(text, "my.toml", &[]).unwrap_err().to_string();
