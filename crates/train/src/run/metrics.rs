@@ -24,7 +24,6 @@ impl Metric {
 
 /// What the steps since the last such line did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StepMetrics {
     /// Finished steps.
     pub step: u64,
@@ -65,7 +64,6 @@ pub struct StepMetrics {
 
 /// What an evaluation during or after training found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EvaluationMetrics {
     /// Finished steps.
     pub step: u64,

@@ -46,7 +46,7 @@ impl MetricsWriter {
             .try_exists()
             .map_err(Error::io("open", lines_path))?
         {
-            metrics_file::for_each(lines_path, |line, metric| {
+            metrics_file::for_each(lines_path, |line, metric: Metric| {
                 if metric.step() > step {
                     return Ok(());
                 }

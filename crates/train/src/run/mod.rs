@@ -17,7 +17,7 @@ mod metrics_writer;
 mod scores;
 
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
-pub use metrics_file::read_metrics;
+pub use metrics_file::{read_known_metrics, read_metrics};
 pub use metrics_writer::MetricsWriter;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 
