@@ -216,14 +216,12 @@ fn from_training_to_embeddings() {
     let weights = "run/last-gallery.safetensors";
 
     works(at, &["embed", weights, "people", "--out", "all.csv"]);
-    let table = fs::read_to_string(at.join("all.csv")).unwrap();
-    let lines: Vec<_> = table.lines().collect();
-    assert_eq!(lines.len(), 13);
-    assert_eq!(lines[1].split(',').count(), 2 + 16);
-    assert!(
-        lines[1].contains("ann/0.pgm") && lines[12].contains("bob/5.pgm"),
-        "{table}"
-    );
+    let mut table = csv::Reader::from_path(at.join("all.csv")).unwrap();
+    assert_eq!(table.headers().unwrap().len(), 2 + 16);
+    let rows: Vec<_> = table.records().map(|row| row.unwrap()).collect();
+    assert_eq!(rows.len(), 12);
+    assert!(rows[0][0].ends_with("ann/0.pgm") && &rows[0][1] == "ann");
+    assert!(rows[11][0].ends_with("bob/5.pgm") && &rows[11][1] == "bob");
 
     works(
         at,
@@ -239,15 +237,24 @@ fn from_training_to_embeddings() {
         .chunks_exact(4)
         .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
         .collect();
-    let written: Vec<f32> = lines[1..]
+    let written: Vec<f32> = rows
         .iter()
-        .flat_map(|line| {
-            line.split(',')
-                .skip(2)
-                .map(|value| value.parse::<f32>().unwrap())
-        })
+        .flat_map(|row| row.iter().skip(2))
+        .map(|value| value.parse().unwrap())
         .collect();
     assert_eq!(values, written);
+
+    // A name with the separator in it.
+    fs::create_dir_all(at.join("odd/smith, bob")).unwrap();
+    fs::copy(
+        at.join("people/bob/0.pgm"),
+        at.join("odd/smith, bob/0, 1.pgm"),
+    )
+    .unwrap();
+    works(at, &["embed", weights, "odd", "--out", "odd.csv"]);
+    let mut table = csv::Reader::from_path(at.join("odd.csv")).unwrap();
+    let row = table.records().next().unwrap().unwrap();
+    assert_eq!((row.len(), &row[1]), (2 + 16, "smith, bob"));
 
     let found = works(at, &["eval", weights, "people", "--random-pairs", "10"]);
     assert!(

@@ -8,7 +8,7 @@ const BINS: usize = 50;
 const ROC_POINTS: usize = 400;
 
 /// Shares of the scores in equal bins from `low` to `high`, as the outline of its steps.
-pub(crate) fn histogram(scores: &[f32], low: f64, high: f64) -> Vec<Point> {
+pub fn histogram(scores: &[f32], low: f64, high: f64) -> Vec<Point> {
     let mut counts = [0u64; BINS];
     for score in scores {
         let place = (f64::from(*score) - low) / (high - low) * BINS as f64;
@@ -31,7 +31,7 @@ pub(crate) fn histogram(scores: &[f32], low: f64, high: f64) -> Vec<Point> {
 /// are spread evenly over the logarithm of the latter.
 ///
 /// Where several different pairs have the score of the threshold none of them is accepted: a curve is never too good.
-pub(crate) fn roc(same: &[f32], different: &[f32]) -> Vec<Point> {
+pub fn roc(same: &[f32], different: &[f32]) -> Vec<Point> {
     if same.is_empty() || different.is_empty() {
         return Vec::new();
     }
@@ -60,7 +60,7 @@ pub(crate) fn roc(same: &[f32], different: &[f32]) -> Vec<Point> {
 }
 
 /// Running mean with weights that fall off exponentially over a fiftieth of the points, of the values that can be drawn.
-pub(crate) fn smooth(points: &[Point]) -> Vec<Point> {
+pub fn smooth(points: &[Point]) -> Vec<Point> {
     let keep = 1.0 - 2.0 / (points.len() as f64 / 50.0 + 1.0).max(2.0);
     let (mut sum, mut weights) = (0.0, 0.0);
     points

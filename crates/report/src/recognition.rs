@@ -8,28 +8,30 @@ use ffc_train::run::{EvaluationScores, Mistake, Picture};
 use crate::chart::{Axis, Chart, Mark, Scale, Series, Style, Unit};
 use crate::curves::{histogram, roc};
 use crate::escape::Escaped;
-use crate::page::{missing, section};
 use crate::run_data::RunData;
+use crate::section;
 
 /// Mistakes of a kind that are shown at most.
 const MAX_MISTAKES: usize = 12;
 
 /// Scores of pairs, what thresholds make of them, and the worst mistakes.
-pub(crate) struct Recognition<'a>(pub(crate) &'a RunData);
+pub struct Recognition<'a>(pub &'a RunData);
 
 impl fmt::Display for Recognition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        section(f, "recognition", "Recognition")?;
+        section::begin(f, "recognition", "Recognition")?;
         match &self.0.scores {
-            None => missing(f, "No scores.json: no histograms, ROC curves or mistakes.")?,
-            Some(scores) if scores.0.is_empty() => missing(f, "scores.json holds no evaluation.")?,
+            None => section::missing(f, "No scores.json: no histograms, ROC curves or mistakes.")?,
+            Some(scores) if scores.0.is_empty() => {
+                section::missing(f, "scores.json holds no evaluation.")?
+            }
             Some(scores) => {
                 for (name, scores) in &scores.0 {
                     evaluation(f, name, scores)?;
                 }
             }
         }
-        f.write_str("</section>")
+        section::end(f)
     }
 }
 
@@ -46,7 +48,7 @@ fn evaluation(f: &mut fmt::Formatter<'_>, name: &str, scores: &EvaluationScores)
     f.write_str("</div>")?;
 
     if scores.mistakes.is_empty() {
-        return missing(f, "No mistakes are recorded.");
+        return section::missing(f, "No mistakes are recorded.");
     }
     let (mut same, mut different): (Vec<_>, Vec<_>) =
         scores.mistakes.iter().partition(|mistake| mistake.same);

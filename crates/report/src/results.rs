@@ -4,8 +4,8 @@ use ffc_train::format::percent;
 use ffc_train::run::{BaselineMeasure, EvaluationMetrics};
 
 use crate::escape::Escaped;
-use crate::page::{missing, section};
-use crate::run_data::{Kind, RunData};
+use crate::run_data::{Measured, RunData};
+use crate::section;
 
 /// Measures in large figures above the table.
 const TILES: usize = 4;
@@ -15,30 +15,33 @@ const HEIGHT: f64 = 26.0;
 const MARGIN: f64 = 8.0;
 
 /// What the evaluations found before and after training.
-pub(crate) struct Results<'a>(pub(crate) &'a RunData);
+pub struct Results<'a>(pub &'a RunData);
 
 impl fmt::Display for Results<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = self.0.kinds();
-        section(f, "results", "Results")?;
-        if kinds.is_empty() {
-            missing(f, "No evaluation in metrics.jsonl.")?;
-            return f.write_str("</section>");
+        let all = self.0.measured();
+        section::begin(f, "results", "Results")?;
+        if all.is_empty() {
+            section::missing(f, "No evaluation in metrics.jsonl.")?;
+            return section::end(f);
         }
 
         // The gallery network is the one that is used after training.
-        let mut tiles: Vec<&Kind<'_>> = kinds
+        let mut tiles: Vec<&Measured<'_>> = all
             .iter()
-            .filter(|kind| kind.after().is_some() && kind.measure == "accuracy")
+            .filter(|measured| measured.after().is_some() && measured.measure == "accuracy")
             .collect();
-        tiles.sort_by_key(|kind| !kind.is_gallery());
+        tiles.sort_by_key(|measured| !measured.is_gallery());
         f.write_str("<div class=\"tiles\">")?;
-        for kind in tiles.into_iter().take(TILES) {
-            tile(f, kind)?;
+        for measured in tiles.into_iter().take(TILES) {
+            tile(f, measured)?;
         }
         f.write_str("</div>")?;
 
-        let rows: Vec<Row<'_>> = kinds.iter().map(|kind| Row::new(kind, self.0)).collect();
+        let rows: Vec<Row<'_>> = all
+            .iter()
+            .map(|measured| Row::new(measured, self.0))
+            .collect();
         let lowest = rows.iter().flat_map(Row::values).fold(1.0, f64::min);
         // Down to a tenth, with room to the left.
         let floor = ((lowest - 0.02) * 10.0).floor().clamp(0.0, 9.0) / 10.0;
@@ -60,20 +63,20 @@ impl fmt::Display for Results<'_> {
 }
 
 /// The last value in large figures.
-fn tile(f: &mut fmt::Formatter<'_>, kind: &Kind<'_>) -> fmt::Result {
-    let Some(after) = kind.after() else {
+fn tile(f: &mut fmt::Formatter<'_>, measured: &Measured<'_>) -> fmt::Result {
+    let Some(after) = measured.after() else {
         return Ok(());
     };
     write!(
         f,
         "<div class=\"card tile\"><p>{} {}<i>{}</i></p><strong>{}</strong><p class=\"note\">95 % interval {}",
-        Escaped(kind.name),
-        Escaped(kind.measure),
-        Escaped(kind.network),
+        Escaped(measured.name),
+        Escaped(measured.measure),
+        Escaped(measured.network),
         percent(after.value, 2),
         interval(after.low, after.high),
     )?;
-    if let Some(before) = kind.before() {
+    if let Some(before) = measured.before() {
         write!(
             f,
             "<br>before training {} ({})",
@@ -90,26 +93,26 @@ fn interval(low: f64, high: f64) -> String {
 
 /// A line of the table.
 struct Row<'a> {
-    kind: &'a Kind<'a>,
+    measured: &'a Measured<'a>,
     baselines: Vec<&'a BaselineMeasure>,
 }
 
 impl<'a> Row<'a> {
-    fn new(kind: &'a Kind<'a>, run: &'a RunData) -> Self {
+    fn new(measured: &'a Measured<'a>, run: &'a RunData) -> Self {
         let scores = run.scores.as_ref();
-        let scores = scores.and_then(|scores| scores.0.get(kind.name));
+        let scores = scores.and_then(|scores| scores.0.get(measured.name));
         let baselines = scores.into_iter().flat_map(|scores| &scores.baselines);
         Self {
-            kind,
+            measured,
             baselines: baselines
-                .filter(|baseline| baseline.measure == kind.measure)
+                .filter(|baseline| baseline.measure == measured.measure)
                 .collect(),
         }
     }
 
     /// All that has a place in the picture.
     fn values(&self) -> impl Iterator<Item = f64> {
-        let metrics = [self.kind.before(), self.kind.after()];
+        let metrics = [self.measured.before(), self.measured.after()];
         let metrics = metrics.into_iter().flatten();
         let baselines = self.baselines.iter().map(|baseline| baseline.low);
         metrics
@@ -121,9 +124,9 @@ impl<'a> Row<'a> {
         write!(
             f,
             "<div class=\"row\"><span><b>{}</b> {} <i>{}</i>",
-            Escaped(self.kind.name),
-            Escaped(self.kind.measure),
-            Escaped(self.kind.network)
+            Escaped(self.measured.name),
+            Escaped(self.measured.measure),
+            Escaped(self.measured.network)
         )?;
         for baseline in &self.baselines {
             write!(
@@ -135,7 +138,7 @@ impl<'a> Row<'a> {
             )?;
         }
         f.write_str("</span>")?;
-        for metrics in [self.kind.before(), self.kind.after()] {
+        for metrics in [self.measured.before(), self.measured.after()] {
             match metrics {
                 Some(EvaluationMetrics {
                     value, low, high, ..
@@ -164,7 +167,7 @@ impl<'a> Row<'a> {
             "<svg class=\"intervals\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"xMidYMid meet\" aria-hidden=\"true\"><path class=\"grid\" d=\"M{MARGIN} {y}H{}\"/>",
             WIDTH - MARGIN
         )?;
-        if let (Some(before), Some(after)) = (self.kind.before(), self.kind.after()) {
+        if let (Some(before), Some(after)) = (self.measured.before(), self.measured.after()) {
             write!(
                 f,
                 "<path class=\"gain\" d=\"M{:.1} {y}H{:.1}\"/>",
@@ -185,8 +188,8 @@ impl<'a> Row<'a> {
             )?;
         }
         let states = [
-            (self.kind.before(), "c5", " class=\"hollow\"", "before"),
-            (self.kind.after(), "c0", "", "after"),
+            (self.measured.before(), "c5", " class=\"hollow\"", "before"),
+            (self.measured.after(), "c0", "", "after"),
         ];
         for (metrics, colour, circle, state) in states {
             if let Some(metrics) = metrics {

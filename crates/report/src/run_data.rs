@@ -1,32 +1,45 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ffc_train::run::{EvaluationMetrics, Metric, Scores, StepMetrics, file_name, read_metrics};
+use ffc_train::run::{
+    EvaluationMetrics, Metric, Scores, StepMetrics, file_name, read_known_metrics,
+};
 
 use crate::{Error, Result};
 
-/// What the folder of a run holds.
-pub(crate) struct RunData {
+/// What the folder of a run holds. What is not there is empty or none.
+pub struct RunData {
     /// The folder's name.
-    pub(crate) name: String,
-    /// Sorted by step.
-    pub(crate) steps: Vec<StepMetrics>,
-    /// Sorted by step.
-    pub(crate) evaluations: Vec<EvaluationMetrics>,
-    pub(crate) config: Option<String>,
-    pub(crate) environment: Option<BTreeMap<String, String>>,
-    pub(crate) scores: Option<Scores>,
+    pub name: String,
+    /// From `metrics.jsonl`, sorted by step.
+    pub steps: Vec<StepMetrics>,
+    /// From there too, sorted by step.
+    pub evaluations: Vec<EvaluationMetrics>,
+    /// Lines there of a kind that this version does not know.
+    pub unknown_lines: u64,
+    /// `config.toml`.
+    pub config: Option<String>,
+    /// `environment.json`.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// `scores.json`.
+    pub scores: Option<Scores>,
 }
 
 impl RunData {
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
+    /// Reads a run folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Run`] where the folder is not there or a file cannot be read; [`Error::Run`] or [`Error::Format`] where one
+    /// is damaged.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
         let full = std::fs::canonicalize(folder).map_err(Error::io("open", folder))?;
         let name = full.file_name().unwrap_or(full.as_os_str());
 
-        let metrics = read_metrics(folder.join(file_name::METRICS)).map_err(Error::from);
-        let metrics = optional(metrics)?;
+        let metrics = read_known_metrics(folder.join(file_name::METRICS));
+        let (metrics, unknown_lines) = optional(metrics.map_err(Error::from))?.unwrap_or_default();
         let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
-        for metric in metrics.unwrap_or_default() {
+        for metric in metrics {
             match metric {
                 Metric::Step(metrics) => steps.push(metrics),
                 Metric::Evaluation(metrics) => evaluations.push(metrics),
@@ -40,6 +53,7 @@ impl RunData {
             name: name.to_string_lossy().into_owned(),
             steps,
             evaluations,
+            unknown_lines,
             config: optional(text(&folder.join(file_name::CONFIG)))?,
             environment: optional(text(&environment))?
                 .map(|text| serde_json::from_str(&text))
@@ -49,18 +63,36 @@ impl RunData {
         })
     }
 
-    /// Evaluations of one kind each, in the order in which they first came.
-    pub(crate) fn kinds(&self) -> Vec<Kind<'_>> {
-        let mut kinds: Vec<Kind<'_>> = Vec::new();
+    /// The quantities that the run's head names, in the order in which they first came: the values of each with their steps.
+    pub fn head_values(&self) -> Vec<(&str, Vec<(u64, f64)>)> {
+        let mut quantities: Vec<(&str, Vec<(u64, f64)>)> = Vec::new();
+        for metrics in &self.steps {
+            for (name, value) in metrics.head.iter() {
+                let known = quantities.iter().position(|(known, _)| *known == name);
+                let place = known.unwrap_or_else(|| {
+                    quantities.push((name, Vec::new()));
+                    quantities.len() - 1
+                });
+                quantities[place]
+                    .1
+                    .extend(value.map(|value| (metrics.step, value)));
+            }
+        }
+        quantities
+    }
+
+    /// Evaluations by what was measured, in the order in which they first came.
+    pub fn measured(&self) -> Vec<Measured<'_>> {
+        let mut all: Vec<Measured<'_>> = Vec::new();
         for metrics in &self.evaluations {
-            let known = kinds.iter_mut().find(|kind| {
-                kind.name == metrics.name
-                    && kind.measure == metrics.measure
-                    && kind.network == metrics.network
+            let known = all.iter_mut().find(|measured| {
+                measured.name == metrics.name
+                    && measured.measure == metrics.measure
+                    && measured.network == metrics.network
             });
             match known {
-                Some(kind) => kind.metrics.push(metrics),
-                None => kinds.push(Kind {
+                Some(measured) => measured.metrics.push(metrics),
+                None => all.push(Measured {
                     name: &metrics.name,
                     measure: &metrics.measure,
                     network: &metrics.network,
@@ -68,26 +100,30 @@ impl RunData {
                 }),
             }
         }
-        kinds
+        all
     }
 }
 
 /// What was measured again and again with one network.
-pub(crate) struct Kind<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) measure: &'a str,
-    pub(crate) network: &'a str,
+pub struct Measured<'a> {
+    /// The evaluation's name.
+    pub name: &'a str,
+    /// What was measured, such as `accuracy`.
+    pub measure: &'a str,
+    /// `gallery` or `probe`.
+    pub network: &'a str,
     /// Sorted by step.
-    pub(crate) metrics: Vec<&'a EvaluationMetrics>,
+    pub metrics: Vec<&'a EvaluationMetrics>,
 }
 
-impl Kind<'_> {
-    pub(crate) fn is_gallery(&self) -> bool {
+impl Measured<'_> {
+    /// Whether it is the gallery network.
+    pub fn is_gallery(&self) -> bool {
         self.network == "gallery"
     }
 
     /// The measurement before training.
-    pub(crate) fn before(&self) -> Option<&EvaluationMetrics> {
+    pub fn before(&self) -> Option<&EvaluationMetrics> {
         self.metrics
             .iter()
             .copied()
@@ -95,7 +131,7 @@ impl Kind<'_> {
     }
 
     /// The last measurement after training began.
-    pub(crate) fn after(&self) -> Option<&EvaluationMetrics> {
+    pub fn after(&self) -> Option<&EvaluationMetrics> {
         self.metrics
             .last()
             .copied()

@@ -1,22 +1,22 @@
 use std::fmt;
 
 use crate::escape::Escaped;
-use crate::page::{missing, section};
 use crate::run_data::RunData;
+use crate::section;
 
 /// Configuration and environment.
-pub(crate) struct Setup<'a>(pub(crate) &'a RunData);
+pub struct Setup<'a>(pub &'a RunData);
 
 impl fmt::Display for Setup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        section(f, "setup", "Setup")?;
+        section::begin(f, "setup", "Setup")?;
         match &self.0.config {
             Some(config) => write!(
                 f,
                 "<details class=\"card\"><summary>Configuration</summary><pre>{}</pre></details>",
                 Escaped(config)
             )?,
-            None => missing(f, "No config.toml.")?,
+            None => section::missing(f, "No config.toml.")?,
         }
         match &self.0.environment {
             Some(environment) => {
@@ -26,8 +26,8 @@ impl fmt::Display for Setup<'_> {
                 }
                 f.write_str("</dl></details>")?;
             }
-            None => missing(f, "No environment.json.")?,
+            None => section::missing(f, "No environment.json.")?,
         }
-        f.write_str("</section>")
+        section::end(f)
     }
 }

@@ -5,39 +5,55 @@ use ffc_train::run::StepMetrics;
 
 use crate::chart::{Axis, Chart, Point, Scale, Series, Style, Unit, is_drawable};
 use crate::curves::smooth;
-use crate::page::{missing, section};
-use crate::run_data::{Kind, RunData};
+use crate::run_data::{Measured, RunData};
+use crate::section;
 
 /// The metrics over the steps.
-pub(crate) struct Training<'a>(pub(crate) &'a RunData);
+pub struct Training<'a>(pub &'a RunData);
 
 impl fmt::Display for Training<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(run) = self;
-        section(f, "training", "Training")?;
+        section::begin(f, "training", "Training")?;
         if !run.steps.is_empty() {
             f.write_str("<p class=\"note lead\">Thin lines are values as measured, bold ones their running means.</p>")?;
         }
         f.write_str("<div class=\"charts\">")?;
-        let kinds = run.kinds();
+        let all = run.measured();
         // A measure's chart has all evaluations and networks.
         let mut measures: Vec<&str> = Vec::new();
-        for kind in &kinds {
-            if !measures.contains(&kind.measure) {
-                measures.push(kind.measure);
-                evaluation_chart(&kinds, kind.measure).fmt(f)?;
+        for measured in &all {
+            if !measures.contains(&measured.measure) {
+                measures.push(measured.measure);
+                evaluation_chart(&all, measured.measure).fmt(f)?;
             }
         }
-        if !run.steps.is_empty() {
-            for quantity in QUANTITIES {
-                quantity.chart(&run.steps).fmt(f)?;
-            }
+        if run.steps.is_empty() {
+            f.write_str("</div>")?;
+            section::missing(f, "No steps in metrics.jsonl.")?;
+            return section::end(f);
+        }
+        let of_steps = |(quantity, value): &OfSteps| {
+            let values = run.steps.iter();
+            let values = values.map(|metrics| Point::new(metrics.step as f64, value(metrics)));
+            quantity.chart(values.collect())
+        };
+        for quantity in OPTIMISATION {
+            of_steps(quantity).fmt(f)?;
+        }
+        for (name, values) in run.head_values() {
+            let values = values.into_iter();
+            let points = values.map(|(step, value)| Point::new(step as f64, value));
+            let title = name.replace('_', " ");
+            Quantity::of_head(name, &title)
+                .chart(points.collect())
+                .fmt(f)?;
+        }
+        for quantity in SPEED {
+            of_steps(quantity).fmt(f)?;
         }
         f.write_str("</div>")?;
-        if run.steps.is_empty() {
-            missing(f, "No steps in metrics.jsonl.")?;
-        }
-        f.write_str("</section>")
+        section::end(f)
     }
 }
 
@@ -48,27 +64,30 @@ const STEP: Axis = Axis {
 };
 
 /// A measure over the steps, with its intervals.
-fn evaluation_chart(kinds: &[Kind<'_>], measure: &str) -> Chart {
+fn evaluation_chart(all: &[Measured<'_>], measure: &str) -> Chart {
     let mut names: Vec<&str> = Vec::new();
     let mut series = Vec::new();
-    for kind in kinds.iter().filter(|kind| kind.measure == measure) {
-        // An evaluation has a colour; the network that is not used after training is dashed.
-        let colour = names.iter().position(|name| *name == kind.name);
+    let of_measure = || all.iter().filter(|measured| measured.measure == measure);
+    for measured in of_measure() {
+        // An evaluation has a colour; beside the gallery network, which is used after training, another one is dashed.
+        let colour = names.iter().position(|name| *name == measured.name);
         let colour = colour.unwrap_or_else(|| {
-            names.push(kind.name);
+            names.push(measured.name);
             names.len() - 1
         });
-        let points = kind.metrics.iter().map(|metrics| Point {
+        let has_gallery =
+            of_measure().any(|other| other.name == measured.name && other.is_gallery());
+        let points = measured.metrics.iter().map(|metrics| Point {
             x: metrics.step as f64,
             y: metrics.value,
             interval: Some((metrics.low, metrics.high)),
         });
         series.push(Series {
-            name: format!("{} {}", kind.name, kind.network),
-            style: if kind.is_gallery() {
-                Style::Dots
-            } else {
+            name: format!("{} {}", measured.name, measured.network),
+            style: if has_gallery && !measured.is_gallery() {
                 Style::DashedDots
+            } else {
+                Style::Dots
             },
             colour,
             points: points.collect(),
@@ -94,104 +113,121 @@ fn evaluation_chart(kinds: &[Kind<'_>], measure: &str) -> Chart {
     }
 }
 
-/// A quantity of [`StepMetrics`] and how it is drawn.
-struct Quantity {
-    title: &'static str,
-    note: &'static str,
+/// How a quantity is drawn.
+struct Quantity<'a> {
+    title: &'a str,
+    note: &'a str,
     /// Whether it is noisy and its running mean says more.
     smoothed: bool,
     scale: Scale,
     unit: Unit,
     /// Values that the axis reaches at least.
     includes: &'static [f64],
-    value: fn(&StepMetrics) -> Option<f64>,
 }
 
 /// A noisy number on a linear axis from its lowest value.
-const PLAIN: Quantity = Quantity {
+const PLAIN: Quantity<'_> = Quantity {
     title: "",
     note: "",
     smoothed: true,
     scale: Scale::Linear,
     unit: Unit::Number,
     includes: &[],
-    value: |_| None,
 };
 
-const QUANTITIES: &[Quantity] = &[
-    Quantity {
-        title: "Loss",
-        scale: Scale::Wide,
-        value: |metrics| Some(metrics.loss),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Learning rate",
-        smoothed: false,
-        scale: Scale::Wide,
-        value: |metrics| Some(metrics.learning_rate),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Gradient norm",
-        note: "before clipping",
-        scale: Scale::Wide,
-        value: |metrics| Some(metrics.gradient_norm),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Target cosine",
-        note: "mean between probe rows and their centres, before the margin",
-        value: |metrics| metrics.head.get("target_cosine"),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Fresh rows",
-        note: "share of probe rows whose identity had no centre",
-        unit: Unit::Percent,
-        includes: &[0.0],
-        value: |metrics| metrics.head.get("fresh_share"),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Pool fill",
-        note: "used share of the pool's slots",
-        smoothed: false,
-        unit: Unit::Percent,
-        includes: &[0.0, 1.0],
-        value: |metrics| metrics.head.get("pool_fill"),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Evictions",
-        note: "identities that lost their slots, a step",
-        includes: &[0.0],
-        value: |metrics| metrics.head.get("evictions"),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Throughput",
-        note: "images through the probe network, a second",
-        includes: &[0.0],
-        value: |metrics| Some(metrics.images_per_s),
-        ..PLAIN
-    },
-    Quantity {
-        title: "Data wait",
-        note: "share of the time spent waiting for the loader",
-        unit: Unit::Percent,
-        includes: &[0.0],
-        value: |metrics| Some(metrics.data_wait_share),
-        ..PLAIN
-    },
+/// A quantity that the steps of every training have, and its value.
+type OfSteps = (Quantity<'static>, fn(&StepMetrics) -> f64);
+
+const OPTIMISATION: &[OfSteps] = &[
+    (
+        Quantity {
+            title: "Loss",
+            scale: Scale::Wide,
+            ..PLAIN
+        },
+        |metrics| metrics.loss,
+    ),
+    (
+        Quantity {
+            title: "Learning rate",
+            smoothed: false,
+            scale: Scale::Wide,
+            ..PLAIN
+        },
+        |metrics| metrics.learning_rate,
+    ),
+    (
+        Quantity {
+            title: "Gradient norm",
+            note: "before clipping",
+            scale: Scale::Wide,
+            ..PLAIN
+        },
+        |metrics| metrics.gradient_norm,
+    ),
 ];
 
-impl Quantity {
-    fn chart(&self, steps: &[StepMetrics]) -> Chart {
-        let points: Vec<Point> = steps
-            .iter()
-            .filter_map(|metrics| Some(Point::new(metrics.step as f64, (self.value)(metrics)?)))
-            .collect();
+const SPEED: &[OfSteps] = &[
+    (
+        Quantity {
+            title: "Throughput",
+            note: "images through the probe network, a second",
+            includes: &[0.0],
+            ..PLAIN
+        },
+        |metrics| metrics.images_per_s,
+    ),
+    (
+        Quantity {
+            title: "Data wait",
+            note: "share of the time spent waiting for the loader",
+            unit: Unit::Percent,
+            includes: &[0.0],
+            ..PLAIN
+        },
+        |metrics| metrics.data_wait_share,
+    ),
+];
+
+/// What quantities of heads mean, where their names do not say it all. A quantity that is not here has no note.
+const MEANINGS: &[(&str, &str)] = &[
+    (
+        "target_cosine",
+        "mean between probe rows and their centres, before the margin",
+    ),
+    ("fresh_share", "probe rows whose identity had no centre"),
+    ("pool_fill", "used share of the pool's slots"),
+    ("evictions", "identities that lost their slots, a step"),
+];
+
+impl<'a> Quantity<'a> {
+    /// A quantity that a head names: the name's end tells shares from numbers.
+    fn of_head(name: &str, title: &'a str) -> Self {
+        let meaning = MEANINGS.iter().find(|(known, _)| *known == name);
+        let plain = Self {
+            title,
+            note: meaning.map_or("", |(_, note)| note),
+            ..PLAIN
+        };
+        if name.ends_with("_fill") {
+            Self {
+                smoothed: false,
+                unit: Unit::Percent,
+                includes: &[0.0, 1.0],
+                ..plain
+            }
+        } else if name.ends_with("_share") {
+            Self {
+                unit: Unit::Percent,
+                includes: &[0.0],
+                ..plain
+            }
+        } else {
+            plain
+        }
+    }
+
+    fn chart(&self, points: Vec<Point>) -> Chart {
         let means = self.smoothed.then(|| smooth(&points));
         // A run that ended with a loss that is no number says so.
         let last = points.last().map(|last| match &means {
@@ -227,6 +263,29 @@ impl Quantity {
                 None => vec![series(self.title, Style::Line, points)],
             },
             marks: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names that no head of ours has.
+    #[test]
+    fn a_name_tells_how_a_quantity_is_drawn() {
+        for (name, title, headline, reaches) in [
+            ("sampled_share", "sampled share", "25.0 %", 0.0),
+            ("queue_fill", "queue fill", "25.0 %", 1.0),
+            ("active_triplets", "active triplets", "0.25", 0.25),
+        ] {
+            let shown = name.replace('_', " ");
+            let chart = Quantity::of_head(name, &shown).chart(vec![Point::new(10.0, 0.25)]);
+            assert_eq!(chart.title, title);
+            assert_eq!(chart.headline.as_deref(), Some(headline));
+            assert_eq!(chart.note, None);
+            let ends = chart.y.includes;
+            assert_eq!(ends.last().copied().unwrap_or(0.25), reaches, "{name}");
         }
     }
 }

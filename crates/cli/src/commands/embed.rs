@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -78,27 +77,25 @@ fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8
 }
 
 fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
-    let mut text = String::from("image,identity");
-    for dimension in 0..embeddings.dim() {
-        let _ = write!(text, ",{dimension}");
-    }
-    text.push('\n');
+    let failed =
+        |error: &dyn std::fmt::Display| Error::Failed(format!("cannot make a CSV file: {error}"));
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let names = ["image".to_owned(), "identity".to_owned()];
+    let dimensions = (0..embeddings.dim()).map(|dimension| dimension.to_string());
+    table
+        .write_record(names.into_iter().chain(dimensions))
+        .map_err(|error| failed(&error))?;
     for row in 0..embeddings.len() {
         let image = row as u64;
-        let identity = dataset
-            .index()
-            .name_of(dataset.index().identity_of(image))?;
-        for (at, field) in [dataset.display_name(image)?, identity].iter().enumerate() {
-            if at > 0 {
-                text.push(',');
-            }
-            // RFC 4180.
-            let _ = write!(text, "\"{}\"", field.replace('"', "\"\""));
-        }
-        for value in embeddings.row(row) {
-            let _ = write!(text, ",{value}");
-        }
-        text.push('\n');
+        let identity = dataset.index().identity_of(image);
+        let names = [
+            dataset.display_name(image)?,
+            dataset.index().name_of(identity)?,
+        ];
+        let values = embeddings.row(row).iter().map(f32::to_string);
+        table
+            .write_record(names.into_iter().chain(values))
+            .map_err(|error| failed(&error))?;
     }
-    Ok(text.into_bytes())
+    table.into_inner().map_err(|error| failed(&error))
 }

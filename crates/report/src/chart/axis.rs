@@ -1,16 +1,20 @@
 use ffc_train::format::{percent, significant};
 
 /// How an axis is divided.
-#[derive(Clone)]
-pub(crate) struct Axis {
-    pub(crate) scale: Scale,
-    pub(crate) unit: Unit,
+#[derive(Debug, Clone)]
+pub struct Axis {
+    /// Linear or logarithmic.
+    pub scale: Scale,
+    /// What its values are.
+    pub unit: Unit,
     /// Values that the axis reaches at least.
-    pub(crate) includes: &'static [f64],
+    pub includes: &'static [f64],
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Scale {
+/// Where values lie on an axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scale {
+    /// In proportion.
     Linear,
     /// Logarithmic where the values are positive and far apart, else linear.
     Wide,
@@ -18,8 +22,10 @@ pub(crate) enum Scale {
     Log,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Unit {
+/// What an axis's values are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Unit {
+    /// Numbers without a unit.
     Number,
     /// A share that is shown as per cent.
     Percent,

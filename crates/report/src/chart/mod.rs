@@ -1,38 +1,47 @@
-//! Small charts as SVG.
+//! Small charts as SVG, which take their looks from a [`Page`](crate::Page).
 
 mod axis;
 mod svg;
 mod thin;
 
-pub(crate) use axis::{Axis, Scale, Unit};
+pub use axis::{Axis, Scale, Unit};
 
-/// A chart with its heading.
-pub(crate) struct Chart {
-    pub(crate) title: String,
+/// A chart with its heading: HTML when it is shown.
+pub struct Chart {
+    /// The heading.
+    pub title: String,
     /// A value worth to stand beside the title.
-    pub(crate) headline: Option<String>,
+    pub headline: Option<String>,
     /// A line below the title.
-    pub(crate) note: Option<String>,
-    pub(crate) x: Axis,
+    pub note: Option<String>,
+    /// The axis from left to right.
+    pub x: Axis,
     /// What the x axis shows.
-    pub(crate) x_label: &'static str,
-    pub(crate) y: Axis,
-    pub(crate) series: Vec<Series>,
-    pub(crate) marks: Vec<Mark>,
+    pub x_label: &'static str,
+    /// The axis upwards.
+    pub y: Axis,
+    /// What is drawn, the first at the back.
+    pub series: Vec<Series>,
+    /// Values of x that are pointed out.
+    pub marks: Vec<Mark>,
 }
 
 /// Points of one kind.
-pub(crate) struct Series {
-    pub(crate) name: String,
-    pub(crate) style: Style,
-    /// Number of the colour.
-    pub(crate) colour: usize,
+pub struct Series {
+    /// What the legend calls it.
+    pub name: String,
+    /// How it is drawn.
+    pub style: Style,
+    /// Number of the colour; there are six, then they come again.
+    pub colour: usize,
     /// Sorted by x.
-    pub(crate) points: Vec<Point>,
+    pub points: Vec<Point>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Style {
+/// How a series is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Style {
+    /// A line.
     Line,
     /// A line in the background.
     Faint,
@@ -46,15 +55,18 @@ pub(crate) enum Style {
 
 /// A point; where `y` cannot be drawn the line has a gap.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
-    pub(crate) x: f64,
-    pub(crate) y: f64,
+pub struct Point {
+    /// Place on the x axis.
+    pub x: f64,
+    /// Place on the y axis.
+    pub y: f64,
     /// What the value lies in, lower end first.
-    pub(crate) interval: Option<(f64, f64)>,
+    pub interval: Option<(f64, f64)>,
 }
 
 impl Point {
-    pub(crate) fn new(x: f64, y: f64) -> Self {
+    /// A value without an interval.
+    pub fn new(x: f64, y: f64) -> Self {
         Self {
             x,
             y,
@@ -64,12 +76,14 @@ impl Point {
 }
 
 /// A value of x that is pointed out.
-pub(crate) struct Mark {
-    pub(crate) x: f64,
-    pub(crate) label: String,
+pub struct Mark {
+    /// The value.
+    pub x: f64,
+    /// What is written beside it.
+    pub label: String,
 }
 
 /// Whether a value has a place in a chart: neither infinite nor so large that the axis would be.
-pub(crate) fn is_drawable(value: f64) -> bool {
+pub fn is_drawable(value: f64) -> bool {
     value.abs() < 1e100
 }

@@ -7,11 +7,13 @@ use std::path::Path;
 use ffc_data::{Content, Dataset, SyntheticConfig};
 use ffc_train::run::{
     BaselineMeasure, EvaluationMetrics, EvaluationScores, Metric, MetricsWriter, Mistake, Picture,
-    Scores, StepMetrics, Values,
+    Scores,
 };
 use image::{ImageFormat, RgbImage};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use super::support::named_metrics;
 
 const STEPS: u64 = 24_000;
 const LOG_EVERY: u64 = 20;
@@ -45,7 +47,7 @@ fn write_metrics(folder: &Path) {
         folder,
         0,
         true,
-        &["fresh_share", "pool_fill", "evictions", "target_cosine"],
+        &["target_cosine", "fresh_share", "pool_fill", "evictions"],
     )
     .unwrap();
     evaluate(&mut writer, &mut rng, 0);
@@ -58,36 +60,40 @@ fn write_metrics(folder: &Path) {
             _ => 0.001,
         };
         let level = 3.0 + 34.0 * (-9.0 * done).exp() - if done > 0.45 { 1.1 } else { 0.0 };
-        let metrics = StepMetrics {
-            step,
-            epoch: 19.0 * done,
-            loss: level * (1.0 + 0.25 * noise(&mut rng)),
-            learning_rate,
-            gradient_norm: (2.0 + 20.0 * (-20.0 * done).exp()) * noise(&mut rng).exp(),
-            head: Values::from_iter([
-                (
-                    "fresh_share",
-                    Some((0.3 * (1.0 + (-10.0 * done).exp()) + 0.05 * noise(&mut rng)).min(1.0)),
-                ),
-                ("pool_fill", Some((0.1 + 12.0 * done).min(1.0))),
-                (
-                    "evictions",
-                    Some(if done > 0.075 {
-                        41.0 + 8.0 * noise(&mut rng)
-                    } else {
-                        0.0
-                    }),
-                ),
-                (
-                    "target_cosine",
-                    Some(0.72 * (1.0 - (-6.0 * done).exp()) + 0.05 * noise(&mut rng)),
-                ),
-            ]),
-            images_per_s: 412.0 + 30.0 * noise(&mut rng)
-                - if step % 2_000 == 20 { 250.0 } else { 0.0 },
-            data_wait_share: 0.02 + 0.015 * noise(&mut rng).abs(),
-            elapsed_s: step as f64 * 0.47,
-        };
+        let values = [
+            ("epoch", 19.0 * done),
+            ("loss", level * (1.0 + 0.25 * noise(&mut rng))),
+            ("learning_rate", learning_rate),
+            (
+                "gradient_norm",
+                (2.0 + 20.0 * (-20.0 * done).exp()) * noise(&mut rng).exp(),
+            ),
+            (
+                "target_cosine",
+                0.72 * (1.0 - (-6.0 * done).exp()) + 0.05 * noise(&mut rng),
+            ),
+            (
+                "fresh_share",
+                (0.3 * (1.0 + (-10.0 * done).exp()) + 0.05 * noise(&mut rng)).min(1.0),
+            ),
+            ("pool_fill", (0.1 + 12.0 * done).min(1.0)),
+            (
+                "evictions",
+                if done > 0.075 {
+                    41.0 + 8.0 * noise(&mut rng)
+                } else {
+                    0.0
+                },
+            ),
+            (
+                "images_per_s",
+                412.0 + 30.0 * noise(&mut rng) - if step % 2_000 == 20 { 250.0 } else { 0.0 },
+            ),
+            ("data_wait_share", 0.02 + 0.015 * noise(&mut rng).abs()),
+            ("elapsed_s", step as f64 * 0.47),
+        ]
+        .map(|(name, value)| (name, Some(value)));
+        let metrics = named_metrics(step, &values);
         writer.write(&Metric::Step(metrics)).unwrap();
         if step.is_multiple_of(EVALUATE_EVERY) {
             evaluate(&mut writer, &mut rng, step);

@@ -1,5 +1,8 @@
 use std::path::Path;
 
+use ffc_report::chart::{Axis, Chart, Point, Scale, Series, Style, Unit};
+use ffc_report::curves::smooth;
+use ffc_report::{Page, Results, RunData};
 use ffc_train::run::{Metric, MetricsWriter, StepMetrics};
 
 use super::fake_run;
@@ -106,10 +109,10 @@ fn a_run_is_on_one_page() {
             "Loss against step",
             "Learning rate against step",
             "Gradient norm against step",
-            "Target cosine against step",
-            "Fresh rows against step",
-            "Pool fill against step",
-            "Evictions against step",
+            "target cosine against step",
+            "fresh share against step",
+            "pool fill against step",
+            "evictions against step",
             "Throughput against step",
             "Data wait against step",
             "Scores against cosine",
@@ -210,7 +213,7 @@ fn the_last_values_stand_beside_the_titles() {
         "before training 50.00 % (37.5 – 87.5 %)",
         "<h3><span>accuracy</span> <b>75.00 %</b></h3>",
         "<h3><span>Learning rate</span> <b>0.125</b></h3>",
-        "<h3><span>Pool fill</span> <b>75.0 %</b></h3>",
+        "<h3><span>pool fill</span> <b>75.0 %</b></h3>",
         "1 min 36 s",
     ] {
         assert!(page.contains(part), "no `{part}`");
@@ -401,6 +404,114 @@ fn a_report_replaces_the_older_one() {
     std::fs::write(folder.path().join("report.html"), "older").unwrap();
     assert!(page(folder.path()).starts_with("<!DOCTYPE html>"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A folder that another version wrote: what this one does not know stays out of the page, and the page says so.
+#[test]
+fn lines_of_unknown_kinds_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = r#"{"kind":"evaluation","step":0,"name":"lfw","network":"gallery","measure":"accuracy","value":0.5,"low":0.4,"high":0.6}
+{"kind":"step","step":10,"epoch":0.5,"loss":7.5,"learning_rate":0.1,"gradient_norm":2.0,"target_cosine":null,"fresh_share":0.5,"pool_fill":0.25,"evictions":0.0,"images_per_s":512.0,"data_wait_share":0.0,"elapsed_s":3.5}
+{"kind":"evaluation","step":10,"name":"lfw","network":"gallery","measure":"accuracy","value":0.75,"low":0.7,"high":0.8}
+"#;
+    let path = folder.path().join("metrics.jsonl");
+    std::fs::write(&path, known).unwrap();
+    let first = page(folder.path());
+    assert!(first.contains("<strong>75.00 %</strong>"));
+    let written = concat!("<footer>Written by ffc ", env!("CARGO_PKG_VERSION"), ".");
+    assert!(first.contains(&format!("{written}</footer>")));
+
+    let newer = known
+        .replace("\"loss\"", "\"memory_mib\":1024.5,\"loss\"")
+        .replace("\"value\"", "\"pairs\":6000,\"value\"");
+    let odd =
+        "{\"kind\":\"temperature\",\"step\":10,\"celsius\":[61,\"<b>\"]}\n{\"kind\":\"end\"}\n";
+    std::fs::write(&path, newer + odd).unwrap();
+    let second = page(folder.path());
+    tags(&second);
+    let note =
+        "metrics.jsonl has 2 lines of a kind that this version does not know and does not show.";
+    assert!(second.contains(&format!("{written} {note}</footer>")));
+    for part in [
+        "<strong>75.00 %</strong>",
+        "<h3><span>Loss</span> <b>7.5</b></h3>",
+        "<h3><span>pool fill</span> <b>25.0 %</b></h3>",
+    ] {
+        assert!(first.contains(part) && second.contains(part), "no `{part}`");
+    }
+    // A number that another version measures is shown as a head's are.
+    assert!(second.contains("<h3><span>memory mib</span> <b>1,020</b></h3>"));
+}
+
+/// The network that is used after training has the full line: without a gallery network it is the other.
+#[test]
+fn the_network_beside_the_gallery_is_dashed() {
+    let of = |network: &str| {
+        let mut metrics = evaluation_metrics(64, "lfw");
+        metrics.network = network.to_owned();
+        Metric::Evaluation(metrics)
+    };
+    let dashed = "<g class=\"c0 dashed\">";
+    assert!(page_of(&[of("gallery"), of("probe")]).contains(dashed));
+    for network in ["gallery", "probe"] {
+        assert!(!page_of(&[of(network)]).contains(dashed), "{network}");
+    }
+}
+
+/// Data, charts and sections serve a page over several runs.
+#[test]
+fn a_page_of_two_runs() {
+    let parent = tempfile::tempdir().unwrap();
+    let runs = ["long", "a < b"].map(|name| {
+        let folder = parent.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        fake_run::write(&folder);
+        RunData::read(&folder).unwrap()
+    });
+    let series = runs.iter().enumerate().map(|(colour, run)| {
+        let points = run.steps.iter();
+        let points = points.map(|metrics| Point::new(metrics.step as f64, metrics.loss));
+        Series {
+            name: run.name.clone(),
+            style: Style::Line,
+            colour,
+            points: smooth(&points.collect::<Vec<_>>()),
+        }
+    });
+    let axis = |scale| Axis {
+        scale,
+        unit: Unit::Number,
+        includes: &[],
+    };
+    let chart = Chart {
+        title: "Loss".to_owned(),
+        headline: None,
+        note: None,
+        x: axis(Scale::Linear),
+        x_label: "step",
+        y: axis(Scale::Wide),
+        series: series.collect(),
+        marks: Vec::new(),
+    };
+    let [first, second] = runs.each_ref().map(Results);
+    let page = Page {
+        kind: "Comparison",
+        title: "Two runs",
+        facts: vec!["2 runs".to_owned()],
+        sections: vec![&chart, &first, &second],
+        notes: Vec::new(),
+    }
+    .to_string();
+    let tags = tags(&page);
+    assert_eq!(values(&tags, "svg", "aria-label"), ["Loss against step"]);
+    assert_eq!(values(&tags, "section", "id"), ["results", "results"]);
+    for part in [
+        "<h1>Two runs</h1>",
+        "</svg>long</li>",
+        "</svg>a &lt; b</li>",
+    ] {
+        assert!(page.contains(part), "no `{part}`");
+    }
 }
 
 /// How the page looks only eyes can tell.

@@ -57,7 +57,6 @@ pub struct StepMetrics {
 
 /// What an evaluation during or after training found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EvaluationMetrics {
     /// Finished steps.
     pub step: u64,

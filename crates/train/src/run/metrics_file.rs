@@ -2,7 +2,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::Metric;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{EvaluationMetrics, Metric, StepMetrics};
 use crate::{Error, Result};
 
 /// Reads a `metrics.jsonl`. A torn last line, as a crash leaves it, is left out with a warning.
@@ -18,10 +21,38 @@ pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<Metric>> {
     Ok(metrics)
 }
 
+/// Reads a `metrics.jsonl` that another version may have written: lines of kinds that this one does not know are counted. Else as
+/// [`read_metrics`].
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Line`] where a line is damaged.
+pub fn read_known_metrics(path: impl AsRef<Path>) -> Result<(Vec<Metric>, u64)> {
+    let (mut metrics, mut unknown) = (Vec::new(), 0);
+    for_each(path.as_ref(), |_, line| {
+        match line {
+            Line::Step(step) => metrics.push(Metric::Step(step)),
+            Line::Evaluation(evaluation) => metrics.push(Metric::Evaluation(evaluation)),
+            Line::Unknown => unknown += 1,
+        }
+        Ok(())
+    })?;
+    Ok((metrics, unknown))
+}
+
+/// As [`Metric`], or of another kind.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Line {
+    Step(StepMetrics),
+    Evaluation(EvaluationMetrics),
+    #[serde(other)]
+    Unknown,
+}
+
 /// Calls `take` with every line (without its end) and what it says.
-pub(super) fn for_each(
+pub(super) fn for_each<T: DeserializeOwned>(
     path: &Path,
-    mut take: impl FnMut(&[u8], Metric) -> Result<()>,
+    mut take: impl FnMut(&[u8], T) -> Result<()>,
 ) -> Result<()> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let mut file = BufReader::new(file);

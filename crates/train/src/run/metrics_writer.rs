@@ -55,7 +55,7 @@ impl MetricsWriter {
             .try_exists()
             .map_err(Error::io("open", lines_path))?
         {
-            metrics_file::for_each(lines_path, |line, metric| {
+            metrics_file::for_each(lines_path, |line, metric: Metric| {
                 let again = metric.step() > step
                     || matches!(metric, Metric::Evaluation(_))
                         && metric.step() == step

@@ -18,7 +18,7 @@ mod scores;
 mod values;
 
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
-pub use metrics_file::read_metrics;
+pub use metrics_file::{read_known_metrics, read_metrics};
 pub use metrics_writer::MetricsWriter;
 pub use scores::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 pub use values::Values;

@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use ffc_train::Error;
-use ffc_train::run::{Metric, MetricsWriter, StepMetrics, Values, read_metrics};
+use ffc_train::run::{
+    Metric, MetricsWriter, StepMetrics, Values, read_known_metrics, read_metrics,
+};
 
 use super::support::{
     QUANTITIES, assert_says, evaluation, evaluation_metrics, event_files, step, step_metrics,
@@ -209,6 +211,35 @@ fn a_damaged_line_is_an_error_and_nothing_changes() {
         assert_eq!(text(folder.path(), "metrics.jsonl"), damaged);
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+/// Another version may write more: kinds that are not known are counted where that is asked for, keys are no reason to refuse a line.
+#[test]
+fn lines_of_unknown_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 0, &[step(10), evaluation(10)]);
+    let path = folder.path().join("metrics.jsonl");
+    let known = text(folder.path(), "metrics.jsonl");
+    let newer = known
+        .replace("\"loss\"", "\"memory_mib\":1024.5,\"loss\"")
+        .replace("\"value\"", "\"pairs\":6000,\"value\"");
+    let odd = "{\"kind\":\"temperature\",\"step\":10,\"celsius\":[61]}\n{\"kind\":\"end\"}\n";
+    std::fs::write(&path, newer + odd).unwrap();
+    let (metrics, unknown) = read_known_metrics(&path).unwrap();
+    assert_eq!((metrics.len(), unknown), (2, 2));
+    assert_eq!(metrics[1], evaluation(10));
+    let error = read_metrics(&path).unwrap_err();
+    assert_says(
+        &error.to_string(),
+        &["metrics.jsonl, line 3: ", "`temperature`"],
+    );
+
+    // What is no object with a kind is damaged, not unknown.
+    for line in ["{\"step\":10}", "[1,2]", "{\"kind\":\"step\",\"step\":20}"] {
+        std::fs::write(&path, format!("{known}{line}\n")).unwrap();
+        let error = read_known_metrics(&path).unwrap_err();
+        assert!(matches!(error, Error::Line { line: 3, .. }), "{error:?}");
+    }
 }
 
 #[test]
