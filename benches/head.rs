@@ -13,7 +13,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion};
 use ffc_benches::head_work::{DIM, HeadWork, Identities, sizes};
 use ffc_benches::settings::device;
 use ffc_benches::table::{criterion_folder, median_seconds};
-use ffc_core::{FfcConfig, Head, Result};
+use ffc_core::{FfcConfig, Result};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -5,7 +5,7 @@
 use burn::tensor::Device;
 use ffc_benches::counting::Counting;
 use ffc_benches::head_work::{DIM, HeadWork, Identities, sizes};
-use ffc_core::{FfcConfig, Head, Result};
+use ffc_core::{FfcConfig, Result};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -28,6 +28,10 @@ pub struct DualEmbeddings {
 
 /// What a training gives a head in a step, in the form that the head [needs](crate::Needs::batch).
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a step and handed on by value"
+)]
 pub enum HeadInput {
     /// A dual batch.
     Dual(DualEmbeddings),

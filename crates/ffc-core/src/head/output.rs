@@ -12,6 +12,7 @@ pub struct HeadOutput {
 
 /// A number that a step reports.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a handful a step")]
 pub enum Quantity {
     /// Known on the host.
     Host(f64),

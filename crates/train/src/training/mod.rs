@@ -91,7 +91,7 @@ impl<'a> Training<'a> {
         let data = DataIdentity {
             identities,
             images: dataset.index().images(),
-            source: dataset.fingerprint().to_string(),
+            source: dataset.fingerprint()?.to_string(),
         };
 
         let checkpoints = folder.checkpoints()?;

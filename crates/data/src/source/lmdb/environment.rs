@@ -9,11 +9,14 @@ use heed::{Database, Env, EnvFlags, EnvOpenOptions, WithoutTls};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
 
+/// Keys and values.
+type Values = Database<Bytes, Bytes>;
+
 /// An LMDB environment, shared by all that read it: LMDB forbids a process to open one twice.
 #[derive(Debug)]
 pub(super) struct Environment {
     env: Env<WithoutTls>,
-    database: Option<Database<Bytes, Bytes>>,
+    database: Option<Values>,
     file: FileState,
     /// Behind the environment, so that it is dropped when that is closed.
     _entry: Entry,
@@ -110,7 +113,7 @@ fn open_anew(
     path: &Path,
     data: &Path,
     file_bytes: u64,
-) -> Result<(Env<WithoutTls>, Option<Database<Bytes, Bytes>>)> {
+) -> Result<(Env<WithoutTls>, Option<Values>)> {
     let error = |error: heed::Error| match error {
         heed::Error::Io(error) => Error::io("open", data)(error),
         other => Error::format(data, other.to_string()),
