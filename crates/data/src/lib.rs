@@ -37,6 +37,7 @@ mod augment;
 mod dataset;
 mod decode;
 mod error;
+mod error_chain;
 mod index;
 mod loader;
 mod normalisation;
@@ -49,6 +50,7 @@ mod source;
 pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};
 pub use dataset::Dataset;
 pub use error::{Error, Result};
+pub use error_chain::ErrorChain;
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
     Channels, Damaged, DualBatch, DualLoader, DualPlan, IdentityBatch, IdentityLoader,

@@ -26,7 +26,11 @@ impl Interval {
     /// Pankanti, CVIU 2004). Groups without trials say nothing of the ratio and are not drawn: each sample holds as many groups
     /// with trials as there are. Of none, NaN.
     pub fn of_ratio(groups: &[(f64, f64)], seed: u64) -> Self {
-        let tried: Vec<(f64, f64)> = groups.iter().copied().filter(|group| group.1 > 0.0).collect();
+        let tried: Vec<(f64, f64)> = groups
+            .iter()
+            .copied()
+            .filter(|group| group.1 > 0.0)
+            .collect();
         Self::resample(tried.len(), seed, |number| tried[number])
     }
 

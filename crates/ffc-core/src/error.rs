@@ -142,7 +142,7 @@ pub enum Error {
     },
 
     /// A record file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("the record {} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -152,7 +152,7 @@ pub enum Error {
     },
 
     /// The record's container is not valid, or its file could not be read or written.
-    #[error("{0}")]
+    #[error(transparent)]
     Record(#[from] burn_pack::Error),
 
     /// Probe and gallery networks differ in structure.

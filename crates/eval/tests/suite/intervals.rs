@@ -41,7 +41,10 @@ fn of_a_ratio_over_groups() {
         "{grouped:?}"
     );
     // Groups without trials change nothing, wherever they are.
-    let mut more: Vec<(f64, f64)> = groups.iter().flat_map(|&group| [(0.0, 0.0), group]).collect();
+    let mut more: Vec<(f64, f64)> = groups
+        .iter()
+        .flat_map(|&group| [(0.0, 0.0), group])
+        .collect();
     more.extend([(0.0, 0.0); 300]);
     assert_eq!(Interval::of_ratio(&more, 1), grouped);
     assert!(Interval::of_ratio(&[(0.0, 0.0)], 1).low.is_nan());
