@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use ffc_data::{
-    BuildConfig, BuildProgress, Damaged, Dataset, DualLoader, LoaderConfig, Normalisation,
-    SourceConfig, SyntheticConfig,
+    BuildConfig, BuildProgress, Damaged, Dataset, DualLoader, ErrorChain, LoaderConfig,
+    Normalisation, SourceConfig, SyntheticConfig,
 };
 
 const STEPS: usize = 50;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("{}", ErrorChain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What a command fails with: one sentence, and an exit code.
+/// What a command fails with: one sentence, its causes included, and an exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The arguments do not fit, beyond what their parser sees.
@@ -12,7 +12,7 @@ pub enum Error {
     Usage(String),
 
     /// A file or folder cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -67,6 +67,9 @@ impl Error {
         let usage = match self {
             Self::Usage(_) => true,
             Self::Train(error) => error.is_of_configuration(),
+            Self::Eval(error) => error.is_of_configuration(),
+            Self::Data(ffc_data::Error::Setting { .. })
+            | Self::Model(ffc_model::Error::Setting { .. }) => true,
             _ => false,
         };
         match usage {

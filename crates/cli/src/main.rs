@@ -14,6 +14,7 @@ mod presets;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ffc_data::ErrorChain;
 
 use arguments::{Arguments, Command};
 use logging::LogFormat;
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     allocator::keep_freed_pages();
     let arguments = Arguments::parse();
     if let Err(error) = logging::init(arguments.log, arguments.quiet) {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", ErrorChain(&error));
         return ExitCode::FAILURE;
     }
     let quiet = arguments.quiet;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", ErrorChain(&error));
             error.code()
         }
     }

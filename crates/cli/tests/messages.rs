@@ -29,6 +29,19 @@ fn fails(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     for word in ["panicked", "backtrace", "Error {", "\x1b"] {
         assert!(!message.contains(word), "{arguments:?}: {message}");
     }
+    says_once(&message);
+}
+
+/// A cause is told once, not by the error and by its source.
+#[track_caller]
+fn says_once(message: &str) {
+    for line in message.lines() {
+        let mut parts: Vec<_> = line.split(": ").map(str::trim).collect();
+        let all = parts.len();
+        parts.sort_unstable();
+        parts.dedup();
+        assert_eq!(parts.len(), all, "said twice: `{line}`");
+    }
 }
 
 #[track_caller]
@@ -178,6 +191,48 @@ fn wrong_paths() {
         &["nothing", missing],
     );
     assert!(fs::read_dir(at).unwrap().next().is_none());
+}
+
+/// Numbers that are out of range, or more than the pictures give, are wrong arguments.
+#[test]
+fn wrong_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at);
+    pictures(&folder);
+    let weights = "run/last-gallery.safetensors";
+    let eval = ["eval", weights, "people"];
+    for (arguments, parts) in [
+        (["--random-pairs", "3"], ["pairs is 3", "even"]),
+        (["--random-pairs", "0"], ["pairs is 0", "even"]),
+        (["--random-pairs", "8"], ["10 pairs", "are 8"]),
+        (["--random-pairs", "1000"], ["500 pairs", "are 30"]),
+        (["--random-pairs", "100000000"], ["pairs is", "2^24"]),
+        (["--random-pairs", "-2"], ["--random-pairs", "-2"]),
+        (["--random-pairs", "many"], ["--random-pairs", "many"]),
+        (["--episodes", "1x1"], ["ways is 1", "2 to"]),
+        (["--episodes", "2x0"], ["shots is 0", "1 to"]),
+        (["--episodes", "3x1"], ["3 identities", "are 2"]),
+        (["--episodes", "2x6"], ["2 identities", "are 0"]),
+        (["--episodes", "2x-1"], ["2x-1", "20x1"]),
+        (["--episodes", "20"], ["20", "20x1"]),
+    ] {
+        fails(at, &[&eval[..], &arguments].concat(), 2, &parts);
+    }
+    let pairs = [&eval[..], &["--random-pairs", "10"]].concat();
+    let embed = ["embed", weights, "people", "--out", "a.csv"];
+    for command in [&pairs[..], &embed] {
+        for (argument, number, parts) in [
+            ("--batch", "0", ["batch is 0", "1 to"]),
+            ("--batch", "100000", ["batch is 100000", "65,536"]),
+            ("--workers", "0", ["workers is 0", "1 to"]),
+            ("--workers", "5000", ["workers is 5000", "1 to"]),
+            ("--batch", "-1", ["--batch", "-1"]),
+        ] {
+            fails(at, &[command, &[argument, number]].concat(), 2, &parts);
+        }
+    }
+    assert!(!at.join("a.csv").exists());
 }
 
 #[test]

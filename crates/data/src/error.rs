@@ -32,7 +32,7 @@ pub enum Error {
     },
 
     /// The operating system refused an operation on a file or folder.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -159,15 +159,14 @@ pub enum Error {
     },
 
     /// More images than allowed could not be read.
-    #[error(
-        "{skipped} images could not be read, but only {limit} may be skipped; the last: {last}"
-    )]
+    #[error("{skipped} images could not be read, but only {limit} may be skipped")]
     TooManySkipped {
         /// Images that could not be read so far.
         skipped: u64,
         /// The limit.
         limit: u64,
         /// The last image's error.
+        #[source]
         last: Box<Error>,
     },
 

@@ -38,6 +38,7 @@ mod channels;
 mod dataset;
 mod decode;
 mod error;
+mod error_chain;
 mod fingerprint;
 mod index;
 mod loader;
@@ -52,6 +53,7 @@ pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};
 pub use channels::Channels;
 pub use dataset::Dataset;
 pub use error::{Error, Result};
+pub use error_chain::ErrorChain;
 pub use fingerprint::{Fingerprint, FingerprintWriter};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{

@@ -11,10 +11,6 @@ pub enum Error {
     #[error(transparent)]
     Data(#[from] ffc_data::Error),
 
-    /// The network refuses the images.
-    #[error(transparent)]
-    Model(#[from] ffc_model::Error),
-
     /// A setting is outside its range.
     #[error("{setting} is {value}, but must be {expected}")]
     Setting {
@@ -27,7 +23,7 @@ pub enum Error {
     },
 
     /// The operating system refused an operation on a file.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -78,12 +74,27 @@ pub enum Error {
         found: usize,
     },
 
-    /// Embeddings cannot be read back from the device.
-    #[error("embeddings cannot be read back from the device: {0}")]
-    Device(String),
+    /// What makes the embeddings fails: the network refuses the pictures, or the device fails.
+    #[error("the pictures cannot be embedded")]
+    Embed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
+    /// For `map_err` in an [`Embed`](crate::Embed): what its network or device says.
+    pub fn embed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Embed(source.into())
+    }
+
+    /// Whether what was asked for is wrong or more than the set holds, not the world.
+    pub fn is_of_configuration(&self) -> bool {
+        matches!(
+            self,
+            Self::Setting { .. }
+                | Self::TooFew { .. }
+                | Self::Data(ffc_data::Error::Setting { .. })
+        )
+    }
+
     pub(crate) fn setting(
         setting: &'static str,
         value: impl ToString,

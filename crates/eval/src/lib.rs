@@ -1,7 +1,8 @@
 //! Protocols of face recognition for FFC: what a network is worth on people that it was not trained on.
 //!
-//! A [`Protocol`] runs on a set with anything that makes embeddings, [`Embed`]: a network ([`Embedder`]), or the baseline that it
-//! must beat ([`RawPixels`]). Pictures stream through; only embeddings are kept.
+//! A [`Protocol`] runs on a set with anything that makes embeddings, [`Embed`]: a network of `ffc-model` (`Embedder`, behind the feature
+//! `model`, which is on by default), one of any other framework, or the baseline that they must beat ([`RawPixels`]). Pictures stream
+//! through; only embeddings are kept.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -44,7 +45,9 @@ mod tar_at_far;
 mod templates;
 mod verification;
 
-pub use embed::{Embed, Embedder, EmbedderConfig, RawPixels};
+pub use embed::{Embed, RawPixels};
+#[cfg(feature = "model")]
+pub use embed::{Embedder, EmbedderConfig};
 pub use embeddings::Embeddings;
 pub use episodes::Episodes;
 pub use error::{Error, Result};

@@ -167,7 +167,7 @@ pub enum Error {
     },
 
     /// A record file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("the record {} cannot be used", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -177,7 +177,7 @@ pub enum Error {
     },
 
     /// The record's container is not valid, or its file could not be read or written.
-    #[error("{0}")]
+    #[error(transparent)]
     Record(#[from] burn_pack::Error),
 
     /// Probe and gallery networks differ in structure.

@@ -3,8 +3,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ffc_data::{
-    BuildConfig, BuildProgress, Dataset, IndexBuilder, ListLoader, LoaderConfig, SourceConfig,
-    SyntheticConfig,
+    BuildConfig, BuildProgress, Dataset, ErrorChain, IndexBuilder, ListLoader, LoaderConfig,
+    SourceConfig, SyntheticConfig,
 };
 use image::RgbImage;
 
@@ -93,7 +93,7 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
         let (mut buffer, mut damaged) = (Vec::new(), 0);
         for image in 0..index.images() {
             if let Err(error) = dataset.check_image(image, &mut buffer) {
-                say!("{error}");
+                say!("{}", ErrorChain(&error));
                 damaged += 1;
             }
         }

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use burn::tensor::Device;
+use ffc_data::ErrorChain;
 use ffc_train::{Checkpoint, Checkpoints};
 
 use crate::arguments::{Export, WhichNetwork};
@@ -17,7 +18,8 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
             .newest()?
             .ok_or_else(|| Error::Usage(format!("{} has no checkpoint yet", folder.display())))?;
         for passed in newest.1 {
-            tracing::warn!("passed over {}: {}", passed.path.display(), passed.error);
+            let (path, error) = (passed.path.display(), ErrorChain(&passed.error));
+            tracing::warn!("passed over {path}: {error}");
         }
         (newest.0, Some(folder.clone()))
     } else {

@@ -1,4 +1,5 @@
-//! Omniglot and LFW as they are shipped, where they are at hand beside the project. Counts from their documentation.
+//! Omniglot and LFW as they are shipped, where they are at hand beside the project; with `FFC_REQUIRE_SHARED` they must be. Counts from
+//! their documentation.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ fn data(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
+    let required = std::env::var_os("FFC_REQUIRE_SHARED").is_some_and(|value| !value.is_empty());
+    assert!(!required, "{} is missing", path.display());
     println!("skipped: {name} is not at hand");
     None
 }

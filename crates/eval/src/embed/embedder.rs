@@ -69,7 +69,8 @@ impl<'a> Embedder<'a> {
     }
 
     fn forward(&self, images: Tensor<4>) -> Result<Tensor<2>> {
-        Ok(self.backbone.forward(images, NormMode::Evaluate)?)
+        let embeddings = self.backbone.forward(images, NormMode::Evaluate);
+        embeddings.map_err(Error::embed)
     }
 }
 
@@ -98,8 +99,6 @@ impl Embed for Embedder<'_> {
         } else {
             self.forward(images)?
         };
-        embeddings
-            .try_into_vec_as::<f32>()
-            .map_err(|error| Error::Device(error.to_string()))
+        embeddings.try_into_vec_as::<f32>().map_err(Error::embed)
     }
 }

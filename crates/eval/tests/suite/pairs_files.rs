@@ -1,5 +1,6 @@
 //! LFW's lists of pairs.
 
+use std::error::Error as _;
 use std::path::Path;
 
 use ffc_data::Dataset;
@@ -139,14 +140,13 @@ fn sets_without_file_names_are_refused() {
     );
 }
 
+/// What failed and, in the source, why: neither says the other.
 #[test]
 fn a_missing_list_is_told() {
     let error = PairsFile::read(Path::new("no/such/pairs.txt")).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("cannot read no/such/pairs.txt: ")
-    );
+    assert_eq!(error.to_string(), "cannot read no/such/pairs.txt");
+    let cause = error.source().unwrap().downcast_ref::<std::io::Error>();
+    assert_eq!(cause.unwrap().kind(), std::io::ErrorKind::NotFound);
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! Omniglot and LFW as they are shipped, where they are at hand beside the project, with raw pixels for embeddings.
+//! Omniglot and LFW as they are shipped, with raw pixels for embeddings, where they are at hand beside the project; with
+//! `FFC_REQUIRE_SHARED` they must be.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ fn data(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
+    let required = std::env::var_os("FFC_REQUIRE_SHARED").is_some_and(|value| !value.is_empty());
+    assert!(!required, "{} is missing", path.display());
     println!("skipped: {name} is not at hand");
     None
 }

@@ -1,7 +1,8 @@
 //! Both the crate and the oracle against recorded runs, step by step.
 //!
 //! `tests/golden/*.safetensors` were written by the oracle (`write_golden` below). Where the folder of
-//! states recorded from the official implementation is at hand, they are tested too.
+//! states recorded from the official implementation is at hand, they are tested too; with
+//! `FFC_REQUIRE_SHARED` it must be.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -346,6 +347,9 @@ fn official_golden_states() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/ffc_step");
     let files = files(&folder);
     if files.is_empty() {
+        let required =
+            std::env::var_os("FFC_REQUIRE_SHARED").is_some_and(|value| !value.is_empty());
+        assert!(!required, "{} is missing or empty", folder.display());
         eprintln!(
             "skipped: no recorded states of the official implementation in {}",
             folder.display()

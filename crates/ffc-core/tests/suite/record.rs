@@ -1,5 +1,6 @@
 //! Saving and loading a pool.
 
+use std::error::Error as _;
 use std::path::Path;
 
 use ffc_core::margin::CosFace;
@@ -165,6 +166,14 @@ fn files_that_are_no_pools() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pool.bpk");
     assert!(matches!(cause(&path), Error::Record(_)), "missing");
+    let settings = config(UpdateRule::TwoLayer, Storage::F32);
+    let error = ClassPool::load(settings, &path, &device()).unwrap_err();
+    // What failed and, in the source, why: neither says the other.
+    let (text, why) = (error.to_string(), error.source().unwrap().to_string());
+    assert!(
+        text.contains("pool.bpk") && !text.contains(&why),
+        "{text}: {why}"
+    );
     std::fs::write(&path, b"").unwrap();
     assert!(matches!(cause(&path), Error::Record(_)), "empty");
     std::fs::write(&path, b"something else entirely, and long enough").unwrap();

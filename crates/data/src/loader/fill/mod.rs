@@ -15,7 +15,7 @@ use crate::dataset::Dataset;
 use crate::decode::{Decoded, Size, convert, decode};
 use crate::purpose::Purpose;
 use crate::source::Content;
-use crate::{Error, Result};
+use crate::{Error, ErrorChain, Result};
 
 /// Reads, decodes and changes the pictures of a batch.
 pub(super) struct Filler {
@@ -241,13 +241,15 @@ impl Filler {
             });
         }
         if new {
-            tracing::warn!(skipped, limit, "image skipped: {error}");
+            tracing::warn!(skipped, limit, "image skipped: {}", ErrorChain(&error));
         }
         Ok(error)
     }
 
     fn nothing_readable(&self, identity: u64, last: Option<Error>) -> Error {
-        let cause = last.map_or_else(String::new, |last| format!("; the last: {last}"));
+        let cause = last.map_or_else(String::new, |last| {
+            format!("; the last: {}", ErrorChain(&last))
+        });
         let problem = match self.substitutes() {
             1 => format!("no image of identity {identity} can be read{cause}"),
             tried => {

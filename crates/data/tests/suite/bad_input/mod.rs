@@ -9,13 +9,14 @@ mod record_files;
 
 use std::path::Path;
 
+use ffc_data::ErrorChain;
 use tempfile::TempDir;
 
 use super::support::{fixture, open};
 
-/// The message of a failed opening.
+/// The message of a failed opening, with its causes.
 pub fn message(path: &Path) -> String {
-    open(path).unwrap_err().to_string()
+    ErrorChain(&open(path).unwrap_err()).to_string()
 }
 
 pub fn assert_says(message: &str, parts: &[&str]) {

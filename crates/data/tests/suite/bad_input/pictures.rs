@@ -1,8 +1,9 @@
 //! Folders, and pictures that cannot be decoded.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
-use ffc_data::{Damaged, Error, InstanceLoader, LoaderConfig};
+use ffc_data::{Damaged, Error, ErrorChain, InstanceLoader, LoaderConfig};
 
 use super::{assert_says, folder, message};
 use crate::support::{fixture, open};
@@ -235,4 +236,7 @@ fn a_picture_that_is_gone() {
         .unwrap()
         .unwrap_err();
     assert_says(&error.to_string(), &["cannot open", "set/a/1.jpg"]);
+    // Why is in the source, and said once.
+    let cause = error.source().unwrap().to_string();
+    assert_eq!(ErrorChain(&error).to_string(), format!("{error}: {cause}"));
 }
