@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
+use ffc_data::ErrorChain;
 use ffc_files::{Hashed, sync_folder};
 use ffc_model::Backbone;
 use serde::{Deserialize, Serialize};
@@ -187,7 +188,10 @@ impl Checkpoints {
             None => Ok(None),
             Some(newest) => Err(Error::RunFolder {
                 path: self.folder.clone(),
-                problem: format!("all checkpoints are damaged; the newest: {}", newest.error),
+                problem: format!(
+                    "all checkpoints are damaged; the newest: {}",
+                    ErrorChain(&newest.error)
+                ),
             }),
         }
     }
@@ -305,7 +309,7 @@ impl Checkpoint {
             let path = self.path.join(part);
             let file = File::open(&path).map_err(Error::io("open", &path))?;
             head.read_part(part, &mut BufReader::new(file))
-                .map_err(|error| Error::format(&path, error))?;
+                .map_err(|error| Error::format(&path, ErrorChain(&error)))?;
         }
         let gallery = match head.needs().gallery {
             true => {
@@ -417,7 +421,8 @@ fn write(folder: &Path, trainer: &Trainer, state: &State) -> Result<()> {
     for &part in trainer.head.parts() {
         let path = folder.join(part);
         files.put(part, |to| {
-            (trainer.head.write_part(part, to)).map_err(|error| Error::format(&path, error))
+            (trainer.head.write_part(part, to))
+                .map_err(|error| Error::format(&path, ErrorChain(&error)))
         })?;
     }
     files.put_bytes(STATE, &to_json(&folder.join(STATE), state)?)?;

@@ -29,7 +29,7 @@ pub enum Error {
     },
 
     /// A file or folder cannot be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
@@ -130,12 +130,12 @@ pub enum Error {
     Model(#[from] ffc_model::Error),
 
     /// From an evaluation.
-    #[error("evaluation {name}: {error}")]
+    #[error("evaluation {name} failed")]
     Evaluation {
         /// Its name.
         name: String,
         /// What went wrong.
-        error: ffc_eval::Error,
+        source: ffc_eval::Error,
     },
 }
 

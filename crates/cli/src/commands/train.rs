@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ffc_data::ErrorChain;
 use ffc_train::progress::Progress;
 use ffc_train::run::EvaluationMetrics;
 use ffc_train::{Interrupt, Plan, RunFolder, Training};
@@ -83,7 +84,7 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     let report = ffc_report::write(folder.path());
     let outcome = outcome.inspect_err(|_| {
         if let Err(error) = &report {
-            tracing::warn!("no report: {error}");
+            tracing::warn!("no report: {}", ErrorChain(error));
         }
     })?;
     for line in results(&outcome.results) {

@@ -157,7 +157,7 @@ impl Evaluator {
     fn failed(&self, error: ffc_eval::Error) -> Error {
         Error::Evaluation {
             name: self.config.name.clone(),
-            error,
+            source: error,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use ffc_data::{Dataset, ListLoader, draw_one_each};
+use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
 
 pub use plan::Plan;
 
@@ -112,7 +112,8 @@ impl<'a> Training<'a> {
             }
             Some((checkpoint, passed_over)) => {
                 for passed in passed_over {
-                    let text = format!("passed over {}: {}", passed.path.display(), passed.error);
+                    let (path, error) = (passed.path.display(), ErrorChain(&passed.error));
+                    let text = format!("passed over {path}: {error}");
                     tracing::warn!("{text}");
                     log.write(&text)?;
                 }
@@ -173,7 +174,7 @@ impl<'a> Training<'a> {
         self.log.write(&match &finished {
             Ok(true) => format!("finished after {} steps", self.state.step),
             Ok(false) => format!("interrupted after {} steps", self.state.step),
-            Err(error) => format!("failed: {error}"),
+            Err(error) => format!("failed: {}", ErrorChain(error)),
         })?;
         Ok(Outcome {
             finished: finished?,
