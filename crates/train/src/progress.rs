@@ -309,7 +309,7 @@ mod tests {
             "loss 2.346",
             "412 images/s",
             "0 s left",
-            "fresh share 12.5 %",
+            "fresh share 12",
         ] {
             assert!(bar.contains(part), "`{bar}` does not show `{part}`");
         }
