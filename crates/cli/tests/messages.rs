@@ -208,7 +208,7 @@ fn wrong_numbers() {
         (["--random-pairs", "8"], ["10 pairs", "are 8"]),
         (["--random-pairs", "1000"], ["500 pairs", "are 30"]),
         (["--random-pairs", "100000000"], ["pairs is", "2^24"]),
-        (["--random-pairs", "-2"], ["--random-pairs", "-2"]),
+        (["--random-pairs", "-2"], ["unexpected argument", "-2"]),
         (["--random-pairs", "many"], ["--random-pairs", "many"]),
         (["--episodes", "1x1"], ["ways is 1", "2 to"]),
         (["--episodes", "2x0"], ["shots is 0", "1 to"]),
