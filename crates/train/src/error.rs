@@ -142,6 +142,9 @@ pub enum Error {
 impl Error {
     /// Whether the configuration is wrong, not the world.
     pub fn is_of_configuration(&self) -> bool {
+        if let Self::Evaluation { source, .. } = self {
+            return source.is_of_configuration();
+        }
         matches!(
             self,
             Self::Config { .. }

@@ -4,6 +4,7 @@
 mod config;
 mod devices;
 mod events;
+mod heads;
 mod identities;
 mod metrics;
 mod progress;

@@ -1,0 +1,220 @@
+//! A head that is not FFC's: instances or groups, no gallery network, weights of its own.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+
+use burn::tensor::{Device, Gradients, Tensor};
+use ffc_core::{
+    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, part,
+};
+use ffc_data::{DualBatch, GroupLoader, ImageBatch, InstanceLoader, LoaderConfig};
+use ffc_train::{Checkpoint, Checkpoints, Error, State, Trainer};
+
+use super::tiny::{alone, batches, dataset, schedule, tiny, trainer};
+
+/// What a head was asked, step by step: step, learning rate, length of the gradient that it learnt from.
+type Seen = Arc<Mutex<Vec<(u64, f64, f32)>>>;
+
+/// Draws embeddings towards one trained row: the loss is the mean of |embedding - row|^2.
+struct OneRow {
+    form: BatchForm,
+    row: Tensor<2>,
+    reported: usize,
+    seen: Seen,
+}
+
+impl OneRow {
+    fn new(form: BatchForm) -> Self {
+        let device = Device::flex().autodiff();
+        Self {
+            form,
+            row: Tensor::ones([1, 16], &device).require_grad(),
+            reported: 1,
+            seen: Seen::default(),
+        }
+    }
+}
+
+impl Head for OneRow {
+    fn needs(&self) -> Needs {
+        Needs {
+            batch: self.form,
+            gallery: false,
+            prefill: 0,
+        }
+    }
+
+    fn quantities(&self) -> &'static [&'static str] {
+        &["rows"]
+    }
+
+    fn step(&mut self, input: HeadInput, _: &StepContext) -> Result<HeadOutput> {
+        let batch = input.single()?;
+        assert!(batch.gallery.is_none());
+        let rows = batch.identities.len();
+        Ok(HeadOutput {
+            loss: (batch.probe - self.row.clone()).square().mean(),
+            quantities: vec![Quantity::Host(rows as f64); self.reported],
+        })
+    }
+
+    fn learn(&mut self, gradients: &mut Gradients, context: &StepContext) -> Result<()> {
+        let gradient = self.row.grad_remove(gradients).unwrap();
+        let length = gradient.clone().square().sum().sqrt().into_scalar::<f32>();
+        let seen = (context.step, context.learning_rate, length);
+        self.seen.lock().unwrap().push(seen);
+        let row = self.row.clone().inner() - gradient * context.learning_rate;
+        self.row = Tensor::from_inner(row).require_grad();
+        Ok(())
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        &["row.f32"]
+    }
+
+    fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
+        part::write_matrix(part, &self.row, to)
+    }
+
+    fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
+        let mut row = self.row.clone().inner();
+        part::read_matrix(part, &mut row, from)?;
+        self.row = Tensor::from_inner(row).require_grad();
+        Ok(())
+    }
+}
+
+fn trainer_with(head: OneRow) -> Trainer {
+    let config = tiny();
+    let device = Device::flex().autodiff();
+    device.seed(0);
+    let network = config.backbone.init(&device).unwrap();
+    let settings = config.trainer(schedule(&config)).unwrap();
+    Trainer::new(network, Box::new(head), settings, &device).unwrap()
+}
+
+fn loader() -> LoaderConfig {
+    LoaderConfig {
+        batch: 6,
+        group: 3,
+        ..tiny().loader()
+    }
+}
+
+#[test]
+fn a_head_of_instances_learns_with_the_network() {
+    let _alone = alone();
+    let head = OneRow::new(BatchForm::Instances);
+    let seen = head.seen.clone();
+    let mut trainer = trainer_with(head);
+    assert!(trainer.gallery().is_none());
+    let mut losses = Vec::new();
+    for batch in InstanceLoader::new(dataset(&tiny()), loader(), 0)
+        .unwrap()
+        .take(8)
+    {
+        let output = trainer.step(&batch.unwrap()).unwrap();
+        assert_eq!(output.images, 6);
+        let numbers = output.read().unwrap();
+        assert_eq!(numbers.quantities, [Some(6.0)]);
+        losses.push(numbers.loss);
+    }
+    assert!(losses[7] < 0.9 * losses[0], "{losses:?}");
+    let seen = seen.lock().unwrap();
+    for (step, (at, rate, length)) in seen.iter().enumerate() {
+        assert_eq!(*at, step as u64);
+        assert_eq!(*rate, 0.05 * schedule(&tiny()).factor(step as u64));
+        assert!(*length > 0.0);
+    }
+    assert_eq!(seen.len(), 8);
+}
+
+#[test]
+fn groups_reach_the_head_as_they_are() {
+    let _alone = alone();
+    let mut trainer = trainer_with(OneRow::new(BatchForm::Groups { images: 3 }));
+    let mut loader = GroupLoader::new(dataset(&tiny()), loader(), 0).unwrap();
+    let batch = loader.next().unwrap().unwrap();
+    let groups: BTreeSet<&[u64]> = batch.images.identities().chunks(3).collect();
+    assert!(
+        groups
+            .iter()
+            .all(|group| group.windows(2).all(|pair| pair[0] == pair[1]))
+    );
+    assert_eq!(groups.len(), 2);
+    assert_eq!(trainer.step(&batch).unwrap().images, 6);
+}
+
+/// Its state is a part of the checkpoint; a gallery network is none.
+#[test]
+fn a_checkpoint_holds_the_heads_parts() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let trainer = trainer_with(OneRow::new(BatchForm::Instances));
+    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let path = checkpoints.save(&trainer, &State::default()).unwrap();
+    let files: BTreeSet<String> = std::fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let expected = [
+        "manifest.json",
+        "optimizer.bpk",
+        "probe.bpk",
+        "row.f32",
+        "state.json",
+    ];
+    assert_eq!(files, expected.map(str::to_owned).into());
+    assert_eq!(
+        std::fs::read(path.join("row.f32")).unwrap(),
+        1f32.to_le_bytes().repeat(16)
+    );
+    let (_, gallery) = Checkpoint::open(&path)
+        .unwrap()
+        .networks(&tiny(), &Device::flex())
+        .unwrap();
+    assert!(gallery.is_none());
+
+    std::fs::write(path.join("row.f32"), [0; 64]).unwrap();
+    let error = Checkpoint::open(&path).unwrap_err();
+    assert!(error.to_string().contains("row.f32"), "{error}");
+}
+
+#[test]
+fn a_head_must_report_what_it_announces() {
+    let _alone = alone();
+    let mut head = OneRow::new(BatchForm::Instances);
+    head.reported = 2;
+    let mut loader = InstanceLoader::new(dataset(&tiny()), loader(), 0).unwrap();
+    let error = trainer_with(head)
+        .step(&loader.next().unwrap().unwrap())
+        .unwrap_err();
+    assert!(matches!(error, Error::Head { .. }), "{error}");
+    assert!(error.to_string().contains("announces 1"), "{error}");
+}
+
+/// Pixels of a program's own train as those of the loaders do.
+#[test]
+fn pixels_of_a_callers_own() {
+    let _alone = alone();
+    let config = tiny();
+    let own = |images: &ImageBatch| {
+        let [rows, height, width, _] = images.shape();
+        let identities = images.identities().to_vec();
+        let pixels = images.pixels().to_vec();
+        ImageBatch::new(pixels, [rows, height, width], config.channels(), identities).unwrap()
+    };
+    let batch = &batches(&config, 0, 1)[0];
+    let own = DualBatch {
+        step: 0,
+        epoch: 0,
+        x: own(&batch.x),
+        y: own(&batch.y),
+    };
+    let loss = |batch: &DualBatch| {
+        let output = trainer(&config).step(batch).unwrap();
+        output.read().unwrap().loss
+    };
+    assert_eq!(loss(&own), loss(batch));
+}
