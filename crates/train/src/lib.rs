@@ -32,4 +32,4 @@ pub use interrupt::Interrupt;
 pub use meter::{Sum, Window};
 pub use run_folder::{Environment, RunFolder};
 pub use trainer::{StepImages, StepNumbers, StepOutput, Trainer, TrainerConfig};
-pub use training::{Outcome, Plan, Training};
+pub use training::{Outcome, Plan, Training, TrainingData};

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use ffc_data::ErrorChain;
 use ffc_train::progress::Progress;
 use ffc_train::run::EvaluationMetrics;
-use ffc_train::{Interrupt, Plan, RunFolder, Training};
+use ffc_train::{Interrupt, Plan, RunFolder, Training, TrainingData};
 
 use super::data::show;
 use crate::arguments::Train;
@@ -33,17 +33,22 @@ pub fn built_in(progress: bool) -> Result<ExitCode> {
 pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     let (device, device_name) = arguments.device.open()?;
     let environment = environment(&device_name);
-    let folder = match (&arguments.resume, &arguments.config) {
-        (Some(run), _) => RunFolder::resume(run, &arguments.set)?,
+    let mut building = |building| {
+        if progress {
+            show(building);
+        }
+    };
+    let (folder, data) = match (&arguments.resume, &arguments.config) {
+        (Some(run), _) => {
+            let folder = RunFolder::resume(run, &arguments.set)?;
+            let data = TrainingData::open(folder.config(), &mut building)?;
+            (folder, data)
+        }
         (None, Some(name)) => {
             let config = presets::load(name, &arguments.set)?;
             // What is missing shows before there is a folder.
-            let mut building = |building| {
-                if progress {
-                    show(building);
-                }
-            };
-            let plan = Plan::new(&config, &device, &mut building)?;
+            let data = TrainingData::open(&config, &mut building)?;
+            let plan = Plan::new(&config, &data, &device)?;
             if arguments.dry_run {
                 print(&plan);
                 return Ok(ExitCode::SUCCESS);
@@ -52,7 +57,7 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
                 Some(path) => path,
                 None => free_folder(name),
             };
-            RunFolder::create(&path, config, &environment)?
+            (RunFolder::create(&path, config, &environment)?, data)
         }
         (None, None) => {
             return Err(Error::Usage(
@@ -79,7 +84,7 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         true => Progress::stderr(finished, total),
         false => Progress::quiet(),
     };
-    let outcome = Training::open(&folder, &device, interrupt, progress)?.run();
+    let outcome = Training::open(&folder, data, &device, interrupt, progress)?.run();
     // Of a failed run too there is something to see.
     let report = ffc_report::write(folder.path());
     let outcome = outcome.inspect_err(|_| {

@@ -1,10 +1,10 @@
 //! A run: the training with all that goes on around it.
 
 mod batches;
+mod data;
 mod evaluations;
 mod evaluator;
 mod lengths;
-mod parts;
 mod plan;
 
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
 
+pub use data::TrainingData;
 pub use plan::Plan;
 
 use crate::checkpoint::{Best, Checkpoints, DataIdentity, State};
@@ -28,7 +29,6 @@ use crate::{Error, Result};
 use batches::Batches;
 use evaluations::{Evaluations, Findings};
 use lengths::Lengths;
-use parts::Parts;
 
 /// Time between two updates of the progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
@@ -67,26 +67,27 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Opens the data and makes a training, or restores it from the newest whole checkpoint of the folder. Nothing is trained or
-    /// evaluated yet.
+    /// Makes a training, or restores it from the newest whole checkpoint of the folder. Nothing is trained or evaluated yet. `data`
+    /// are those of the folder's configuration.
     ///
     /// # Errors
     ///
-    /// Where data, weights or a checkpoint cannot be used or settings do not fit; [`Error::RunFolder`] where the folder has
+    /// Where weights or a checkpoint cannot be used or settings do not fit; [`Error::RunFolder`] where the folder has
     /// results but no checkpoint any more.
     pub fn open(
         folder: &'a RunFolder,
+        data: TrainingData,
         device: &'a Device,
         interrupt: Interrupt,
         progress: impl FnOnce(u64, u64) -> Progress,
     ) -> Result<Self> {
         let config = folder.config();
-        let Parts {
+        let TrainingData {
             dataset,
             evaluators,
             lengths,
             schedule,
-        } = Parts::open(config, &mut |_| {})?;
+        } = data;
         let identities = dataset.index().identities();
         let data = DataIdentity {
             identities,

@@ -1,9 +1,8 @@
 use burn::tensor::Device;
-use ffc_data::BuildProgress;
 use ffc_model::Summary;
 
 use super::batches::Batches;
-use super::parts::Parts;
+use super::data::TrainingData;
 use crate::Result;
 use crate::config::Config;
 use crate::trainer::Trainer;
@@ -28,23 +27,18 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Opens and checks everything that a training needs, its folder aside: data, evaluations, loader, weights, network, head. Indexes
-    /// are built where there are none, which `building` is told of.
+    /// Checks everything that a training needs, its folder aside: data, evaluations, loader, weights, network, head.
     ///
     /// # Errors
     ///
     /// As [`Training::open`](crate::Training::open).
-    pub fn new(
-        config: &Config,
-        device: &Device,
-        building: &mut dyn FnMut(BuildProgress),
-    ) -> Result<Self> {
-        let parts = Parts::open(config, building)?;
-        let index = parts.dataset.index();
-        let trainer = Trainer::from_config(config, index.identities(), parts.schedule, device)?;
+    pub fn new(config: &Config, data: &TrainingData, device: &Device) -> Result<Self> {
+        let index = data.dataset.index();
+        let schedule = data.schedule.clone();
+        let trainer = Trainer::from_config(config, index.identities(), schedule, device)?;
         let form = trainer.head().needs().batch;
-        Batches::new(form, parts.dataset.clone(), config.loader(), 0)?;
-        let evaluations = parts.evaluators.iter().map(|evaluator| {
+        Batches::new(form, data.dataset.clone(), config.loader(), 0)?;
+        let evaluations = data.evaluators.iter().map(|evaluator| {
             let index = evaluator.dataset().index();
             (
                 evaluator.name().to_owned(),
@@ -56,8 +50,8 @@ impl Plan {
             identities: index.identities(),
             images: index.images(),
             images_per_step: Batches::images_per_step(form, config.loader.batch),
-            steps: parts.lengths.total,
-            steps_per_epoch: parts.lengths.epoch,
+            steps: data.lengths.total,
+            steps_per_epoch: data.lengths.epoch,
             evaluations: evaluations.collect(),
             network: trainer.probe().summary(),
         })

@@ -7,7 +7,8 @@ use ffc_core::FfcHead;
 use ffc_train::progress::Progress;
 use ffc_train::run::{Metric, read_metrics};
 use ffc_train::{
-    Checkpoint, Config, Environment, Error, Interrupt, Outcome, Plan, Result, RunFolder, Training,
+    Checkpoint, Config, Environment, Error, Interrupt, Outcome, Result, RunFolder, Training,
+    TrainingData,
 };
 use tempfile::tempdir;
 
@@ -40,8 +41,18 @@ fn config() -> Config {
     config
 }
 
+fn open<'a>(
+    folder: &'a RunFolder,
+    device: &'a Device,
+    interrupt: Interrupt,
+) -> Result<Training<'a>> {
+    let data = TrainingData::open(folder.config(), &mut |_| {})?;
+    Training::open(folder, data, device, interrupt, |_, _| Progress::quiet())
+}
+
 fn run(folder: &RunFolder, interrupt: Interrupt) -> Result<Outcome> {
-    Training::open(folder, &Device::flex(), interrupt, |_, _| Progress::quiet())?.run()
+    let device = Device::flex();
+    open(folder, &device, interrupt)?.run()
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -251,8 +262,7 @@ fn opening_does_nothing_yet() {
     let folder = tempdir().unwrap();
     let run_folder = RunFolder::create(folder.path(), config(), &Environment::new()).unwrap();
     let device = Device::flex();
-    let progress = |_, _| Progress::quiet();
-    drop(Training::open(&run_folder, &device, Interrupt::default(), progress).unwrap());
+    drop(open(&run_folder, &device, Interrupt::default()).unwrap());
     assert_eq!(metrics(folder.path()), []);
     let checkpoints = fs::read_dir(folder.path().join("checkpoints")).unwrap();
     assert_eq!(checkpoints.count(), 0);
@@ -287,8 +297,7 @@ fn a_failed_last_evaluation_is_made_up_for() {
     run(&run_folder, interrupt).unwrap();
     // Opened while they are there, gone when they are wanted.
     let device = Device::flex();
-    let progress = |_, _| Progress::quiet();
-    let training = Training::open(&run_folder, &device, Interrupt::default(), progress).unwrap();
+    let training = open(&run_folder, &device, Interrupt::default()).unwrap();
     fs::rename(&pictures, &aside).unwrap();
     let error = training.run().unwrap_err();
     assert!(matches!(error, Error::Evaluation { .. }), "{error}");
@@ -388,7 +397,7 @@ fn one_identity_is_refused() {
         &[],
     );
     config.data = one.unwrap().data;
-    let error = Plan::new(&config, &Device::flex(), &mut |_| {}).unwrap_err();
+    let error = TrainingData::open(&config, &mut |_| {}).err().unwrap();
     assert!(error.is_of_configuration());
     assert_says(&error.to_string(), &["1 identity", "at least two"]);
     let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();

@@ -7,17 +7,22 @@ use super::lengths::Lengths;
 use crate::config::{Config, Schedule};
 use crate::{Error, Result};
 
-/// What a configuration names, opened.
-pub(super) struct Parts {
+/// The sets that a configuration names, opened once for its [`Plan`](crate::Plan) and its [`Training`](crate::Training).
+pub struct TrainingData {
     pub(super) dataset: Arc<Dataset>,
     pub(super) evaluators: Vec<Evaluator>,
     pub(super) lengths: Lengths,
     pub(super) schedule: Schedule,
 }
 
-impl Parts {
-    /// Indexes are built where there are none, which `building` is told of.
-    pub(super) fn open(config: &Config, building: &mut dyn FnMut(BuildProgress)) -> Result<Self> {
+impl TrainingData {
+    /// Opens the pictures to train on and those of all evaluations, and checks the configuration. Indexes are built where there are
+    /// none, which `building` is told of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where settings do not fit or there is a single identity; where a set cannot be used.
+    pub fn open(config: &Config, building: &mut dyn FnMut(BuildProgress)) -> Result<Self> {
         config.check()?;
         let dataset = config.data.open(building)?;
         let identities = dataset.index().identities();
