@@ -19,7 +19,7 @@ const DEFAULT: &str = "1000:64,1000:256,10000:64,10000:256,30000:64,30000:256,10
 /// Seed of everything random.
 pub const SEED: u64 = 0;
 
-/// Pool sizes Q and batch sizes B of the id loader that `FFC_BENCH_HEADS` names, as Q:B separated by commas. A half of a dual
+/// Pool sizes Q and batch sizes B of the id loader that `FFC_BENCH_HEADS` names, as Q:B separated by commas. A side of a dual
 /// batch has 1.5 B rows.
 ///
 /// # Errors
@@ -31,7 +31,7 @@ pub fn sizes() -> Result<Vec<[usize; 2]>, Box<dyn Error>> {
         let size = name
             .split_once(':')
             .and_then(|(capacity, batch)| Some([capacity.parse().ok()?, batch.parse().ok()?]));
-        // A half of a batch must find room.
+        // A side of a batch must find room.
         let fits = |size: &[usize; 2]| 3 * size[1] / 2 <= size[0];
         let expected = "expected Q:B, with Q of 1.5 B or more";
         Ok(size

@@ -6,14 +6,15 @@ use crate::Result;
 use crate::config::Config;
 
 /// Settings, or whole tables of them, that a resumed run may change: how long it goes on, what it tells, how fast it is, and where its
-/// data lie now. (Whether they are the same data is seen by their fingerprint.) All others decide the run.
-const FREE: [&str; 12] = [
+/// data lie now. (Whether they are the same data and identities is seen by their fingerprint.) All others decide the run.
+const FREE: [&str; 13] = [
     "training.length",
     "training.log",
     "training.evaluate",
     "training.gradient_checkpointing",
     "data.path",
     "data.source",
+    "data.identities",
     "data.index",
     "data.build",
     "loader.workers",

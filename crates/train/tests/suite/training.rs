@@ -223,6 +223,7 @@ fn a_resumed_run_keeps_what_decides_it() {
         "training.log=2 steps",
         "training.evaluate=3 steps",
         "training.gradient_checkpointing=true",
+        "data.identities=people.txt",
         "loader.workers=2",
         "loader.queue=3",
         "loader.damaged.policy=fail",
