@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ffc_data::{Dataset, ListLoader};
+use ffc_data::{Damaged, Dataset, ListLoader, LoaderConfig};
 
 use crate::embed::Embed;
 use crate::{Error, Result};
@@ -52,7 +52,12 @@ impl Embeddings {
             return Err(Error::setting("dim", dim, "at least 1"));
         }
         let mut values = Vec::with_capacity(images.len() * dim);
-        for batch in ListLoader::new(dataset.clone(), images.to_vec(), &embed.pictures())? {
+        let config = LoaderConfig {
+            // Another picture in the place of one would be scored as if it were it.
+            damaged: Damaged::Fail,
+            ..embed.pictures()
+        };
+        for batch in ListLoader::new(dataset.clone(), images.to_vec(), &config)? {
             let batch = batch?;
             let mut rows = embed.embed(&batch)?;
             if rows.len() != batch.images().len() * dim {

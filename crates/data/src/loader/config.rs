@@ -82,7 +82,11 @@ impl LoaderConfig {
         self.height_px * self.width_px * self.channels.count()
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks what needs no data.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where a setting is outside its range.
+    pub fn check(&self) -> Result<()> {
         let between = |setting, value: usize, low: usize, high: usize, expected| {
             if (low..=high).contains(&value) {
                 return Ok(());
@@ -109,6 +113,7 @@ impl LoaderConfig {
                 expected: "at most 4 GiB",
             });
         }
+        self.order.check()?;
         self.augment.check()
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::batch::ImageBatch;
-use super::config::{Damaged, LoaderConfig};
+use super::config::LoaderConfig;
 use super::fill::Filler;
 use super::plan::{Row, View};
 use super::stream::Stream;
@@ -9,13 +9,15 @@ use crate::augment::AugmentConfig;
 use crate::dataset::Dataset;
 use crate::{Error, Result};
 
-/// An iterator over the pictures of given images in the given order, as they are: for evaluation.
+/// An iterator over the pictures of given images in the given order, as they are.
 ///
-/// The last batch may be short. It ends after an error; an image that cannot be read is one.
+/// The last batch may be short. It ends after an error. What becomes of an image that cannot be read is
+/// [configured](LoaderConfig::damaged): where another takes its place, the batch says which.
 pub struct ListLoader(Stream<ImageBatch>);
 
 impl ListLoader {
-    /// Starts the workers. Of `config` count the batch, the size and channels of the pictures, the workers and the queue.
+    /// Starts the workers. Of `config` count the batch, the size and channels of the pictures, the workers, the
+    /// queue and what is done about images that cannot be read.
     ///
     /// # Errors
     /// If a setting is outside its range, the index has no such image, or threads cannot be started.
@@ -27,7 +29,6 @@ impl ListLoader {
                 flip: false,
                 ..Default::default()
             },
-            damaged: Damaged::Fail,
             ..config.clone()
         };
         config.check()?;

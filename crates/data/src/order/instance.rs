@@ -16,6 +16,19 @@ pub struct InstanceOrderConfig {
     pub power: f64,
 }
 
+impl InstanceOrderConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        if (0.0..=1.0).contains(&self.power) {
+            return Ok(());
+        }
+        Err(Error::Setting {
+            setting: "order.power",
+            value: self.power.to_string(),
+            expected: "0 to 1",
+        })
+    }
+}
+
 impl Default for InstanceOrderConfig {
     fn default() -> Self {
         Self { power: 1.0 }
@@ -50,15 +63,12 @@ impl<'a> InstanceOrder<'a> {
     /// # Errors
     /// If the power is not in 0..=1.
     pub fn new(index: &'a Index, seed: u64, config: InstanceOrderConfig) -> Result<Self> {
-        let power = config.power;
-        if !(0.0..=1.0).contains(&power) {
-            return Err(Error::Setting {
-                setting: "power",
-                value: power.to_string(),
-                expected: "0 to 1",
-            });
-        }
-        Ok(Self { index, seed, power })
+        config.check()?;
+        Ok(Self {
+            index,
+            seed,
+            power: config.power,
+        })
     }
 
     /// The images at some positions.

@@ -68,9 +68,9 @@ fn an_unknown_image_is_refused_at_once() {
     );
 }
 
-/// A damaged image is an error, also where training would pass over it: another one in its place would be scored as if it were it.
+/// A damaged image ends the list, or another of its identity takes its place, which the batch says.
 #[test]
-fn a_damaged_image_ends_the_list() {
+fn a_damaged_image() {
     let folder = copies(&["made/images"]);
     let root = folder.path().join("set");
     std::fs::create_dir_all(root.join("a")).unwrap();
@@ -81,12 +81,19 @@ fn a_damaged_image_ends_the_list() {
     .unwrap();
     std::fs::write(root.join("a/2.png"), b"no picture").unwrap();
     let dataset = Arc::new(open(&root).unwrap());
-    let config = LoaderConfig {
-        damaged: Damaged::Skip { limit: 9 },
+    let config = |damaged| LoaderConfig {
+        damaged,
         channels: Channels::Grey,
         ..small(1)
     };
-    let mut loader = ListLoader::new(dataset, vec![0, 1, 0], &config).unwrap();
+    let skip = config(Damaged::Skip { limit: 9 });
+    let loader = ListLoader::new(dataset.clone(), vec![0, 1], &skip).unwrap();
+    let batches: Vec<_> = loader.map(Result::unwrap).collect();
+    assert_eq!(batches[1].images(), [0]);
+    assert_eq!(batches[1].pixels(), batches[0].pixels());
+
+    let fail = config(Damaged::Fail);
+    let mut loader = ListLoader::new(dataset, vec![0, 1, 0], &fail).unwrap();
     assert!(loader.next().unwrap().is_ok());
     let error = loader.next().unwrap().unwrap_err();
     assert!(matches!(error, Error::Image { image: 1, .. }), "{error}");

@@ -131,6 +131,6 @@ fn a_power_out_of_range_is_refused() {
     let index = Index::from_counts([1]).unwrap();
     for power in [-0.1, 1.5, f64::NAN] {
         let error = InstanceOrder::new(&index, 1, InstanceOrderConfig { power }).unwrap_err();
-        assert!(error.to_string().starts_with("power is"), "{error}");
+        assert!(error.to_string().starts_with("order.power is"), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Embeddings of a network and of the baseline.
 
 use burn::tensor::Device;
-use ffc_data::{Channels, Dataset, ListLoader, LoaderConfig, Normalisation};
+use ffc_data::{Channels, Damaged, Dataset, ListLoader, LoaderConfig, Normalisation, SourceConfig};
 use ffc_eval::{Embed, Embedder, EmbedderConfig, Embeddings, Error, RawPixels};
 use ffc_model::{Backbone, BackboneConfig, NormMode};
 
@@ -147,6 +147,39 @@ fn embeddings_that_are_not_finite_are_told_with_their_image() {
             "{error}"
         );
     }
+}
+
+/// Also where the loader's settings would put another picture in its place, which would be scored as if it were it.
+#[test]
+fn a_damaged_picture_is_an_error() {
+    struct Skipping(Table);
+    impl Embed for Skipping {
+        fn pictures(&self) -> LoaderConfig {
+            LoaderConfig {
+                damaged: Damaged::Skip { limit: 9 },
+                ..self.0.pictures()
+            }
+        }
+        fn dim(&self) -> usize {
+            self.0.dim
+        }
+        fn embed(&mut self, images: &ffc_data::ImageBatch) -> ffc_eval::Result<Vec<f32>> {
+            self.0.embed(images)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("set");
+    std::fs::create_dir_all(root.join("somebody")).unwrap();
+    let picture = image::RgbImage::new(16, 16);
+    picture.save(root.join("somebody/1.png")).unwrap();
+    std::fs::write(root.join("somebody/2.png"), b"no picture").unwrap();
+    let source = SourceConfig::detect(&root).unwrap();
+    let dataset = Dataset::open_or_build(&source, &Default::default(), &mut |_| {}).unwrap();
+    let mut embed = Skipping(Table::new(2, vec![1.0; 4]));
+    let error =
+        Embeddings::of_images(&std::sync::Arc::new(dataset), &[0, 1], &mut embed).unwrap_err();
+    let damaged = ffc_data::ErrorChain(&error).to_string();
+    assert!(damaged.contains("2.png"), "{damaged}");
 }
 
 #[test]
