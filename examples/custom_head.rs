@@ -11,7 +11,7 @@ use std::sync::Arc;
 use burn::tensor::loss::cross_entropy_with_logits;
 use burn::tensor::{Device, Distribution, Gradients, Int, Tensor};
 use ffc_core::{
-    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, part,
+    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, leaf_like, part,
 };
 use ffc_data::{Dataset, ImageCounts, InstanceLoader, LoaderConfig, SourceConfig, SyntheticConfig};
 use ffc_model::BackboneConfig;
@@ -59,7 +59,7 @@ impl Head for Softmax {
     fn learn(&mut self, gradients: &mut Gradients, context: &StepContext) -> Result<()> {
         if let Some(gradient) = self.weights.grad_remove(gradients) {
             let weights = self.weights.clone().inner() - gradient * context.learning_rate;
-            self.weights = Tensor::from_inner(weights).require_grad();
+            self.weights = leaf_like(&self.weights, weights);
         }
         Ok(())
     }
@@ -75,7 +75,7 @@ impl Head for Softmax {
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         let mut weights = self.weights.clone().inner();
         part::read_matrix(part, &mut weights, from)?;
-        self.weights = Tensor::from_inner(weights).require_grad();
+        self.weights = leaf_like(&self.weights, weights);
         Ok(())
     }
 }

@@ -73,7 +73,7 @@ pub use error::{Embeddings, Error, Result};
 pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
 pub use head::{
     BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, Needs,
-    Quantity, StepContext, part,
+    Quantity, StepContext, leaf_like, part,
 };
 pub use moving_average::{MovingAverage, RunningStatistics};
 pub use plan::{BatchPlan, SlotEdit};

@@ -2,6 +2,7 @@
 
 mod context;
 mod embedding_batch;
+mod leaf;
 mod needs;
 mod output;
 pub mod part;
@@ -13,6 +14,7 @@ use burn::tensor::{Gradients, Tensor};
 
 pub use context::{HeadContext, StepContext};
 pub use embedding_batch::{DualEmbeddings, EmbeddingBatch, HeadInput};
+pub use leaf::leaf_like;
 pub use needs::{BatchForm, Needs};
 pub use output::{HeadOutput, Quantity};
 

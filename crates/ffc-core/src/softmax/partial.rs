@@ -6,8 +6,8 @@ use burn::tensor::activation::softmax;
 pub struct PartialSoftmax {
     /// Logarithm of the sum of exp(logit), `[rows, 1]`.
     pub log_sum_exp: Tensor<2>,
-    /// Mean of the centres, weighted by the softmax, `[rows, dim]`: the gradient of `log_sum_exp` by an unscaled row. Where a margin
-    /// reshapes the cosines, each centre counts times its slope.
+    /// Mean of the centres, weighted by the softmax, `[rows, dim]`: the gradient of `log_sum_exp` by the query, as it was multiplied with
+    /// the centres. Where a margin reshapes the cosines, each centre counts times its slope.
     pub mean: Tensor<2>,
 }
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Device, Gradients, Tensor};
 use ffc_core::{
-    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, part,
+    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, leaf_like, part,
 };
 use ffc_data::{DualBatch, GroupLoader, ImageBatch, InstanceLoader, LoaderConfig};
 use ffc_train::{Checkpoint, Checkpoints, Error, State, Trainer};
 
+use super::support::assert_says;
 use super::tiny::{alone, batches, dataset, schedule, tiny, trainer};
 
 /// What a head was asked, step by step: step, learning rate, length of the gradient that it learnt from.
@@ -21,16 +22,25 @@ struct OneRow {
     form: BatchForm,
     row: Tensor<2>,
     reported: usize,
+    /// Names of quantities and parts.
+    names: [&'static [&'static str]; 2],
+    /// How often the loss is there.
+    losses: usize,
     seen: Seen,
 }
 
 impl OneRow {
     fn new(form: BatchForm) -> Self {
-        let device = Device::flex().autodiff();
+        Self::on(form, &Device::flex().autodiff())
+    }
+
+    fn on(form: BatchForm, device: &Device) -> Self {
         Self {
             form,
-            row: Tensor::ones([1, 16], &device).require_grad(),
+            row: Tensor::ones([1, 16], device).require_grad(),
             reported: 1,
+            names: [&["rows"], &["row.f32"]],
+            losses: 1,
             seen: Seen::default(),
         }
     }
@@ -46,7 +56,7 @@ impl Head for OneRow {
     }
 
     fn quantities(&self) -> &'static [&'static str] {
-        &["rows"]
+        self.names[0]
     }
 
     fn step(&mut self, input: HeadInput, _: &StepContext) -> Result<HeadOutput> {
@@ -54,7 +64,10 @@ impl Head for OneRow {
         assert!(batch.gallery.is_none());
         let rows = batch.identities.len();
         Ok(HeadOutput {
-            loss: (batch.probe - self.row.clone()).square().mean(),
+            loss: (batch.probe - self.row.clone())
+                .square()
+                .mean()
+                .repeat_dim(0, self.losses),
             quantities: vec![Quantity::Host(rows as f64); self.reported],
         })
     }
@@ -65,12 +78,12 @@ impl Head for OneRow {
         let seen = (context.step, context.learning_rate, length);
         self.seen.lock().unwrap().push(seen);
         let row = self.row.clone().inner() - gradient * context.learning_rate;
-        self.row = Tensor::from_inner(row).require_grad();
+        self.row = leaf_like(&self.row, row);
         Ok(())
     }
 
     fn parts(&self) -> &'static [&'static str] {
-        &["row.f32"]
+        self.names[1]
     }
 
     fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
@@ -80,18 +93,22 @@ impl Head for OneRow {
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         let mut row = self.row.clone().inner();
         part::read_matrix(part, &mut row, from)?;
-        self.row = Tensor::from_inner(row).require_grad();
+        self.row = leaf_like(&self.row, row);
         Ok(())
     }
 }
 
-fn trainer_with(head: OneRow) -> Trainer {
+fn try_trainer_with(head: OneRow) -> std::result::Result<Trainer, Error> {
     let config = tiny();
-    let device = Device::flex().autodiff();
+    let device = head.row.device();
     device.seed(0);
     let network = config.backbone.init(&device).unwrap();
     let settings = config.trainer(schedule(&config)).unwrap();
-    Trainer::new(network, Box::new(head), settings, &device).unwrap()
+    Trainer::new(network, Box::new(head), settings, &device)
+}
+
+fn trainer_with(head: OneRow) -> Trainer {
+    try_trainer_with(head).unwrap()
 }
 
 fn loader() -> LoaderConfig {
@@ -130,6 +147,22 @@ fn a_head_of_instances_learns_with_the_network() {
     assert_eq!(seen.len(), 8);
 }
 
+/// Its weight keeps the device's way to keep activations, and learns the same.
+#[test]
+fn a_trained_weight_meets_gradient_checkpointing() {
+    let _alone = alone();
+    let plain = Device::flex().autodiff();
+    let losses = [plain.clone(), plain.gradient_checkpointing()].map(|device| {
+        let mut trainer = trainer_with(OneRow::on(BatchForm::Instances, &device));
+        let batches = InstanceLoader::new(dataset(&tiny()), loader(), 0).unwrap();
+        batches
+            .take(3)
+            .map(|batch| trainer.step(&batch.unwrap()).unwrap().read().unwrap().loss)
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(losses[0], losses[1]);
+}
+
 #[test]
 fn groups_reach_the_head_as_they_are() {
     let _alone = alone();
@@ -152,7 +185,7 @@ fn a_checkpoint_holds_the_heads_parts() {
     let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let trainer = trainer_with(OneRow::new(BatchForm::Instances));
-    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 1);
     let path = checkpoints.save(&trainer, &State::default()).unwrap();
     let files: BTreeSet<String> = std::fs::read_dir(&path)
         .unwrap()
@@ -192,6 +225,42 @@ fn a_head_must_report_what_it_announces() {
         .unwrap_err();
     assert!(matches!(error, Error::Head { .. }), "{error}");
     assert!(error.to_string().contains("announces 1"), "{error}");
+}
+
+/// Names that would make metrics or checkpoints unreadable are refused before the first step.
+#[test]
+fn names_that_a_head_cannot_have() {
+    let _alone = alone();
+    for (quantities, parts, says) in [
+        (&["loss"][..], &[][..], ["\"loss\"", "trainer itself"]),
+        (&["kind"], &[], ["\"kind\"", "trainer itself"]),
+        (&["a", "b", "a"], &[], ["\"a\"", "twice"]),
+        (&["A share"], &[], ["\"A share\"", "lower-case"]),
+        (&[""], &[], ["\"\"", "lower-case"]),
+        (&[], &["probe.bpk"], ["\"probe.bpk\"", "trainer itself"]),
+        (&[], &["manifest.json"], ["part", "trainer itself"]),
+        (&[], &["../row.f32"], ["\"../row.f32\"", "lower-case"]),
+        (&[], &["a/b"], ["\"a/b\"", "lower-case"]),
+        (&[], &["row", "row"], ["\"row\"", "twice"]),
+    ] {
+        let mut head = OneRow::new(BatchForm::Instances);
+        head.names = [quantities, parts];
+        let error = try_trainer_with(head).unwrap_err();
+        assert!(matches!(error, Error::Head { .. }), "{error}");
+        assert_says(&error.to_string(), &says);
+    }
+}
+
+#[test]
+fn a_loss_is_one_number() {
+    let _alone = alone();
+    let mut head = OneRow::new(BatchForm::Instances);
+    head.losses = 2;
+    let mut loader = InstanceLoader::new(dataset(&tiny()), loader(), 0).unwrap();
+    let mut trainer = trainer_with(head);
+    let error = trainer.step(&loader.next().unwrap().unwrap()).unwrap_err();
+    assert!(matches!(error, Error::Head { .. }), "{error}");
+    assert_says(&error.to_string(), &["2 numbers", "loss"]);
 }
 
 /// Pixels of a program's own train as those of the loaders do.
