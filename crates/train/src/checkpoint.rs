@@ -9,9 +9,10 @@
 //! | `state.json` | [`State`]: steps, time, best score; orders, schedule and augmentation follow from the step and the seed |
 //! | `manifest.json` | version, and size and XXH3-64 of each of the others |
 //!
-//! Every file is written as a stream and hashed meanwhile, and read so: a head is never held twice.
+//! Every file is hashed while it is written. The head's parts are written and read as streams, so that weights larger than half the memory can
+//! be saved; networks and optimizer are records that are made whole first, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
+use ffc_core::part::finished;
 use ffc_data::ErrorChain;
 use ffc_files::{Hashed, sync_folder};
 use ffc_model::Backbone;
@@ -31,10 +33,15 @@ use crate::{Error, Result};
 
 const VERSION: u32 = 1;
 const MANIFEST: &str = "manifest.json";
+/// How the name of one ends that is being written.
+const PARTIAL: &str = ".partial";
 const STATE: &str = "state.json";
 const PROBE: &str = "probe.bpk";
 const GALLERY: &str = "gallery.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
+
+/// Names that no part of a head may have.
+pub(crate) const RESERVED: [&str; 5] = [PROBE, GALLERY, OPTIMIZER, STATE, MANIFEST];
 
 /// What a run must remember beside tensors.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +61,9 @@ pub struct State {
     /// What happened since the last line of metrics.
     #[serde(default)]
     pub window: Window,
+    /// What the scores for the report are of; none before the end, and in checkpoints of old versions.
+    #[serde(default)]
+    pub scored: Option<Scored>,
 }
 
 /// What tells a set from another.
@@ -69,13 +79,26 @@ pub struct DataIdentity {
 }
 
 /// The best score of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
     /// Finished steps when it was reached.
     pub step: u64,
     /// The first measure of the first evaluation.
     pub value: f64,
+    /// Their names, as `lfw accuracy`. Empty in checkpoints of old versions.
+    #[serde(default)]
+    pub measure: String,
+}
+
+/// What the scores for the report are of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scored {
+    /// Finished steps.
+    pub step: u64,
+    /// Names of the evaluations.
+    pub evaluations: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -130,17 +153,12 @@ pub struct PassedOver {
 }
 
 impl Checkpoints {
-    /// In `folder`, made where it is missing. The last `keep` are kept, and the best.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn new(folder: &Path, keep: usize) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        Ok(Self {
+    /// In `folder`, which the first one makes. The last `keep` are kept, and the best.
+    pub fn new(folder: &Path, keep: usize) -> Self {
+        Self {
             folder: folder.to_owned(),
             keep,
-        })
+        }
     }
 
     /// Writes a checkpoint and then removes those that are no longer kept. An older one of the same step is replaced.
@@ -149,22 +167,19 @@ impl Checkpoints {
     ///
     /// [`Error::Io`] where it cannot be written: what was there before is untouched.
     pub fn save(&self, trainer: &Trainer, state: &State) -> Result<PathBuf> {
+        fs::create_dir_all(&self.folder).map_err(Error::io("make the folder", &self.folder))?;
         let target = self.path_of(state.step);
         let aside = self
             .folder
-            .join(format!(".step-{:010}.partial", state.step));
+            .join(format!(".step-{:010}{PARTIAL}", state.step));
         remove(&aside)?;
-        let written = write(&aside, trainer, state).and_then(|()| {
-            remove(&target)?;
-            fs::rename(&aside, &target).map_err(Error::io("rename", &aside))?;
-            sync_folder(&self.folder).map_err(Error::io("sync", &self.folder))
-        });
-        if let Err(error) = written {
+        if let Err(error) = write(&aside, trainer, state) {
             // Gives the space back where the disk is full.
             let _ = remove(&aside);
             return Err(error);
         }
-        self.prune(state.step, state.best.map(|best| best.step))?;
+        self.put(&aside, &target)?;
+        self.prune(state.step, state.best.as_ref().map(|best| best.step))?;
         Ok(target)
     }
 
@@ -202,15 +217,23 @@ impl Checkpoints {
 
     /// Steps of the checkpoints, ascending.
     fn steps(&self) -> Result<Vec<u64>> {
-        let mut steps = Vec::new();
-        let failed = || Error::io("read the folder", &self.folder);
-        for entry in fs::read_dir(&self.folder).map_err(failed())? {
-            let name = entry.map_err(failed())?.file_name();
-            let step = name.to_str().and_then(|name| name.strip_prefix("step-"));
-            steps.extend(step.and_then(|step| step.parse::<u64>().ok()));
-        }
+        let names = self.names()?;
+        let mut steps: Vec<u64> = (names.iter())
+            .filter_map(|name| name.strip_prefix("step-")?.parse().ok())
+            .collect();
         steps.sort_unstable();
         Ok(steps)
+    }
+
+    /// What lies in the folder. Nothing where there is none yet.
+    fn names(&self) -> Result<Vec<String>> {
+        let read = || match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            entries => entries?
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect(),
+        };
+        read().map_err(Error::io("read the folder", &self.folder))
     }
 
     /// Removes what is no longer kept after step `newest` was saved. Later ones are damaged and were passed over: the run makes
@@ -226,22 +249,35 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Removes what writing left behind that was interrupted. Only for the process that holds the run's folder.
+    /// Puts right what writing left behind that was interrupted: the rest of a checkpoint is removed; one that is whole and was to take the
+    /// place of an older one of its step takes it. Only for the process that holds the run's folder.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
     pub fn clean(&self) -> Result<()> {
-        let failed = || Error::io("read the folder", &self.folder);
-        for entry in fs::read_dir(&self.folder).map_err(failed())? {
-            let entry = entry.map_err(failed())?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(".step-") && name.ends_with(".partial") {
-                remove(&entry.path())?;
+        for name in self.names()? {
+            let Some(target) = name
+                .strip_prefix('.')
+                .and_then(|name| name.strip_suffix(PARTIAL))
+                .filter(|name| name.starts_with("step-"))
+            else {
+                continue;
+            };
+            let (aside, target) = (self.folder.join(&name), self.folder.join(target));
+            match Checkpoint::open(&aside).is_ok() && Checkpoint::open(&target).is_err() {
+                true => self.put(&aside, &target)?,
+                false => remove(&aside)?,
             }
         }
         Ok(())
+    }
+
+    /// Gives a whole checkpoint its name.
+    fn put(&self, aside: &Path, target: &Path) -> Result<()> {
+        remove(target)?;
+        fs::rename(aside, target).map_err(Error::io("rename", aside))?;
+        sync_folder(&self.folder).map_err(Error::io("sync", &self.folder))
     }
 }
 
@@ -250,6 +286,8 @@ impl Checkpoints {
 pub struct Checkpoint {
     path: PathBuf,
     state: State,
+    /// What the manifest names.
+    files: BTreeSet<String>,
 }
 
 impl Checkpoint {
@@ -282,6 +320,7 @@ impl Checkpoint {
         Ok(Self {
             state: parse(&path.join(STATE))?,
             path: path.to_owned(),
+            files: manifest.files.into_keys().collect(),
         })
     }
 
@@ -306,13 +345,17 @@ impl Checkpoint {
         let probe = self.network(PROBE, config.backbone.init(&device)?)?;
         let mut head = init_head(config, self.state.data.identities, &device)?;
         for &part in head.parts() {
+            self.demand(part)?;
             let path = self.path.join(part);
             let file = File::open(&path).map_err(Error::io("open", &path))?;
-            head.read_part(part, &mut BufReader::new(file))
+            let mut file = BufReader::new(file);
+            head.read_part(part, &mut file)
+                .and_then(|()| finished(part, &mut file))
                 .map_err(|error| Error::format(&path, ErrorChain(&error)))?;
         }
         let gallery = match head.needs().gallery {
             true => {
+                self.demand(GALLERY)?;
                 let plain = device.clone().without_autodiff();
                 Some(self.network(GALLERY, config.backbone.init(&plain)?)?)
             }
@@ -345,11 +388,20 @@ impl Checkpoint {
         device: &Device,
     ) -> Result<(Backbone, Option<Backbone>)> {
         let probe = self.network(PROBE, config.backbone.init(device)?)?;
-        let gallery = match self.path.join(GALLERY).exists() {
+        let gallery = match self.files.contains(GALLERY) {
             true => Some(self.network(GALLERY, config.backbone.init(device)?)?),
             false => None,
         };
         Ok((probe, gallery))
+    }
+
+    /// Checks that a file is there that the head needs.
+    fn demand(&self, name: &str) -> Result<()> {
+        if self.files.contains(name) {
+            return Ok(());
+        }
+        let problem = format!("does not name {name}, which the configuration's head needs");
+        Err(Error::format(self.path.join(MANIFEST), problem))
     }
 
     fn read(&self, name: &str) -> Result<Bytes> {
@@ -376,10 +428,6 @@ impl Files<'_> {
     /// Writes a file by `write`, hashes what it writes, and waits for the disk.
     fn put(&mut self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         let path = self.folder.join(name);
-        if self.sums.contains_key(name) || name == MANIFEST {
-            let problem = format!("has two parts of the name {name}");
-            return Err(Error::Head { problem });
-        }
         let file = File::create_new(&path).map_err(Error::io("write", &path))?;
         let mut file = Hashed::new(BufWriter::new(file));
         write(&mut file)?;

@@ -173,6 +173,18 @@ impl Error {
         }
     }
 
+    /// An error of the loaders' settings, with the whole key.
+    pub(crate) fn in_loader(error: ffc_data::Error) -> Self {
+        match error {
+            ffc_data::Error::Setting {
+                setting,
+                value,
+                expected,
+            } => Self::setting(format!("loader.{setting}"), value, expected),
+            error => error.into(),
+        }
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: impl AsRef<Path>,

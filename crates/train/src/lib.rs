@@ -25,7 +25,7 @@ mod run_log;
 mod trainer;
 mod training;
 
-pub use checkpoint::{Best, Checkpoint, Checkpoints, DataIdentity, PassedOver, State};
+pub use checkpoint::{Best, Checkpoint, Checkpoints, DataIdentity, PassedOver, Scored, State};
 pub use config::Config;
 pub use error::{Error, Result};
 pub use interrupt::Interrupt;

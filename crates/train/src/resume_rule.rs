@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// Settings, or whole tables of them, that a resumed run may change: how long it goes on, what it tells, how fast it is, and where its
 /// data lie now. (Whether they are the same data and identities is seen by their fingerprint.) All others decide the run.
-const FREE: [&str; 13] = [
+const FREE: [&str; 14] = [
     "training.length",
     "training.log",
     "training.evaluate",
@@ -19,12 +19,11 @@ const FREE: [&str; 13] = [
     "data.build",
     "loader.workers",
     "loader.queue",
+    // A run that failed on a picture that cannot be read must be able to go on.
+    "loader.damaged",
     "checkpoint",
     "evaluation",
 ];
-
-/// What is done about pictures that cannot be read: a run that failed on one must be able to go on.
-const DAMAGED: &str = "loader.damaged";
 
 /// A setting that differs from the run's.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl Change {
             let rest = self.key.strip_prefix(table);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        FREE.iter().any(|table| within(table)) || within(DAMAGED)
+        FREE.iter().any(|table| within(table))
     }
 }
 

@@ -110,7 +110,8 @@ impl RunFolder {
             Some(name) => Err(Error::RunFolder {
                 path: self.path.clone(),
                 problem: format!(
-                    "{CHECKPOINTS} has no checkpoint, but {name} shows that there were some: put them back, or start a new run in another folder"
+                    "there is {name}, but no checkpoint in {CHECKPOINTS}: they were lost, or the run ended before its first; put them back, \
+                     or start a new run in another folder"
                 ),
             }),
         }
@@ -127,11 +128,7 @@ impl RunFolder {
     }
 
     /// Its checkpoints.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn checkpoints(&self) -> Result<Checkpoints> {
+    pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(&self.path.join(CHECKPOINTS), self.config.checkpoint.keep)
     }
 }

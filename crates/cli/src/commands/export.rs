@@ -13,7 +13,7 @@ use crate::output::say;
 pub fn run(arguments: Export) -> Result<ExitCode> {
     let folder = &arguments.checkpoint;
     let (checkpoint, run) = if folder.join("checkpoints").is_dir() {
-        let checkpoints = Checkpoints::new(&folder.join("checkpoints"), 1)?;
+        let checkpoints = Checkpoints::new(&folder.join("checkpoints"), 1);
         let newest = checkpoints
             .newest()?
             .ok_or_else(|| Error::Usage(format!("{} has no checkpoint yet", folder.display())))?;

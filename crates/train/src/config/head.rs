@@ -53,7 +53,16 @@ impl<'de> Deserialize<'de> for HeadConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let mut table = Table::deserialize(deserializer)?;
         table.entry("kind").or_insert_with(|| DEFAULT_KIND.into());
-        Self::deserialize(Value::Table(table)).map_err(|error| D::Error::custom(error.message()))
+        Self::deserialize(Value::Table(table)).map_err(|error| {
+            // What `message` leaves out: in which key.
+            let text = error.to_string();
+            let key = text.trim_end().rsplit_once("\nin `");
+            let key = key.and_then(|(_, key)| key.strip_suffix('`'));
+            match key {
+                Some(key) => D::Error::custom(format!("{key}: {}", error.message())),
+                None => D::Error::custom(error.message()),
+            }
+        })
     }
 }
 

@@ -254,6 +254,8 @@ impl Config {
                 "even and at least 2",
             ));
         }
+        let loader = self.loader().check();
+        loader.map_err(Error::in_loader)?;
         self.head.check(self.loader.batch)?;
         self.optimizer.check()?;
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.

@@ -15,8 +15,8 @@ pub(super) struct EventFile {
 }
 
 impl EventFile {
-    /// Begins a file `events.out.tfevents.<unix seconds>.<host>` for a run that has finished `step` steps.
-    pub(super) fn create(folder: &Path, step: u64) -> Result<Self> {
+    /// Begins a file `events.out.tfevents.<unix seconds>.<host>`. What earlier files say of step `from` and later ones is forgotten.
+    pub(super) fn create(folder: &Path, from: u64) -> Result<Self> {
         let seconds = since_1970().as_secs();
         let name = format!("events.out.tfevents.{seconds}.{}", host());
         let mut path = folder.join(&name);
@@ -30,8 +30,8 @@ impl EventFile {
         let file = AppendFile::create_new(&path)?;
         let mut events = Self { file };
         events.put(0, |event| event.text(3, "brain.Event:2"))?;
-        // A start of the session makes TensorBoard forget what earlier files say of this step and later ones.
-        events.put(step + 1, |event| {
+        // That is what a start of the session does.
+        events.put(from, |event| {
             event.message(7, |session| session.integer(1, 1));
         })?;
         Ok(events)

@@ -55,6 +55,21 @@ pub struct StepMetrics {
     pub elapsed_s: f64,
 }
 
+impl StepMetrics {
+    /// Keys of a line beside those of the head.
+    pub(crate) const KEYS: [&str; 9] = [
+        "kind",
+        "step",
+        "epoch",
+        "loss",
+        "learning_rate",
+        "gradient_norm",
+        "images_per_s",
+        "data_wait_share",
+        "elapsed_s",
+    ];
+}
+
 /// What an evaluation during or after training found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationMetrics {
@@ -91,5 +106,31 @@ impl fmt::Display for EvaluationMetrics {
             formatter,
             "step {step}: {name}, {network} network: {measure} {value:.2} % ({low:.2} to {high:.2})"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_those_of_a_line() {
+        let line = Metric::Step(StepMetrics {
+            step: 0,
+            epoch: 0.0,
+            loss: 0.0,
+            learning_rate: 0.0,
+            gradient_norm: 0.0,
+            head: Values::default(),
+            images_per_s: 0.0,
+            data_wait_share: 0.0,
+            elapsed_s: 0.0,
+        });
+        let line = serde_json::to_value(line).unwrap();
+        let mut keys: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
+        let mut expected = StepMetrics::KEYS;
+        keys.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(keys, expected);
     }
 }

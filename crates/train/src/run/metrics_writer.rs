@@ -51,6 +51,7 @@ impl MetricsWriter {
         let mut lines = NewFile::create(lines_path).map_err(failed())?;
         let mut steps = Table::new(steps_path)?;
         let mut evaluations = Table::new(evaluations_path)?;
+        let mut last = None;
         if lines_path
             .try_exists()
             .map_err(Error::io("open", lines_path))?
@@ -68,18 +69,27 @@ impl MetricsWriter {
                 match &metric {
                     Metric::Step(metrics) => steps.put(&StepRow(metrics, &quantities)),
                     Metric::Evaluation(metrics) => evaluations.put(&EvaluationRow(metrics)),
+                }?;
+                if !evaluated && metric.step() == step {
+                    last = Some(metric);
                 }
+                Ok(())
             })?;
         }
         lines.finish().map_err(failed())?;
         steps.finish()?;
         evaluations.finish()?;
 
+        let mut events = EventFile::create(folder, step + u64::from(evaluated))?;
+        // An evaluation of this step is forgotten, and with it the line of the step, which stays.
+        if let Some(metric) = &last {
+            events.write(metric)?;
+        }
         Ok(Self {
             lines: AppendFile::open(lines_path)?,
             steps: AppendFile::open(steps_path)?,
             evaluations: AppendFile::open(evaluations_path)?,
-            events: EventFile::create(folder, step)?,
+            events,
             quantities,
         })
     }

@@ -1,5 +1,6 @@
 //! Networks, head and optimizer of a training, and its step.
 
+mod announced;
 mod config;
 mod draw;
 mod images;
@@ -12,7 +13,7 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{
     DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, MovingAverage,
-    StepContext,
+    Quantity, StepContext,
 };
 use ffc_data::ImageBatch;
 use ffc_model::{Backbone, NormMode};
@@ -60,7 +61,7 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// Where the device cannot compute in the precision.
+    /// Where the device cannot compute in the precision; [`Error::Head`] where the head announces names that it cannot have.
     pub fn new(
         network: Backbone,
         head: Box<dyn Head>,
@@ -106,6 +107,7 @@ impl Trainer {
         optimizer: ModuleOptimizer,
         step: u64,
     ) -> Result<Self> {
+        announced::check(&*head)?;
         if !device.supports_dtype(config.precision) {
             let expected = "f32: the device has no bf16";
             return Err(Error::setting("training.precision", "bf16", expected));
@@ -137,7 +139,7 @@ impl Trainer {
     }
 
     /// The network that is measured and used: the gallery network where there is one.
-    pub fn best_network(&self) -> &Backbone {
+    pub fn evaluated_network(&self) -> &Backbone {
         self.gallery.as_ref().unwrap_or(&self.probe)
     }
 
@@ -217,6 +219,12 @@ impl Trainer {
                 problem: format!("announces {announced} quantities and reports {found}"),
             });
         }
+        one_number("loss", &loss)?;
+        for (name, quantity) in self.head.quantities().iter().zip(&quantities) {
+            if let Quantity::Device(value) = quantity {
+                one_number(name, value)?;
+            }
+        }
 
         let value = loss.clone().inner();
         let mut gradients = trace_span!("backward").in_scope(|| loss.backward());
@@ -276,6 +284,16 @@ impl Trainer {
         images
             .to_device(device, &self.config.normalisation)
             .cast(self.config.precision)
+    }
+}
+
+/// Checks that what a head reports is a single number.
+fn one_number(what: &str, value: &Tensor<1>) -> Result<()> {
+    match value.dims() {
+        [1] => Ok(()),
+        [count] => Err(Error::Head {
+            problem: format!("reports {count} numbers as {what}, but must report one"),
+        }),
     }
 }
 

@@ -5,6 +5,7 @@ use ffc_model::Backbone;
 
 use super::evaluator::Evaluator;
 use crate::Result;
+use crate::checkpoint::{Best, Scored};
 use crate::progress::Progress;
 use crate::run::{EvaluationMetrics, Scores, rounded};
 use crate::trainer::Trainer;
@@ -21,7 +22,7 @@ pub(super) struct Evaluations<'a> {
 pub(super) struct Findings {
     pub(super) measures: Vec<EvaluationMetrics>,
     /// The first evaluation's first measure, which decides which network is best.
-    pub(super) value: Option<f64>,
+    pub(super) deciding: Option<Best>,
     /// For the report.
     pub(super) scores: Scores,
 }
@@ -31,10 +32,11 @@ impl Evaluations<'_> {
     /// too in any case, with the scores for the report.
     pub(super) fn run(&self, trainer: &Trainer, step: u64, last: bool) -> Result<Findings> {
         let mut findings = Findings::default();
-        let (name, network) = match trainer.gallery() {
-            Some(gallery) => ("gallery", gallery.valid()),
-            None => ("probe", trainer.probe().valid()),
+        let name = match trainer.gallery() {
+            Some(_) => "gallery",
+            None => "probe",
         };
+        let network = trainer.evaluated_network().valid();
         for (at, evaluator) in self.evaluators.iter().enumerate() {
             let run = |network: &Backbone| evaluator.run(network, self.device, &self.progress);
             if last && trainer.gallery().is_some() {
@@ -52,10 +54,23 @@ impl Evaluations<'_> {
             }
             if at == 0 {
                 // As it is read from a checkpoint: an equal one later is not better.
-                findings.value = (evaluation.measures.first()).map(|first| rounded(first.value));
+                findings.deciding = evaluation.measures.first().map(|first| Best {
+                    step,
+                    value: rounded(first.value),
+                    measure: format!("{} {}", evaluator.name(), first.name),
+                });
             }
         }
         Ok(findings)
+    }
+
+    /// What scores after so many steps are of.
+    pub(super) fn scored(&self, step: u64) -> Scored {
+        let names = self.evaluators.iter().map(Evaluator::name);
+        Scored {
+            step,
+            evaluations: names.map(str::to_owned).collect(),
+        }
     }
 
     fn note(

@@ -95,17 +95,18 @@ impl<'a> Training<'a> {
             source: dataset.fingerprint()?.to_string(),
         };
 
-        let checkpoints = folder.checkpoints()?;
+        let checkpoints = folder.checkpoints();
         checkpoints.clean()?;
         let newest = checkpoints.newest()?;
         if newest.is_none() {
             folder.check_new()?;
         }
         let mut log = RunLog::open(folder.path())?;
-        let (trainer, state, new) = match newest {
+        let (trainer, mut state, new) = match newest {
             None => {
                 let state = State {
                     data,
+                    evaluation_due: true,
                     ..State::default()
                 };
                 let trainer = Trainer::from_config(config, identities, schedule, device)?;
@@ -137,19 +138,27 @@ impl<'a> Training<'a> {
         for change in folder.keep_overrides()? {
             log.write(&format!("changed {change}"))?;
         }
+        let progress = progress(state.step, lengths.total);
+        let evaluations = Evaluations {
+            evaluators,
+            device,
+            progress: progress.clone(),
+        };
+        // A run whose length was cut to where it stands, or that was given another evaluation, has its end still before it.
+        let scored = match &state.scored {
+            Some(scored) => *scored == evaluations.scored(state.step),
+            // Checkpoints of old versions do not tell.
+            None => folder.path().join(file_name::SCORES).exists(),
+        };
+        state.evaluation_due |= state.step >= lengths.total && !scored;
         let names = trainer.head().quantities();
         let metrics = MetricsWriter::open(folder.path(), state.step, !state.evaluation_due, names)?;
-        let progress = progress(state.step, lengths.total);
         Ok(Self {
             folder,
             config,
             interrupt,
             dataset,
-            evaluations: Evaluations {
-                evaluators,
-                device,
-                progress: progress.clone(),
-            },
+            evaluations,
             checkpoints,
             trainer,
             before_s: state.elapsed_s,
@@ -188,13 +197,11 @@ impl<'a> Training<'a> {
         if self.new {
             self.prefill()?;
             // From here on a run without checkpoints is one that lost them.
-            self.state.evaluation_due = true;
             self.save(&Window::default())?;
         }
         let first = self.trainer.finished_steps();
-        // A run whose length was cut to where it stands has its end still before it.
         let ended = first >= self.lengths.total;
-        if self.state.evaluation_due || ended && !self.has_scores() {
+        if self.state.evaluation_due {
             self.evaluate()?;
             if ended {
                 let window = std::mem::take(&mut self.state.window);
@@ -222,7 +229,7 @@ impl<'a> Training<'a> {
             let batch = meter.wait(|| batches.next())?;
             let output = self.trainer.step(batch.images())?;
             // The step before: so that the device always has work.
-            if let Some(previous) = pending.replace(output) {
+            if let Some(previous) = pending.take() {
                 let numbers = previous.read()?;
                 meter.step(&numbers, previous.images);
                 if shown.elapsed() >= SHOWN_EVERY {
@@ -238,22 +245,15 @@ impl<'a> Training<'a> {
             let due = |every: u64| step.is_multiple_of(every) || last;
             let save = due(self.lengths.checkpoint) || stop;
             if !(due(self.lengths.log) || due(self.lengths.evaluate) || save) {
+                pending = Some(output);
                 continue;
             }
             // What is not a number must be found before it is saved.
-            let numbers = match pending.take() {
-                Some(output) => {
-                    let numbers = output.read()?;
-                    meter.step(&numbers, output.images);
-                    Some(numbers)
-                }
-                None => None,
-            };
+            let numbers = output.read()?;
+            meter.step(&numbers, output.images);
             self.state.step = step;
-            if due(self.lengths.log)
-                && let Some(numbers) = &numbers
-            {
-                let metrics = self.step_metrics(&mut meter, numbers);
+            if due(self.lengths.log) {
+                let metrics = self.step_metrics(&mut meter, &numbers);
                 meter.restart();
                 self.log(metrics)?;
             }
@@ -340,7 +340,7 @@ impl<'a> Training<'a> {
         let last = step >= self.lengths.total;
         let Findings {
             measures,
-            value,
+            deciding,
             scores,
         } = self.evaluations.run(&self.trainer, step, last)?;
         for measure in measures {
@@ -349,20 +349,36 @@ impl<'a> Training<'a> {
             self.log.write(&text)?;
             self.metrics.write(&Metric::Evaluation(measure))?;
         }
-        let better = value.filter(|value| self.state.best.is_none_or(|best| *value > best.value));
-        if let Some(value) = better {
-            self.state.best = Some(Best { step, value });
+        let better = match deciding {
+            Some(found) => self.is_best(&found)?.then_some(found),
+            None => None,
+        };
+        let is_better = better.is_some();
+        if is_better {
             self.export("best")?;
+            self.state.best = better;
         }
         if last {
             scores.write(self.folder.path().join(file_name::SCORES))?;
+            self.state.scored = Some(self.evaluations.scored(step));
         }
         self.state.evaluation_due = false;
-        Ok(better.is_some())
+        Ok(is_better)
     }
 
-    fn has_scores(&self) -> bool {
-        self.folder.path().join(file_name::SCORES).exists()
+    /// Whether it is better than the best so far. One of another measure is forgotten.
+    fn is_best(&mut self, found: &Best) -> Result<bool> {
+        let Some(best) = &self.state.best else {
+            return Ok(true);
+        };
+        if best.measure.is_empty() || best.measure == found.measure {
+            return Ok(found.value > best.value);
+        }
+        self.log.write(&format!(
+            "{} decides which network is best from here on; the best by {} after {} steps is forgotten",
+            found.measure, best.measure, best.step
+        ))?;
+        Ok(true)
     }
 
     /// Writes the networks' weights as `<prefix>-gallery.safetensors`, where there is one, and `<prefix>-probe.safetensors`.

@@ -538,6 +538,24 @@ fn keys_of_a_kind_without_keys() {
     }
 }
 
+/// Though the head's table is read in a second step.
+#[test]
+fn a_wrong_value_in_the_head_is_told_with_its_key() {
+    for (text, parts) in [
+        (
+            "head.margin = { kind = \"cosfac\", margin = 0.4 }",
+            &["line 1", "margin", "did you mean `cosface`?"][..],
+        ),
+        ("head.pool = \"many\"", &["line 1", "pool", "many"]),
+        (
+            "head.update = { weighted = { alpha = \"a\" } }",
+            &["line 1", "update.weighted.alpha"],
+        ),
+    ] {
+        assert_says(&set(text, &[]).unwrap_err(), parts);
+    }
+}
+
 #[test]
 fn settings_that_do_not_fit() {
     for (text, key) in [
@@ -546,6 +564,9 @@ fn settings_that_do_not_fit() {
         ("head.prefill = 1.5", "head.prefill"),
         ("gallery.momentum = 1.5", "gallery.momentum"),
         ("training.clip_norm = 0.0", "training.clip_norm"),
+        ("loader.queue = 65", "loader.queue"),
+        ("loader.order = { power = 2.0 }", "loader.order.power"),
+        ("loader.augment.grey = 2.0", "loader.augment.grey"),
         ("head.scale = 0.0", "head.scale"),
         (
             "head.margin = { kind = \"cosface\", margin = -1.0 }",

@@ -211,6 +211,27 @@ fn scalars_have_the_metrics_values() {
     );
 }
 
+/// An evaluation that is made again takes the place of what an earlier file says of it; the line of its step stays.
+#[test]
+fn an_evaluation_is_shown_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), 0, true, &QUANTITIES).unwrap();
+    for metric in [step(10), step(20), evaluation(20)] {
+        writer.write(&metric).unwrap();
+    }
+    drop(writer);
+    MetricsWriter::open(folder.path(), 20, false, &QUANTITIES).unwrap();
+    let [_, second] = &event_files(folder.path())[..] else {
+        panic!("two files")
+    };
+    let [_, session, again] = &events(second)[..] else {
+        panic!("{:?}", events(second))
+    };
+    assert_eq!((session.session_status, session.step), (Some(1), 20));
+    assert_eq!(again.step, 20);
+    assert!(again.scalars.contains_key("train/loss"));
+}
+
 #[test]
 fn diverged_values_are_kept() {
     let diverged = StepMetrics {

@@ -5,6 +5,7 @@ use ffc_core::FfcHead;
 use ffc_train::{Checkpoint, Checkpoints, Config, State, Trainer};
 use tempfile::tempdir;
 
+use super::support::assert_says;
 use super::tiny::{alone, batches, schedule, tiny, trainer};
 
 /// Everything that a training holds, as the bytes of its networks and pool, and the losses of further steps, which the
@@ -57,7 +58,7 @@ fn resume_at_every_step() {
 
         for first in [0, 1, 3, 5] {
             let folder = tempdir().unwrap();
-            let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
+            let checkpoints = Checkpoints::new(folder.path(), 2);
             let mut trainer = trainer(&config);
             run(&mut trainer, &config, first);
             let state = State {
@@ -96,7 +97,7 @@ fn a_network_with_stochastic_depth_resumes() {
     let mut whole = trainer(&config);
     let losses = run(&mut whole, &config, 5);
     let folder = tempdir().unwrap();
-    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 1);
     let mut trainer = trainer(&config);
     assert_eq!(run(&mut trainer, &config, 2), losses[..2]);
     let state = State {
@@ -119,7 +120,7 @@ fn a_checkpoint_before_a_damaged_one_is_kept() {
     let _alone = alone();
     let config = tiny();
     let folder = tempdir().unwrap();
-    let checkpoints = Checkpoints::new(folder.path(), 1).unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 1);
     let trainer = trainer(&config);
     let save = |step| {
         let state = State {
@@ -157,7 +158,7 @@ fn a_damaged_checkpoint_is_passed_over() {
     ] {
         for damage in ["flip", "cut", "remove"] {
             let folder = tempdir().unwrap();
-            let checkpoints = Checkpoints::new(folder.path(), 3).unwrap();
+            let checkpoints = Checkpoints::new(folder.path(), 3);
             let mut trainer = trainer(&config);
             let mut paths = Vec::new();
             for step in 0..2 {
@@ -200,12 +201,13 @@ fn old_checkpoints_are_removed_but_for_the_best() {
     let _alone = alone();
     let config = tiny();
     let folder = tempdir().unwrap();
-    let checkpoints = Checkpoints::new(folder.path(), 2).unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 2);
     let trainer = trainer(&config);
     for step in 1..=5 {
         let best = Some(ffc_train::Best {
             step: 2,
             value: 0.5,
+            measure: "lfw accuracy".into(),
         });
         let state = State {
             step,
@@ -224,4 +226,53 @@ fn old_checkpoints_are_removed_but_for_the_best() {
         names,
         ["step-0000000002", "step-0000000004", "step-0000000005"]
     );
+}
+
+/// A checkpoint that was to take the place of an older one of its step, which was removed already when the process was killed.
+#[test]
+fn a_whole_checkpoint_without_its_name_gets_it() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let checkpoints = Checkpoints::new(folder.path(), 2);
+    let state = State {
+        step: 7,
+        ..State::default()
+    };
+    let path = checkpoints.save(&trainer(&tiny()), &state).unwrap();
+    let aside = folder.path().join(".step-0000000007.partial");
+    fs::rename(&path, &aside).unwrap();
+    // What is left of the older one.
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("pool.bpk"), "").unwrap();
+    checkpoints.clean().unwrap();
+    assert!(!aside.exists());
+    let (newest, passed_over) = checkpoints.newest().unwrap().unwrap();
+    assert_eq!((newest.path(), passed_over.len()), (&*path, 0));
+
+    // With a file less it is no checkpoint.
+    fs::rename(&path, &aside).unwrap();
+    fs::remove_file(aside.join("pool.bpk")).unwrap();
+    checkpoints.clean().unwrap();
+    assert!(!aside.exists() && checkpoints.newest().unwrap().is_none());
+}
+
+/// A checkpoint of another head lacks what this one needs, and says so.
+#[test]
+fn a_manifest_names_what_the_head_needs() {
+    let _alone = alone();
+    for name in ["gallery.bpk", "pool.bpk"] {
+        let folder = tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path(), 1);
+        let path = checkpoints.save(&trainer(&tiny()), &State::default());
+        let manifest = path.unwrap().join("manifest.json");
+        let mut json: serde_json::Value =
+            serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+        json["files"].as_object_mut().unwrap().remove(name).unwrap();
+        fs::write(&manifest, serde_json::to_vec(&json).unwrap()).unwrap();
+        let (checkpoint, _) = checkpoints.newest().unwrap().unwrap();
+        let error = checkpoint
+            .restore(&tiny(), schedule(&tiny()), &Device::flex())
+            .unwrap_err();
+        assert_says(&error.to_string(), &["manifest.json", name, "head needs"]);
+    }
 }

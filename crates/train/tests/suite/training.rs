@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use ffc_core::FfcHead;
+use ffc_data::Damaged;
 use ffc_train::progress::Progress;
 use ffc_train::run::{Metric, read_metrics};
 use ffc_train::{
@@ -167,6 +168,9 @@ fn overrides_that_do_not_fit_change_nothing() {
     run(&run_folder, interrupt).unwrap();
     drop(run_folder);
     let before = fs::read(path.join("config.toml")).unwrap();
+    let error = RunFolder::resume(path, &["loader.workers=0".to_owned()]).unwrap_err();
+    assert!(error.is_of_configuration(), "{error}");
+    assert_says(&error.to_string(), &["loader.workers", "1 to 1,024"]);
 
     let other = "data.source.identities=41".to_owned();
     let run_folder = RunFolder::resume(path, &[other]).unwrap();
@@ -265,8 +269,7 @@ fn opening_does_nothing_yet() {
     let device = Device::flex();
     drop(open(&run_folder, &device, Interrupt::default()).unwrap());
     assert_eq!(metrics(folder.path()), []);
-    let checkpoints = fs::read_dir(folder.path().join("checkpoints")).unwrap();
-    assert_eq!(checkpoints.count(), 0);
+    assert!(!folder.path().join("checkpoints").exists());
     // And so it can be run as if it had never been opened.
     assert!(run(&run_folder, Interrupt::default()).unwrap().finished);
 }
@@ -316,6 +319,138 @@ fn a_failed_last_evaluation_is_made_up_for() {
         assert!(whole == parts, "{name}");
     }
     assert_eq!(metrics(&whole), metrics(&parts));
+}
+
+/// The scores are of where the run stands and of its present evaluations.
+#[test]
+fn scores_follow_the_length_and_the_evaluations() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let scores = || {
+        let scores = fs::read(path.join("scores.json")).unwrap();
+        let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
+        scores.as_object().unwrap().clone()
+    };
+    let resume = |overrides: &[&str], steps_to_go: Option<()>| {
+        let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+        let run_folder = RunFolder::resume(path, &overrides).unwrap();
+        let interrupt = Interrupt::default();
+        if steps_to_go.is_some() {
+            interrupt.request();
+        }
+        run(&run_folder, interrupt).unwrap()
+    };
+    let run_folder = RunFolder::create(path, config(), &Environment::new()).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    drop(run_folder);
+    let first = scores();
+
+    // One more step of a longer run, which then ends there.
+    let outcome = resume(&["training.length=20 steps"], Some(()));
+    assert_eq!((outcome.finished, outcome.steps), (false, 9));
+    assert_eq!(scores(), first);
+    let outcome = resume(&["training.length=9 steps"], None);
+    assert!(outcome.finished);
+    let second = scores();
+    assert_ne!(second, first);
+    let last = metrics(path).pop().unwrap();
+    assert!(
+        matches!(&last, Metric::Evaluation(found) if found.step == 9),
+        "{last:?}"
+    );
+
+    // Nothing to do.
+    let lines = fs::read(path.join("metrics.jsonl")).unwrap();
+    resume(&[], None);
+    assert_eq!(fs::read(path.join("metrics.jsonl")).unwrap(), lines);
+
+    // Another evaluation: all of this step are made again, each line once.
+    resume(&["evaluation.0.name=strangers"], None);
+    assert_eq!(scores().keys().collect::<Vec<_>>(), ["strangers"]);
+    let of_the_end: Vec<_> = metrics(path)
+        .into_iter()
+        .filter(|metric| metric.step() == 9 && matches!(metric, Metric::Evaluation(_)))
+        .collect();
+    assert_eq!(of_the_end.len(), 2, "{of_the_end:?}");
+}
+
+/// The best score of another evaluation is no measure of this one's.
+#[test]
+fn the_best_is_of_the_evaluation_that_decides() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let run_folder = RunFolder::create(path, config(), &Environment::new()).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    drop(run_folder);
+    fs::remove_file(path.join("best-gallery.safetensors")).unwrap();
+    let overrides = ["evaluation.0.name=strangers".to_owned()];
+    let run_folder = RunFolder::resume(path, &overrides).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    let (newest, _) = run_folder.checkpoints().newest().unwrap().unwrap();
+    let best = newest.state().best.clone().unwrap();
+    assert!(best.measure.starts_with("strangers "), "{best:?}");
+    assert_eq!(best.step, 8);
+    assert!(path.join("best-gallery.safetensors").exists());
+    let log = fs::read_to_string(path.join("log.txt")).unwrap();
+    assert_says(&log, &["strangers", "decides", "is forgotten"]);
+}
+
+/// Weights of the best that cannot be written are made up for.
+#[test]
+fn best_weights_that_failed_are_written_at_resume() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let run_folder = RunFolder::create(folder.path(), config(), &Environment::new()).unwrap();
+    let best = folder.path().join("best-gallery.safetensors");
+    fs::create_dir(&best).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap_err();
+    fs::remove_dir(&best).unwrap();
+    let interrupt = Interrupt::default();
+    interrupt.request();
+    run(&run_folder, interrupt).unwrap();
+    assert!(best.exists());
+}
+
+/// A picture that cannot be read is passed over before the first step as in all later ones, where that is asked for.
+#[test]
+fn prefill_passes_over_damaged_pictures() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    write_pictures(&pictures);
+    // The first two of four of each identity: some of them are drawn.
+    for identity in 0..10 {
+        for picture in 0..2 {
+            fs::write(
+                pictures.join(format!("{identity}/{picture}.png")),
+                "no picture",
+            )
+            .unwrap();
+        }
+    }
+    let mut config = config();
+    config.evaluations.clear();
+    config.data = Config::parse(
+        &format!("data.path = {:?}", pictures.to_str().unwrap()),
+        "test",
+        &[],
+    )
+    .unwrap()
+    .data;
+    ffc(&mut config).prefill = 1.0;
+    for (name, damaged, works) in [
+        ("fails", Damaged::Fail, false),
+        ("goes on", Damaged::Skip { limit: 30 }, true),
+    ] {
+        config.loader.damaged = damaged;
+        let path = folder.path().join(name);
+        let run_folder = RunFolder::create(&path, config.clone(), &Environment::new()).unwrap();
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        assert_eq!(run(&run_folder, interrupt).is_ok(), works, "{name}");
+    }
 }
 
 /// Ten identities with four pictures each.
@@ -422,7 +557,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
     let error = run(&run_folder, Interrupt::default()).unwrap_err();
     assert!(matches!(error, Error::NotFinite { .. }), "{error}");
     assert_says(&error.to_string(), &["at step", "learning rate"]);
-    let checkpoints = run_folder.checkpoints().unwrap();
+    let checkpoints = run_folder.checkpoints();
     if let Some((checkpoint, passed_over)) = checkpoints.newest().unwrap() {
         assert!(passed_over.is_empty());
         let trainer = checkpoint
