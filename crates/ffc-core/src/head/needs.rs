@@ -17,6 +17,8 @@ pub enum BatchForm {
     Dual,
     /// B pictures, each once an epoch.
     Instances,
+    /// B identities with two pictures each: the first goes through the trained network, the second through the gallery network alone.
+    Pairs,
     /// B / K identities with K pictures each, the pictures of an identity one after another.
     Groups {
         /// K, at least 1. Divides B.

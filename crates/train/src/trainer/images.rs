@@ -1,9 +1,9 @@
-use ffc_data::{DualBatch, GroupBatch, ImageBatch, InstanceBatch};
+use ffc_data::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
 
 /// The pictures of a step, in the form that the head needs: from the loaders, or from a caller's own pixels.
 #[derive(Debug, Clone, Copy)]
 pub enum StepImages<'a> {
-    /// The two sides of a dual batch.
+    /// The two sides of a dual batch, or the first and the second pictures of pairs.
     Dual {
         /// Side x.
         x: &'a ImageBatch,
@@ -19,6 +19,15 @@ impl<'a> From<&'a DualBatch> for StepImages<'a> {
         Self::Dual {
             x: &batch.x,
             y: &batch.y,
+        }
+    }
+}
+
+impl<'a> From<&'a IdentityBatch> for StepImages<'a> {
+    fn from(batch: &'a IdentityBatch) -> Self {
+        Self::Dual {
+            x: &batch.a,
+            y: &batch.b,
         }
     }
 }

@@ -12,8 +12,8 @@ use std::fmt;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{
-    DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, MovingAverage,
-    Quantity, StepContext,
+    BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput,
+    MovingAverage, Quantity, StepContext,
 };
 use ffc_data::ImageBatch;
 use ffc_model::{Backbone, NormMode};
@@ -195,6 +195,9 @@ impl Trainer {
         }
         let mut lengths = Vec::new();
         let input: HeadInput = match images {
+            StepImages::Dual { x, y } if self.head.needs().batch == BatchForm::Pairs => {
+                self.embed_pairs(x, y, &mut lengths)?.into()
+            }
             StepImages::Dual { x, y } => DualEmbeddings {
                 x: self.embed(x, &mut lengths)?,
                 y: self.embed(y, &mut lengths)?,
@@ -256,27 +259,63 @@ impl Trainer {
     /// Pictures through the networks. Adds the squared lengths of the embeddings to `lengths`.
     fn embed(&self, images: &ImageBatch, lengths: &mut Vec<Tensor<1>>) -> Result<EmbeddingBatch> {
         let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
-        let _span = trace_span!("networks").entered();
-        let gallery = match &self.gallery {
-            Some(gallery) => {
-                let embeddings = gallery.forward(pictures.clone().inner(), NormMode::Batch)?;
-                Some(embeddings.cast(DType::F32))
-            }
-            None => None,
-        };
-        let probe = self.probe.forward(pictures, NormMode::Train)?;
-        let probe = probe.cast(DType::F32);
-        for embeddings in [Some(probe.clone().inner()), gallery.clone()]
-            .into_iter()
-            .flatten()
-        {
-            lengths.push(embeddings.square().sum_dim(1).squeeze_dim(1));
-        }
+        let gallery = self.by_gallery(pictures.clone().inner(), lengths)?;
         Ok(EmbeddingBatch {
-            probe,
+            probe: self.by_probe(pictures, lengths)?,
             gallery,
             identities: images.identities().to_vec(),
         })
+    }
+
+    /// The first pictures of pairs through the trained network, the second ones through the gallery network.
+    fn embed_pairs(
+        &self,
+        first: &ImageBatch,
+        second: &ImageBatch,
+        lengths: &mut Vec<Tensor<1>>,
+    ) -> Result<EmbeddingBatch> {
+        if first.identities() != second.identities() {
+            let problem = "needs pairs, but the two sides show other identities";
+            return Err(Error::Head {
+                problem: problem.into(),
+            });
+        }
+        let plain = self.device.clone().without_autodiff();
+        let (pictures, others) = trace_span!("upload").in_scope(|| {
+            (
+                self.upload(first, &self.device),
+                self.upload(second, &plain),
+            )
+        });
+        Ok(EmbeddingBatch {
+            probe: self.by_probe(pictures, lengths)?,
+            gallery: self.by_gallery(others, lengths)?,
+            identities: first.identities().to_vec(),
+        })
+    }
+
+    fn by_probe(&self, pictures: Tensor<4>, lengths: &mut Vec<Tensor<1>>) -> Result<Tensor<2>> {
+        let _span = trace_span!("networks").entered();
+        let embeddings = self.probe.forward(pictures, NormMode::Train)?;
+        let embeddings = embeddings.cast(DType::F32);
+        lengths.push(squared_lengths(embeddings.clone().inner()));
+        Ok(embeddings)
+    }
+
+    /// None where there is no gallery network.
+    fn by_gallery(
+        &self,
+        pictures: Tensor<4>,
+        lengths: &mut Vec<Tensor<1>>,
+    ) -> Result<Option<Tensor<2>>> {
+        let Some(gallery) = &self.gallery else {
+            return Ok(None);
+        };
+        let _span = trace_span!("networks").entered();
+        let embeddings = gallery.forward(pictures, NormMode::Batch)?;
+        let embeddings = embeddings.cast(DType::F32);
+        lengths.push(squared_lengths(embeddings.clone()));
+        Ok(Some(embeddings))
     }
 
     /// The pictures in the precision that the networks shall compute in.
@@ -285,6 +324,11 @@ impl Trainer {
             .to_device(device, &self.config.normalisation)
             .cast(self.config.precision)
     }
+}
+
+/// `[rows]`, of embeddings `[rows, dim]`.
+fn squared_lengths(embeddings: Tensor<2>) -> Tensor<1> {
+    embeddings.square().sum_dim(1).squeeze_dim(1)
 }
 
 /// Checks that what a head reports is a single number.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use ffc_core::BatchForm;
 use ffc_data::{
-    Dataset, DualBatch, DualLoader, GroupBatch, GroupLoader, InstanceBatch, InstanceLoader,
-    LoaderConfig,
+    Dataset, DualBatch, DualLoader, GroupBatch, GroupLoader, IdentityBatch, IdentityLoader,
+    InstanceBatch, InstanceLoader, LoaderConfig,
 };
 
 use crate::trainer::StepImages;
@@ -13,12 +13,14 @@ use crate::{Error, Result};
 pub(super) enum Batches {
     Dual(DualLoader),
     Instances(InstanceLoader),
+    Pairs(IdentityLoader),
     Groups(GroupLoader),
 }
 
 pub(super) enum Batch {
     Dual(DualBatch),
     Instances(InstanceBatch),
+    Pairs(IdentityBatch),
     Groups(GroupBatch),
 }
 
@@ -35,6 +37,7 @@ impl Batches {
             BatchForm::Instances => {
                 Self::Instances(InstanceLoader::new(dataset, config, first_step)?)
             }
+            BatchForm::Pairs => Self::Pairs(IdentityLoader::new(dataset, config, first_step)?),
             BatchForm::Groups { images } => {
                 let config = LoaderConfig {
                     group: images,
@@ -50,7 +53,7 @@ impl Batches {
         })
     }
 
-    /// Images of a step with batches of size B.
+    /// Images through the trained network in a step with batches of size B.
     pub(super) fn images_per_step(form: BatchForm, batch: usize) -> usize {
         match form {
             BatchForm::Dual => 3 * batch,
@@ -63,6 +66,7 @@ impl Batches {
         let batch = match self {
             Self::Dual(loader) => loader.next().map(|batch| batch.map(Batch::Dual)),
             Self::Instances(loader) => loader.next().map(|batch| batch.map(Batch::Instances)),
+            Self::Pairs(loader) => loader.next().map(|batch| batch.map(Batch::Pairs)),
             Self::Groups(loader) => loader.next().map(|batch| batch.map(Batch::Groups)),
         };
         let ended = || ffc_data::Error::Workers("the loader ended too soon".into());
@@ -75,6 +79,7 @@ impl Batch {
         match self {
             Self::Dual(batch) => batch.into(),
             Self::Instances(batch) => batch.into(),
+            Self::Pairs(batch) => batch.into(),
             Self::Groups(batch) => batch.into(),
         }
     }

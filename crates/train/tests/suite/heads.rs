@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Device, Gradients, Tensor};
 use ffc_core::{
-    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, leaf_like, part,
+    BatchForm, EmbeddingBatch, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext,
+    leaf_like, part,
 };
-use ffc_data::{DualBatch, GroupLoader, ImageBatch, InstanceLoader, LoaderConfig};
-use ffc_train::{Checkpoint, Checkpoints, Error, State, Trainer};
+use ffc_data::{DualBatch, GroupLoader, IdentityLoader, ImageBatch, InstanceLoader, LoaderConfig};
+use ffc_model::NormMode;
+use ffc_train::{Checkpoint, Checkpoints, Error, State, StepImages, Trainer};
 
 use super::support::assert_says;
 use super::tiny::{alone, batches, dataset, schedule, tiny, trainer};
@@ -26,6 +28,9 @@ struct OneRow {
     names: [&'static [&'static str]; 2],
     /// How often the loss is there.
     losses: usize,
+    gallery: bool,
+    /// The last batch.
+    embedded: Option<EmbeddingBatch>,
     seen: Seen,
 }
 
@@ -41,6 +46,8 @@ impl OneRow {
             reported: 1,
             names: [&["rows"], &["row.f32"]],
             losses: 1,
+            gallery: false,
+            embedded: None,
             seen: Seen::default(),
         }
     }
@@ -50,7 +57,7 @@ impl Head for OneRow {
     fn needs(&self) -> Needs {
         Needs {
             batch: self.form,
-            gallery: false,
+            gallery: self.gallery,
             prefill: 0,
         }
     }
@@ -61,7 +68,8 @@ impl Head for OneRow {
 
     fn step(&mut self, input: HeadInput, _: &StepContext) -> Result<HeadOutput> {
         let batch = input.single()?;
-        assert!(batch.gallery.is_none());
+        assert_eq!(batch.gallery.is_some(), self.gallery);
+        self.embedded = Some(batch.clone());
         let rows = batch.identities.len();
         Ok(HeadOutput {
             loss: (batch.probe - self.row.clone())
@@ -145,6 +153,43 @@ fn a_head_of_instances_learns_with_the_network() {
         assert!(*length > 0.0);
     }
     assert_eq!(seen.len(), 8);
+}
+
+/// The first pictures go through the trained network, the second through the gallery network alone.
+#[test]
+fn pairs_reach_the_head_through_a_network_each() {
+    let _alone = alone();
+    let mut head = OneRow::new(BatchForm::Pairs);
+    head.gallery = true;
+    let mut trainer = trainer_with(head);
+    let mut loader = IdentityLoader::new(dataset(&tiny()), loader(), 0).unwrap();
+    let batch = loader.next().unwrap().unwrap();
+    // Both networks are the same at the start.
+    let gallery = trainer.gallery().unwrap().clone();
+    let expected = [&batch.a, &batch.b].map(|images| {
+        let pictures = images.to_device(&Device::flex(), &tiny().normalisation());
+        gallery.forward(pictures, NormMode::Batch).unwrap()
+    });
+    let output = trainer.step(&batch).unwrap();
+    assert_eq!(output.images, 6);
+    output.read().unwrap();
+    let head: &OneRow = trainer.head_as().unwrap();
+    let seen = head.embedded.clone().unwrap();
+    assert_eq!(seen.identities, batch.a.identities());
+    for (found, expected) in [seen.probe.inner(), seen.gallery.unwrap()]
+        .into_iter()
+        .zip(expected)
+    {
+        let difference = (found - expected).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-5, "{difference}");
+    }
+    let error = trainer
+        .step(StepImages::Dual {
+            x: &batch.a,
+            y: &loader.next().unwrap().unwrap().b,
+        })
+        .unwrap_err();
+    assert_says(&error.to_string(), &["pairs", "other identities"]);
 }
 
 /// Its weight keeps the device's way to keep activations, and learns the same.
