@@ -1,5 +1,6 @@
 //! What the benches share: settings, the work of a head step, pictures in every format, and the tables at the end.
 
+pub mod any_head;
 pub mod counting;
 pub mod head_work;
 pub mod job;
