@@ -61,7 +61,7 @@ pub struct State {
     /// What happened since the last line of metrics.
     #[serde(default)]
     pub window: Window,
-    /// What the scores for the report are of; none before the end, and in checkpoints of old versions.
+    /// What the scores for the report are of. None in checkpoints of old versions, which do not tell.
     #[serde(default)]
     pub scored: Option<Scored>,
 }
@@ -86,18 +86,18 @@ pub struct Best {
     pub step: u64,
     /// The first measure of the first evaluation.
     pub value: f64,
-    /// Their names, as `lfw accuracy`. Empty in checkpoints of old versions.
+    /// Which evaluation that was: its name, and a hash of its settings and pictures. Empty in checkpoints of old versions.
     #[serde(default)]
-    pub measure: String,
+    pub evaluation: String,
 }
 
-/// What the scores for the report are of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the scores for the report are of: of nothing before the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scored {
     /// Finished steps.
     pub step: u64,
-    /// Names of the evaluations.
+    /// Which evaluations, as in [`Best::evaluation`].
     pub evaluations: Vec<String>,
 }
 
@@ -165,7 +165,8 @@ impl Checkpoints {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where it cannot be written: what was there before is untouched.
+    /// [`Error::Io`] where it cannot be written: older ones are untouched. Where it cannot be given its name,
+    /// [`clean`](Self::clean) does that later.
     pub fn save(&self, trainer: &Trainer, state: &State) -> Result<PathBuf> {
         fs::create_dir_all(&self.folder).map_err(Error::io("make the folder", &self.folder))?;
         let target = self.path_of(state.step);

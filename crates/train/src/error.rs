@@ -180,7 +180,13 @@ impl Error {
                 setting,
                 value,
                 expected,
-            } => Self::setting(format!("loader.{setting}"), value, expected),
+            } => {
+                let table = match setting {
+                    "height_px" | "width_px" => "backbone",
+                    _ => "loader",
+                };
+                Self::setting(format!("{table}.{setting}"), value, expected)
+            }
             error => error.into(),
         }
     }

@@ -36,11 +36,13 @@ pub(crate) struct Change {
 impl Change {
     /// Whether a resumed run may have it.
     pub(crate) fn is_free(&self) -> bool {
-        let within = |table: &str| {
-            let rest = self.key.strip_prefix(table);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        FREE.iter().any(|table| within(table))
+        FREE.iter().any(|table| self.is_within(table))
+    }
+
+    /// Whether it is of this table, or of the setting itself.
+    pub(crate) fn is_within(&self, table: &str) -> bool {
+        let rest = self.key.strip_prefix(table);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 }
 

@@ -98,6 +98,11 @@ impl RunFolder {
         Ok(self.changes.iter().map(Change::to_string).collect())
     }
 
+    /// Whether overrides change anything in this table.
+    pub(crate) fn changes(&self, table: &str) -> bool {
+        self.changes.iter().any(|change| change.is_within(table))
+    }
+
     /// Checks that nothing was trained here: for a run without a checkpoint.
     pub(crate) fn check_new(&self) -> Result<()> {
         let results = [file_name::METRICS, file_name::SCORES];
@@ -110,8 +115,7 @@ impl RunFolder {
             Some(name) => Err(Error::RunFolder {
                 path: self.path.clone(),
                 problem: format!(
-                    "there is {name}, but no checkpoint in {CHECKPOINTS}: they were lost, or the run ended before its first; put them back, \
-                     or start a new run in another folder"
+                    "there is {name}, but no checkpoint in {CHECKPOINTS}: put them back, or start a new run in another folder"
                 ),
             }),
         }

@@ -108,9 +108,9 @@ impl LoaderConfig {
         let bytes = self.batch as u64 * self.picture_bytes() as u64;
         if bytes > MAX_BATCH_BYTES {
             return Err(Error::Setting {
-                setting: "batch * height_px * width_px * channels",
-                value: format!("{bytes} bytes"),
-                expected: "at most 4 GiB",
+                setting: "batch",
+                value: format!("{} of {} bytes a picture", self.batch, self.picture_bytes()),
+                expected: "so small that the pictures take at most 4 GiB",
             });
         }
         self.order.check()?;

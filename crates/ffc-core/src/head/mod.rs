@@ -32,7 +32,7 @@ pub trait Head: Any + Send {
     fn needs(&self) -> Needs;
 
     /// Names of the quantities that a step reports, in snake case: columns of metrics. Names that end in `_share` or `_fill` are
-    /// of shares from 0 to 1.
+    /// of shares from 0 to 1. A training refuses names that it has itself, such as `loss`.
     fn quantities(&self) -> &'static [&'static str] {
         &[]
     }
@@ -64,7 +64,8 @@ pub trait Head: Any + Send {
         Ok(())
     }
 
-    /// Names of the parts of its state, each a file of a checkpoint. None where it has no state.
+    /// Names of the parts of its state, each a file of a checkpoint: letters, digits, `_`, `-` and `.`, with a letter or digit first. None
+    /// where it has no state.
     fn parts(&self) -> &'static [&'static str] {
         &[]
     }

@@ -3,7 +3,7 @@
 pub struct Needs {
     /// What a batch is.
     pub batch: BatchForm,
-    /// Whether a gallery network follows the trained one and embeds the pictures too.
+    /// Whether a gallery network follows the trained one and embeds the pictures too, of pairs the second ones.
     pub gallery: bool,
     /// Identities whose gallery embeddings the head takes before the first step.
     pub prefill: u64,

@@ -46,7 +46,7 @@ fn write_metrics(folder: &Path) {
     let mut writer = MetricsWriter::open(
         folder,
         0,
-        true,
+        &[],
         &["target_cosine", "fresh_share", "pool_fill", "evictions"],
     )
     .unwrap();

@@ -17,7 +17,7 @@ fn page(folder: &Path) -> String {
 /// The page of a run with these metrics and nothing else.
 fn page_of(metrics: &[Metric]) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = MetricsWriter::open(folder.path(), 0, true, &[]).unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), 0, &[], &[]).unwrap();
     for metric in metrics {
         writer.write(metric).unwrap();
     }
@@ -275,7 +275,7 @@ fn names_are_shown_as_they_are_and_are_no_markup() {
     std::fs::create_dir(&folder).unwrap();
     fake_run::write(&folder);
 
-    let mut writer = MetricsWriter::open(&folder, u64::MAX - 1, true, &[]).unwrap();
+    let mut writer = MetricsWriter::open(&folder, u64::MAX - 1, &[], &[]).unwrap();
     let mut metrics = evaluation_metrics(24_000, NAME);
     metrics.network = NAME.to_owned();
     writer.write(&Metric::Evaluation(metrics.clone())).unwrap();

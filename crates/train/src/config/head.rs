@@ -1,20 +1,62 @@
 use ffc_core::{FfcHeadConfig, Head, HeadContext};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
 use crate::{Error, Result};
 
-/// The kind of a head that a file does not name.
-const DEFAULT_KIND: &str = "ffc";
+/// The kinds of heads: of each its variant, its name in a file and its settings, which have `check(&self, batch)` and
+/// `init(&self, &HeadContext)`.
+macro_rules! kinds {
+    ($($(#[$docs:meta])* $kind:ident($config:ty) = $name:literal,)*) => {
+        /// The head, with the settings of its kind. In a file the table `head` with the kind as key `kind`, by default `"ffc"`.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "kind")]
+        #[non_exhaustive]
+        pub enum HeadConfig {
+            $($(#[$docs])* #[serde(rename = $name)] $kind($config),)*
+        }
 
-/// The head, with the settings of its kind. In a file the table `head` with the kind as key `kind`, by default `"ffc"`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(remote = "Self", rename_all = "snake_case", tag = "kind")]
-#[non_exhaustive]
-pub enum HeadConfig {
+        impl HeadConfig {
+            const KINDS: &[&str] = &[$($name),*];
+
+            /// Reads the settings of a kind.
+            fn read(kind: &str, settings: Value) -> std::result::Result<Self, toml::de::Error> {
+                match kind {
+                    $($name => <$config>::deserialize(settings).map(Self::$kind),)*
+                    unknown => Err(serde::de::Error::unknown_variant(unknown, Self::KINDS)),
+                }
+            }
+
+            /// Checks what needs no data and no device, for batches of size B.
+            ///
+            /// # Errors
+            ///
+            /// [`Error::Setting`] where a setting is outside its range or does not fit the batch.
+            pub fn check(&self, batch: usize) -> Result<()> {
+                let checked = match self {
+                    $(Self::$kind(config) => config.check(batch),)*
+                };
+                checked.map_err(|error| Error::in_table("head", error))
+            }
+
+            /// A head at its start.
+            ///
+            /// # Errors
+            ///
+            /// As [`check`](Self::check), and where the device cannot hold it.
+            pub fn init(&self, context: &HeadContext) -> Result<Box<dyn Head>> {
+                let head = match self {
+                    $(Self::$kind(config) => config.init(context).map(|head| Box::new(head) as _),)*
+                };
+                head.map_err(|error| Error::in_table("head", error))
+            }
+        }
+    };
+}
+
+kinds! {
     /// [`ffc_core::FfcHead`].
-    Ffc(FfcHeadConfig),
+    Ffc(FfcHeadConfig) = "ffc",
 }
 
 impl Default for HeadConfig {
@@ -23,51 +65,25 @@ impl Default for HeadConfig {
     }
 }
 
-impl HeadConfig {
-    /// Checks what needs no data and no device, for batches of size B.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] where a setting is outside its range or does not fit the batch.
-    pub fn check(&self, batch: usize) -> Result<()> {
-        let checked = match self {
-            Self::Ffc(config) => config.check(batch),
-        };
-        checked.map_err(|error| Error::in_table("head", error))
-    }
-
-    /// A head at its start.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check), and where the device cannot hold it.
-    pub fn init(&self, context: &HeadContext) -> Result<Box<dyn Head>> {
-        let head = match self {
-            Self::Ffc(config) => config.init(context).map(|head| Box::new(head) as _),
-        };
-        head.map_err(|error| Error::in_table("head", error))
-    }
-}
-
 impl<'de> Deserialize<'de> for HeadConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let mut table = Table::deserialize(deserializer)?;
-        table.entry("kind").or_insert_with(|| DEFAULT_KIND.into());
-        Self::deserialize(Value::Table(table)).map_err(|error| {
-            // What `message` leaves out: in which key.
+        let kind = match table.remove("kind") {
+            Some(Value::String(kind)) => kind,
+            None => "ffc".to_owned(),
+            Some(other) => {
+                let problem = format!("kind is {other}, but must be one of {:?}", Self::KINDS);
+                return Err(serde::de::Error::custom(problem));
+            }
+        };
+        Self::read(&kind, Value::Table(table)).map_err(|error| {
+            // The key, which the message alone leaves out.
             let text = error.to_string();
             let key = text.trim_end().rsplit_once("\nin `");
-            let key = key.and_then(|(_, key)| key.strip_suffix('`'));
-            match key {
-                Some(key) => D::Error::custom(format!("{key}: {}", error.message())),
-                None => D::Error::custom(error.message()),
-            }
+            serde::de::Error::custom(match key.and_then(|(_, key)| key.strip_suffix('`')) {
+                Some(key) => format!("{key}: {}", error.message()),
+                None => error.message().to_owned(),
+            })
         })
-    }
-}
-
-impl Serialize for HeadConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
     }
 }

@@ -23,8 +23,8 @@ pub struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    /// Opens the metrics of a run that has finished `step` steps, 0 for a new one, and has or has not `evaluated` what they gave.
-    /// `quantities` are the names of what the head reports: columns of the table of steps.
+    /// Opens the metrics of a run that has finished `step` steps, 0 for a new one, and makes the evaluations named in `again` of what they
+    /// gave. `quantities` are the names of what the head reports: columns of the table of steps.
     ///
     /// What a resumed run is going to do again is cut: its lines leave `metrics.jsonl`, and so does a torn last line, with a
     /// warning. The tables are written anew from what stays. Events get a file of their own, which tells TensorBoard to forget later steps.
@@ -34,7 +34,7 @@ impl MetricsWriter {
     pub fn open(
         run_folder: impl AsRef<Path>,
         step: u64,
-        evaluated: bool,
+        again: &[&str],
         quantities: &[&str],
     ) -> Result<Self> {
         let folder = run_folder.as_ref();
@@ -51,17 +51,16 @@ impl MetricsWriter {
         let mut lines = NewFile::create(lines_path).map_err(failed())?;
         let mut steps = Table::new(steps_path)?;
         let mut evaluations = Table::new(evaluations_path)?;
-        let mut last = None;
+        let mut last = Vec::new();
         if lines_path
             .try_exists()
             .map_err(Error::io("open", lines_path))?
         {
             metrics_file::for_each(lines_path, |line, metric: Metric| {
-                let again = metric.step() > step
-                    || matches!(metric, Metric::Evaluation(_))
-                        && metric.step() == step
-                        && !evaluated;
-                if again {
+                let made_again = |name: &str| metric.step() == step && again.contains(&name);
+                if metric.step() > step
+                    || matches!(&metric, Metric::Evaluation(found) if made_again(&found.name))
+                {
                     return Ok(());
                 }
                 lines.write_all(line).map_err(failed())?;
@@ -70,8 +69,8 @@ impl MetricsWriter {
                     Metric::Step(metrics) => steps.put(&StepRow(metrics, &quantities)),
                     Metric::Evaluation(metrics) => evaluations.put(&EvaluationRow(metrics)),
                 }?;
-                if !evaluated && metric.step() == step {
-                    last = Some(metric);
+                if metric.step() == step {
+                    last.push(metric);
                 }
                 Ok(())
             })?;
@@ -80,10 +79,12 @@ impl MetricsWriter {
         steps.finish()?;
         evaluations.finish()?;
 
-        let mut events = EventFile::create(folder, step + u64::from(evaluated))?;
-        // An evaluation of this step is forgotten, and with it the line of the step, which stays.
-        if let Some(metric) = &last {
-            events.write(metric)?;
+        let mut events = EventFile::create(folder, step + u64::from(again.is_empty()))?;
+        if !again.is_empty() {
+            // All of this step is forgotten, also what stays.
+            for metric in &last {
+                events.write(metric)?;
+            }
         }
         Ok(Self {
             lines: AppendFile::open(lines_path)?,

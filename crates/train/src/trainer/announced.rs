@@ -1,23 +1,28 @@
 use std::collections::HashSet;
 
-use ffc_core::Head;
+use ffc_core::{BatchForm, Head};
 
 use crate::run::StepMetrics;
 use crate::{Error, Result, checkpoint};
 
-/// Checks the names that a head announces: its quantities become keys of metrics, its parts files of a checkpoint.
+/// Checks what a head announces. Its quantities become keys of metrics, its parts files of a checkpoint.
 ///
 /// # Errors
 ///
-/// [`Error::Head`] where a name is taken, given twice, or cannot be one.
+/// [`Error::Head`] where a name is taken, given twice, or cannot be one, or where it needs pairs and no network for the second pictures.
 pub(super) fn check(head: &dyn Head) -> Result<()> {
+    let needs = head.needs();
+    if needs.batch == BatchForm::Pairs && !needs.gallery {
+        return Err(Error::Head {
+            problem: "needs pairs, but no gallery network for the second pictures".into(),
+        });
+    }
     check_names("quantity", head.quantities(), &StepMetrics::KEYS, "_")?;
     check_names("part", head.parts(), &checkpoint::RESERVED, "_-.")
 }
 
-/// Names begin with a letter or digit; after it come these and `others`.
 fn check_names(what: &str, names: &[&str], taken: &[&str], others: &str) -> Result<()> {
-    let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let plain = |letter: char| letter.is_ascii_alphanumeric();
     let mut seen = HashSet::new();
     for &name in names {
         let why = if taken.contains(&name) {
@@ -29,7 +34,7 @@ fn check_names(what: &str, names: &[&str], taken: &[&str], others: &str) -> Resu
                 .chars()
                 .all(|letter| plain(letter) || others.contains(letter))
         {
-            format!("no name of lower-case letters, digits and {others}")
+            format!("no name of letters, digits and {others}, with a letter or digit first")
         } else {
             continue;
         };

@@ -3,12 +3,19 @@ use ffc_data::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
 /// The pictures of a step, in the form that the head needs: from the loaders, or from a caller's own pixels.
 #[derive(Debug, Clone, Copy)]
 pub enum StepImages<'a> {
-    /// The two sides of a dual batch, or the first and the second pictures of pairs.
+    /// The two sides of a dual batch.
     Dual {
         /// Side x.
         x: &'a ImageBatch,
         /// Side y.
         y: &'a ImageBatch,
+    },
+    /// Pairs of pictures, each of one identity.
+    Pairs {
+        /// For the trained network.
+        first: &'a ImageBatch,
+        /// For the gallery network.
+        second: &'a ImageBatch,
     },
     /// Instances or groups.
     Single(&'a ImageBatch),
@@ -25,9 +32,9 @@ impl<'a> From<&'a DualBatch> for StepImages<'a> {
 
 impl<'a> From<&'a IdentityBatch> for StepImages<'a> {
     fn from(batch: &'a IdentityBatch) -> Self {
-        Self::Dual {
-            x: &batch.a,
-            y: &batch.b,
+        Self::Pairs {
+            first: &batch.a,
+            second: &batch.b,
         }
     }
 }

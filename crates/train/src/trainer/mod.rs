@@ -193,16 +193,17 @@ impl Trainer {
             let average = self.config.average;
             trace_span!("average").in_scope(|| average.update(gallery, &self.probe))?;
         }
+        check_pairs(self.head.needs().batch, images)?;
         let mut lengths = Vec::new();
         let input: HeadInput = match images {
-            StepImages::Dual { x, y } if self.head.needs().batch == BatchForm::Pairs => {
-                self.embed_pairs(x, y, &mut lengths)?.into()
-            }
             StepImages::Dual { x, y } => DualEmbeddings {
                 x: self.embed(x, &mut lengths)?,
                 y: self.embed(y, &mut lengths)?,
             }
             .into(),
+            StepImages::Pairs { first, second } => {
+                self.embed_pairs(first, second, &mut lengths)?.into()
+            }
             StepImages::Single(images) => self.embed(images, &mut lengths)?.into(),
         };
         let images = match &input {
@@ -324,6 +325,17 @@ impl Trainer {
             .to_device(device, &self.config.normalisation)
             .cast(self.config.precision)
     }
+}
+
+/// Checks that pairs are given to a head that needs them and to no other: it would see embeddings as always, but of other pictures.
+fn check_pairs(form: BatchForm, images: StepImages) -> Result<()> {
+    let (expected, found) = match (form, images) {
+        (BatchForm::Pairs, StepImages::Pairs { .. }) => return Ok(()),
+        (BatchForm::Pairs, _) => ("pairs", "another batch"),
+        (_, StepImages::Pairs { .. }) => ("another batch", "pairs"),
+        _ => return Ok(()),
+    };
+    Err(ffc_core::Error::BatchForm { expected, found }.into())
 }
 
 /// `[rows]`, of embeddings `[rows, dim]`.

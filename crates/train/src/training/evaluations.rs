@@ -12,9 +12,11 @@ use crate::trainer::Trainer;
 
 /// The evaluations of a run.
 pub(super) struct Evaluations<'a> {
-    pub(super) evaluators: Vec<Evaluator>,
-    pub(super) device: &'a Device,
-    pub(super) progress: Progress,
+    evaluators: Vec<Evaluator>,
+    /// What tells them from others, in the same order.
+    identities: Vec<String>,
+    device: &'a Device,
+    progress: Progress,
 }
 
 /// What they found.
@@ -27,7 +29,23 @@ pub(super) struct Findings {
     pub(super) scores: Scores,
 }
 
-impl Evaluations<'_> {
+impl<'a> Evaluations<'a> {
+    pub(super) fn new(
+        evaluators: Vec<Evaluator>,
+        device: &'a Device,
+        progress: Progress,
+    ) -> Result<Self> {
+        Ok(Self {
+            identities: evaluators
+                .iter()
+                .map(Evaluator::identity)
+                .collect::<Result<_>>()?,
+            evaluators,
+            device,
+            progress,
+        })
+    }
+
     /// Measures the gallery network, or the probe network where there is no other. After the `last` step the probe network
     /// too in any case, with the scores for the report.
     pub(super) fn run(&self, trainer: &Trainer, step: u64, last: bool) -> Result<Findings> {
@@ -57,20 +75,28 @@ impl Evaluations<'_> {
                 findings.deciding = evaluation.measures.first().map(|first| Best {
                     step,
                     value: rounded(first.value),
-                    measure: format!("{} {}", evaluator.name(), first.name),
+                    evaluation: self.identities[0].clone(),
                 });
             }
         }
         Ok(findings)
     }
 
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.evaluators.iter().map(Evaluator::name).collect()
+    }
+
     /// What scores after so many steps are of.
     pub(super) fn scored(&self, step: u64) -> Scored {
-        let names = self.evaluators.iter().map(Evaluator::name);
         Scored {
             step,
-            evaluations: names.map(str::to_owned).collect(),
+            evaluations: self.identities.clone(),
         }
+    }
+
+    /// The evaluation that decides which network is best.
+    pub(super) fn deciding(&self) -> Option<&String> {
+        self.identities.first()
     }
 
     fn note(

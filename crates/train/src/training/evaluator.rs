@@ -6,6 +6,7 @@ use ffc_data::{
 };
 use ffc_eval::{Embed, Embedder, EmbedderConfig, Evaluation, Protocol, RawPixels};
 use ffc_model::Backbone;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::config::{Config, EvaluationConfig};
 use crate::progress::{EvaluationProgress, Progress};
@@ -55,6 +56,19 @@ impl Evaluator {
 
     pub(crate) fn dataset(&self) -> &Dataset {
         &self.dataset
+    }
+
+    /// What tells it from others: its name, and a hash of what it does and of its pictures, wherever they lie.
+    pub(crate) fn identity(&self) -> Result<String> {
+        let EvaluationConfig {
+            name,
+            data: _,
+            flip,
+            protocol,
+        } = &self.config;
+        let pictures = self.dataset.fingerprint()?;
+        let hash = xxh3_64(format!("{flip} {protocol:?} {pictures}").as_bytes());
+        Ok(format!("{name} {hash:016x}"))
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -7,6 +7,8 @@ mod evaluator;
 mod lengths;
 mod plan;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +18,7 @@ use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
 pub use data::TrainingData;
 pub use plan::Plan;
 
-use crate::checkpoint::{Best, Checkpoints, DataIdentity, State};
+use crate::checkpoint::{Best, Checkpoints, DataIdentity, Scored, State};
 use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::meter::{Meter, Window};
@@ -107,6 +109,7 @@ impl<'a> Training<'a> {
                 let state = State {
                     data,
                     evaluation_due: true,
+                    scored: Some(Scored::default()),
                     ..State::default()
                 };
                 let trainer = Trainer::from_config(config, identities, schedule, device)?;
@@ -139,20 +142,23 @@ impl<'a> Training<'a> {
             log.write(&format!("changed {change}"))?;
         }
         let progress = progress(state.step, lengths.total);
-        let evaluations = Evaluations {
-            evaluators,
-            device,
-            progress: progress.clone(),
-        };
+        let evaluations = Evaluations::new(evaluators, device, progress.clone())?;
+        if !new {
+            complete(&mut state, folder, &evaluations);
+        }
         // A run whose length was cut to where it stands, or that was given another evaluation, has its end still before it.
-        let scored = match &state.scored {
-            Some(scored) => *scored == evaluations.scored(state.step),
-            // Checkpoints of old versions do not tell.
-            None => folder.path().join(file_name::SCORES).exists(),
+        let scored = state.scored == Some(evaluations.scored(state.step));
+        if state.step >= lengths.total && !scored && !state.evaluation_due {
+            state.evaluation_due = true;
+            // Remembered before lines of metrics are cut that are to be written again.
+            checkpoints.save(&trainer, &state)?;
+        }
+        let again = match state.evaluation_due {
+            true => evaluations.names(),
+            false => Vec::new(),
         };
-        state.evaluation_due |= state.step >= lengths.total && !scored;
         let names = trainer.head().quantities();
-        let metrics = MetricsWriter::open(folder.path(), state.step, !state.evaluation_due, names)?;
+        let metrics = MetricsWriter::open(folder.path(), state.step, &again, names)?;
         Ok(Self {
             folder,
             config,
@@ -366,17 +372,23 @@ impl<'a> Training<'a> {
         Ok(is_better)
     }
 
-    /// Whether it is better than the best so far. One of another measure is forgotten.
+    /// Whether it is better than the best so far. The best of another evaluation makes room.
     fn is_best(&mut self, found: &Best) -> Result<bool> {
         let Some(best) = &self.state.best else {
             return Ok(true);
         };
-        if best.measure.is_empty() || best.measure == found.measure {
+        if best.evaluation == found.evaluation {
             return Ok(found.value > best.value);
         }
+        let aside = format!("best-of-step-{}", best.step);
+        for name in ["gallery", "probe"] {
+            let [from, to] = ["best", &aside].map(|prefix| self.weights(prefix, name));
+            if from.exists() {
+                fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
+            }
+        }
         self.log.write(&format!(
-            "{} decides which network is best from here on; the best by {} after {} steps is forgotten",
-            found.measure, best.measure, best.step
+            "another evaluation decides which network is best; the weights of the best so far are kept as {aside}-*"
         ))?;
         Ok(true)
     }
@@ -388,12 +400,17 @@ impl<'a> Training<'a> {
             ("gallery", self.trainer.gallery()),
             ("probe", Some(self.trainer.probe())),
         ] {
-            let path = (self.folder.path()).join(format!("{prefix}-{name}.safetensors"));
             if let Some(network) = network {
-                network.write_weights(&path, &preprocessing)?;
+                network.write_weights(self.weights(prefix, name), &preprocessing)?;
             }
         }
         Ok(())
+    }
+
+    fn weights(&self, prefix: &str, network: &str) -> PathBuf {
+        self.folder
+            .path()
+            .join(format!("{prefix}-{network}.safetensors"))
     }
 
     /// All evaluations of the run.
@@ -404,5 +421,23 @@ impl<'a> Training<'a> {
             Metric::Step(_) => None,
         });
         Ok(evaluations.collect())
+    }
+}
+
+/// Adds to the state of an old version what it does not tell: of which evaluations it is. Those of the folder, if they were not changed.
+fn complete(state: &mut State, folder: &RunFolder, evaluations: &Evaluations) {
+    let same = !folder.changes("evaluation");
+    if state.scored.is_none() {
+        let scored = same && folder.path().join(file_name::SCORES).exists();
+        state.scored = Some(match scored {
+            true => evaluations.scored(state.step),
+            false => Scored::default(),
+        });
+    }
+    if let Some(best) = &mut state.best
+        && best.evaluation.is_empty()
+        && same
+    {
+        best.evaluation = evaluations.deciding().cloned().unwrap_or_default();
     }
 }

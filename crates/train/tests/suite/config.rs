@@ -544,12 +544,12 @@ fn a_wrong_value_in_the_head_is_told_with_its_key() {
     for (text, parts) in [
         (
             "head.margin = { kind = \"cosfac\", margin = 0.4 }",
-            &["line 1", "margin", "did you mean `cosface`?"][..],
+            &["line 1", "margin.kind: ", "did you mean `cosface`?"][..],
         ),
-        ("head.pool = \"many\"", &["line 1", "pool", "many"]),
+        ("head.pool = \"many\"", &["line 1", "pool: ", "many"]),
         (
             "head.update = { weighted = { alpha = \"a\" } }",
-            &["line 1", "update.weighted.alpha"],
+            &["line 1", "update.alpha: "],
         ),
     ] {
         assert_says(&set(text, &[]).unwrap_err(), parts);

@@ -144,7 +144,7 @@ fn events(path: &Path) -> Vec<Event> {
 /// Runs a writer and reads its event file.
 fn written(at: u64, metrics: &[Metric]) -> Vec<Event> {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = MetricsWriter::open(folder.path(), at, true, &QUANTITIES).unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), at, &[], &QUANTITIES).unwrap();
     for metric in metrics {
         writer.write(metric).unwrap();
     }
@@ -215,12 +215,12 @@ fn scalars_have_the_metrics_values() {
 #[test]
 fn an_evaluation_is_shown_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = MetricsWriter::open(folder.path(), 0, true, &QUANTITIES).unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), 0, &[], &QUANTITIES).unwrap();
     for metric in [step(10), step(20), evaluation(20)] {
         writer.write(&metric).unwrap();
     }
     drop(writer);
-    MetricsWriter::open(folder.path(), 20, false, &QUANTITIES).unwrap();
+    MetricsWriter::open(folder.path(), 20, &["lfw"], &QUANTITIES).unwrap();
     let [_, second] = &event_files(folder.path())[..] else {
         panic!("two files")
     };
@@ -246,7 +246,7 @@ fn diverged_values_are_kept() {
 fn every_opening_has_a_file_named_after_time_and_host() {
     let folder = tempfile::tempdir().unwrap();
     for at in [0, 10, 20] {
-        MetricsWriter::open(folder.path(), at, true, &QUANTITIES).unwrap();
+        MetricsWriter::open(folder.path(), at, &[], &QUANTITIES).unwrap();
     }
     let files = event_files(folder.path());
     assert_eq!(files.len(), 3);

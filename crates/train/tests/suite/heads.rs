@@ -184,12 +184,20 @@ fn pairs_reach_the_head_through_a_network_each() {
         assert!(difference < 1e-5, "{difference}");
     }
     let error = trainer
-        .step(StepImages::Dual {
-            x: &batch.a,
-            y: &loader.next().unwrap().unwrap().b,
+        .step(StepImages::Pairs {
+            first: &batch.a,
+            second: &loader.next().unwrap().unwrap().b,
         })
         .unwrap_err();
     assert_says(&error.to_string(), &["pairs", "other identities"]);
+    let error = trainer.step(&batch.a).unwrap_err();
+    assert_says(&error.to_string(), &["needs pairs", "another batch"]);
+
+    let mut other = trainer_with(OneRow::new(BatchForm::Instances));
+    let error = other.step(&batch).unwrap_err();
+    assert_says(&error.to_string(), &["needs another batch", "pairs"]);
+    let error = try_trainer_with(OneRow::new(BatchForm::Pairs)).unwrap_err();
+    assert_says(&error.to_string(), &["pairs", "no gallery network"]);
 }
 
 /// Its weight keeps the device's way to keep activations, and learns the same.
@@ -280,12 +288,13 @@ fn names_that_a_head_cannot_have() {
         (&["loss"][..], &[][..], ["\"loss\"", "trainer itself"]),
         (&["kind"], &[], ["\"kind\"", "trainer itself"]),
         (&["a", "b", "a"], &[], ["\"a\"", "twice"]),
-        (&["A share"], &[], ["\"A share\"", "lower-case"]),
-        (&[""], &[], ["\"\"", "lower-case"]),
+        (&["a share"], &[], ["\"a share\"", "letters"]),
+        (&["_a"], &[], ["\"_a\"", "letter or digit first"]),
+        (&[""], &[], ["\"\"", "letters"]),
         (&[], &["probe.bpk"], ["\"probe.bpk\"", "trainer itself"]),
         (&[], &["manifest.json"], ["part", "trainer itself"]),
-        (&[], &["../row.f32"], ["\"../row.f32\"", "lower-case"]),
-        (&[], &["a/b"], ["\"a/b\"", "lower-case"]),
+        (&[], &["../row.f32"], ["\"../row.f32\"", "letters"]),
+        (&[], &["a/b"], ["\"a/b\"", "letters"]),
         (&[], &["row", "row"], ["\"row\"", "twice"]),
     ] {
         let mut head = OneRow::new(BatchForm::Instances);

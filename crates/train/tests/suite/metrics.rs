@@ -14,7 +14,7 @@ fn text(folder: &Path, name: &str) -> String {
 }
 
 fn write(folder: &Path, at: u64, metrics: &[Metric]) {
-    let mut writer = MetricsWriter::open(folder, at, true, &QUANTITIES).unwrap();
+    let mut writer = MetricsWriter::open(folder, at, &[], &QUANTITIES).unwrap();
     for metric in metrics {
         writer.write(metric).unwrap();
     }
@@ -201,7 +201,7 @@ fn a_damaged_line_is_an_error_and_nothing_changes() {
         std::fs::write(&path, &damaged).unwrap();
         for error in [
             read_metrics(&path).unwrap_err(),
-            MetricsWriter::open(folder.path(), 30, true, &QUANTITIES)
+            MetricsWriter::open(folder.path(), 30, &[], &QUANTITIES)
                 .err()
                 .unwrap(),
         ] {
@@ -246,7 +246,7 @@ fn lines_of_unknown_kinds() {
 fn a_missing_folder_is_an_error_with_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let message = MetricsWriter::open(&missing, 0, true, &QUANTITIES)
+    let message = MetricsWriter::open(&missing, 0, &[], &QUANTITIES)
         .err()
         .unwrap()
         .to_string();
@@ -286,7 +286,7 @@ fn lines_with_other_keys_are_read() {
 fn evaluations_that_are_due_are_cut() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 0, &[evaluation(0), step(10), evaluation(10)]);
-    drop(MetricsWriter::open(folder.path(), 10, false, &QUANTITIES).unwrap());
+    drop(MetricsWriter::open(folder.path(), 10, &["lfw"], &QUANTITIES).unwrap());
     let kept = read_metrics(folder.path().join("metrics.jsonl")).unwrap();
     assert_eq!(kept, [evaluation(0), step(10)]);
 }

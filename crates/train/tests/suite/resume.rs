@@ -207,7 +207,7 @@ fn old_checkpoints_are_removed_but_for_the_best() {
         let best = Some(ffc_train::Best {
             step: 2,
             value: 0.5,
-            measure: "lfw accuracy".into(),
+            evaluation: "lfw".into(),
         });
         let state = State {
             step,

@@ -8,8 +8,8 @@ use ffc_data::Damaged;
 use ffc_train::progress::Progress;
 use ffc_train::run::{Metric, read_metrics};
 use ffc_train::{
-    Checkpoint, Config, Environment, Error, Interrupt, Outcome, Result, RunFolder, Training,
-    TrainingData,
+    Checkpoint, Checkpoints, Config, Environment, Error, Interrupt, Outcome, Result, RunFolder,
+    Training, TrainingData,
 };
 use tempfile::tempdir;
 
@@ -332,11 +332,11 @@ fn scores_follow_the_length_and_the_evaluations() {
         let scores: serde_json::Value = serde_json::from_slice(&scores).unwrap();
         scores.as_object().unwrap().clone()
     };
-    let resume = |overrides: &[&str], steps_to_go: Option<()>| {
+    let resume = |overrides: &[&str], one_step: bool| {
         let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
         let run_folder = RunFolder::resume(path, &overrides).unwrap();
         let interrupt = Interrupt::default();
-        if steps_to_go.is_some() {
+        if one_step {
             interrupt.request();
         }
         run(&run_folder, interrupt).unwrap()
@@ -347,10 +347,10 @@ fn scores_follow_the_length_and_the_evaluations() {
     let first = scores();
 
     // One more step of a longer run, which then ends there.
-    let outcome = resume(&["training.length=20 steps"], Some(()));
+    let outcome = resume(&["training.length=20 steps"], true);
     assert_eq!((outcome.finished, outcome.steps), (false, 9));
     assert_eq!(scores(), first);
-    let outcome = resume(&["training.length=9 steps"], None);
+    let outcome = resume(&["training.length=9 steps"], false);
     assert!(outcome.finished);
     let second = scores();
     assert_ne!(second, first);
@@ -362,20 +362,45 @@ fn scores_follow_the_length_and_the_evaluations() {
 
     // Nothing to do.
     let lines = fs::read(path.join("metrics.jsonl")).unwrap();
-    resume(&[], None);
+    resume(&[], false);
     assert_eq!(fs::read(path.join("metrics.jsonl")).unwrap(), lines);
 
-    // Another evaluation: all of this step are made again, each line once.
-    resume(&["evaluation.0.name=strangers"], None);
+    // Another evaluation: it is made of this step, and what the old one found stays.
+    resume(&["evaluation.0.name=strangers"], false);
     assert_eq!(scores().keys().collect::<Vec<_>>(), ["strangers"]);
-    let of_the_end: Vec<_> = metrics(path)
-        .into_iter()
-        .filter(|metric| metric.step() == 9 && matches!(metric, Metric::Evaluation(_)))
-        .collect();
-    assert_eq!(of_the_end.len(), 2, "{of_the_end:?}");
+    let of_the_end = |name: &str| {
+        let metrics = metrics(path).into_iter();
+        metrics
+            .filter(|metric| {
+                metric.step() == 9
+                    && matches!(metric, Metric::Evaluation(found) if found.name == name)
+            })
+            .count()
+    };
+    // Of both networks.
+    assert_eq!(of_the_end("strangers"), 2);
+    assert_eq!(of_the_end("unseen"), 2);
 }
 
-/// The best score of another evaluation is no measure of this one's.
+/// An evaluation that takes the place of another leaves its lines, and has none where it fails.
+#[test]
+fn lines_of_other_evaluations_stay() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let path = folder.path();
+    let run_folder = RunFolder::create(path, config(), &Environment::new()).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    drop(run_folder);
+    let before = metrics(path);
+    for overrides in ["evaluation.0.name=strangers", "evaluation=[]"] {
+        let run_folder = RunFolder::resume(path, &[overrides.to_owned()]).unwrap();
+        run(&run_folder, Interrupt::default()).unwrap();
+        assert_eq!(metrics(path)[..before.len()], before, "{overrides}");
+    }
+}
+
+/// The best score of another evaluation is no measure of this one's, and its weights are not lost. Other settings under the same name
+/// are another evaluation.
 #[test]
 fn the_best_is_of_the_evaluation_that_decides() {
     let _alone = alone();
@@ -383,18 +408,27 @@ fn the_best_is_of_the_evaluation_that_decides() {
     let path = folder.path();
     let run_folder = RunFolder::create(path, config(), &Environment::new()).unwrap();
     run(&run_folder, Interrupt::default()).unwrap();
+    let best = || {
+        let checkpoints = Checkpoints::new(&path.join("checkpoints"), 1);
+        let (newest, _) = checkpoints.newest().unwrap().unwrap();
+        newest.state().best.clone().unwrap()
+    };
+    let first = best();
+    let weights = fs::read(path.join("best-gallery.safetensors")).unwrap();
     drop(run_folder);
-    fs::remove_file(path.join("best-gallery.safetensors")).unwrap();
-    let overrides = ["evaluation.0.name=strangers".to_owned()];
+    let overrides = ["evaluation.0.protocol.pairs=20".to_owned()];
     let run_folder = RunFolder::resume(path, &overrides).unwrap();
     run(&run_folder, Interrupt::default()).unwrap();
-    let (newest, _) = run_folder.checkpoints().newest().unwrap().unwrap();
-    let best = newest.state().best.clone().unwrap();
-    assert!(best.measure.starts_with("strangers "), "{best:?}");
-    assert_eq!(best.step, 8);
-    assert!(path.join("best-gallery.safetensors").exists());
+    assert_eq!(best().step, 8);
+    assert_ne!(best().evaluation, first.evaluation);
+    let aside = path.join(format!("best-of-step-{}-gallery.safetensors", first.step));
+    assert_eq!(fs::read(aside).unwrap(), weights);
+    assert_eq!(
+        fs::read(path.join("best-gallery.safetensors")).unwrap(),
+        fs::read(path.join("last-gallery.safetensors")).unwrap()
+    );
     let log = fs::read_to_string(path.join("log.txt")).unwrap();
-    assert_says(&log, &["strangers", "decides", "is forgotten"]);
+    assert_says(&log, &["another evaluation decides", "best-of-step-"]);
 }
 
 /// Weights of the best that cannot be written are made up for.
@@ -402,15 +436,41 @@ fn the_best_is_of_the_evaluation_that_decides() {
 fn best_weights_that_failed_are_written_at_resume() {
     let _alone = alone();
     let folder = tempdir().unwrap();
-    let run_folder = RunFolder::create(folder.path(), config(), &Environment::new()).unwrap();
-    let best = folder.path().join("best-gallery.safetensors");
+    // A seed with which an evaluation after training began is the best.
+    let found = (0..20).find_map(|seed| {
+        let mut config = config();
+        config.training.seed = seed;
+        let whole = folder.path().join(format!("whole-{seed}"));
+        let run_folder = RunFolder::create(&whole, config.clone(), &Environment::new()).unwrap();
+        run(&run_folder, Interrupt::default()).unwrap();
+        let (newest, _) = run_folder.checkpoints().newest().unwrap().unwrap();
+        let step = newest.state().best.as_ref()?.step;
+        (step > 0).then_some((config, whole, step))
+    });
+    let (config, whole, step) = found.unwrap();
+
+    let parts = folder.path().join("parts");
+    let run_folder = RunFolder::create(&parts, config, &Environment::new()).unwrap();
+    run_steps(&run_folder, step - 1);
+    let best = parts.join("best-gallery.safetensors");
+    fs::remove_file(&best).unwrap();
     fs::create_dir(&best).unwrap();
     run(&run_folder, Interrupt::default()).unwrap_err();
+    let (newest, _) = run_folder.checkpoints().newest().unwrap().unwrap();
+    assert_eq!(newest.state().step, step);
     fs::remove_dir(&best).unwrap();
-    let interrupt = Interrupt::default();
-    interrupt.request();
-    run(&run_folder, interrupt).unwrap();
-    assert!(best.exists());
+    run(&run_folder, Interrupt::default()).unwrap();
+    let [whole, parts] = [&whole, &parts].map(|run| fs::read(run.join("best-gallery.safetensors")));
+    assert!(whole.unwrap() == parts.unwrap());
+}
+
+/// Makes so many steps, each by a process of its own.
+fn run_steps(folder: &RunFolder, steps: u64) {
+    for step in 1..=steps {
+        let interrupt = Interrupt::default();
+        interrupt.request();
+        assert_eq!(run(folder, interrupt).unwrap().steps, step);
+    }
 }
 
 /// A picture that cannot be read is passed over before the first step as in all later ones, where that is asked for.
