@@ -32,6 +32,7 @@ impl Batches {
         config: LoaderConfig,
         first_step: u64,
     ) -> Result<Self> {
+        check_pictures(form, &dataset)?;
         Ok(match form {
             BatchForm::Dual => Self::Dual(DualLoader::new(dataset, config, first_step)?),
             BatchForm::Instances => {
@@ -83,4 +84,25 @@ impl Batch {
             Self::Groups(batch) => batch.into(),
         }
     }
+}
+
+/// Refuses a set of single pictures for a head that compares pictures of one identity.
+fn check_pictures(form: BatchForm, dataset: &Dataset) -> Result<()> {
+    let compares = match form {
+        BatchForm::Pairs => true,
+        BatchForm::Groups { images } => images > 1,
+        _ => false,
+    };
+    let index = dataset.index();
+    if compares && index.images() == index.identities() {
+        return Err(Error::setting(
+            "data",
+            format!(
+                "{} with one picture of every identity",
+                dataset.source().path().display()
+            ),
+            "a set with several pictures of an identity, which this head compares; heads ffc, full and partial need no more than one",
+        ));
+    }
+    Ok(())
 }
