@@ -8,7 +8,8 @@ pub struct EmbeddingBatch {
     /// The probe network's embeddings, `[rows, dim]`, on an autodiff device if they are to learn.
     /// Their length does not matter to heads that normalise.
     pub probe: Tensor<2>,
-    /// The gallery network's embeddings of the same pictures, `[rows, dim]`, for heads that need them. Take no gradient.
+    /// The gallery network's embeddings of the same pictures, or of each identity's second picture where the head asks for
+    /// [pairs](crate::BatchForm::Pairs), `[rows, dim]`, for heads that need them. Take no gradient.
     pub gallery: Option<Tensor<2>>,
     /// The identity of each row.
     pub identities: Vec<u64>,
@@ -35,7 +36,7 @@ pub struct DualEmbeddings {
 pub enum HeadInput {
     /// A dual batch.
     Dual(DualEmbeddings),
-    /// Instances or groups.
+    /// Instances, groups or pairs.
     Single(EmbeddingBatch),
 }
 

@@ -22,4 +22,7 @@ pub enum BatchForm {
         /// K, at least 1. Divides B.
         images: usize,
     },
+    /// B identities with two pictures each: the trained network embeds the first, the gallery network alone the second, so that the rows of
+    /// [`gallery`](crate::EmbeddingBatch::gallery) are of other pictures than those of `probe`.
+    Pairs,
 }
