@@ -72,7 +72,11 @@ impl UnitRows {
     /// Without a look at the values: nothing is read back from the device.
     pub(crate) fn unchecked(matrices: Vec<Matrix>) -> Self {
         let rows = matrices.into_iter().map(|matrix| matrix.rows).collect();
-        let rows = Tensor::cat(rows, 0);
+        Self::of(Tensor::cat(rows, 0))
+    }
+
+    /// Of f32 rows outside any autodiff graph.
+    pub(crate) fn of(rows: Tensor<2>) -> Self {
         let length = length(&rows);
         Self {
             unit: rows / length.clone(),

@@ -8,6 +8,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Which embedding matrix of a step an error speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Embeddings {
+    /// The probe network's embeddings of a batch without sides.
+    Probe,
+    /// The gallery network's embeddings of a batch without sides.
+    Gallery,
     /// The probe network's embeddings of side x.
     ProbeX,
     /// The gallery network's embeddings of side x.
@@ -23,6 +27,8 @@ pub enum Embeddings {
 impl std::fmt::Display for Embeddings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Probe => "probe embeddings",
+            Self::Gallery => "gallery embeddings",
             Self::ProbeX => "probe embeddings of side x",
             Self::GalleryX => "gallery embeddings of side x",
             Self::ProbeY => "probe embeddings of side y",
@@ -127,6 +133,71 @@ pub enum Error {
         what: Embeddings,
     },
 
+    /// Keys of a batch do not fill a queue without a rest.
+    #[error("a queue of {queue} entries is no multiple of a batch of {batch} identities: set it to {}", nearest_multiples(*.queue, *.batch))]
+    QueueSize {
+        /// Entries of the queue.
+        queue: usize,
+        /// Identities of a batch, each of which enters a key.
+        batch: usize,
+    },
+
+    /// A batch has another size than the head was made for.
+    #[error("the head was made for batches of {expected} rows, but was given {found}")]
+    BatchRows {
+        /// Rows of the batches that it was made for.
+        expected: usize,
+        /// Rows of the batch.
+        found: usize,
+    },
+
+    /// A batch holds more identities than there are rows to stand for them.
+    #[error(
+        "{rows} virtual rows cannot stand for the {identities} identities of a batch: each needs a row of its own, so raise `rows`"
+    )]
+    TooFewVirtualRows {
+        /// Rows of the head.
+        rows: usize,
+        /// Identities of the batch.
+        identities: usize,
+    },
+
+    /// An order in which identities shall be visited is not one of the batch's identities.
+    #[error("the visiting order does not name each {what} of the batch exactly once")]
+    VisitingOrder {
+        /// What it should name.
+        what: &'static str,
+    },
+
+    /// A head that compares embeddings found none of one identity.
+    #[error(
+        "no two of the batch's {rows} rows are of one identity, so there is nothing to draw together: bring at least two images of each identity"
+    )]
+    NoPositives {
+        /// Rows of the batch.
+        rows: usize,
+    },
+
+    /// A head that compares embeddings found none of different identities.
+    #[error(
+        "all of the batch's {rows} rows are of one identity, so there is nothing to tell apart: bring at least two identities"
+    )]
+    NoNegatives {
+        /// Rows of the batch.
+        rows: usize,
+    },
+
+    /// The images of an identity do not follow each other in groups of the size that the head asks for.
+    #[error(
+        "the batch is not made of groups of {images} rows of one identity each: row {row} breaks them"
+    )]
+    Groups {
+        /// Rows of a group.
+        images: usize,
+        /// The first row that is of another identity than its group, or whose group is too short.
+        row: usize,
+    },
+
     /// A part of a head's state cannot be written or read.
     #[error("part {part} of the head's state {problem}")]
     Part {
@@ -188,4 +259,13 @@ pub enum Error {
         /// The difference.
         what: String,
     },
+}
+
+/// The multiples of `batch` beside `queue`, in words. There is none below the batch itself.
+fn nearest_multiples(queue: usize, batch: usize) -> String {
+    let below = queue / batch * batch;
+    match below {
+        0 => batch.to_string(),
+        below => format!("{below} or {}", below + batch),
+    }
 }

@@ -169,6 +169,10 @@ impl Error {
                 capacity,
                 format!("at least the {rows} rows of a dual batch's side"),
             ),
+            ffc_core::Error::QueueSize { .. } => Self::Config {
+                origin: format!("{table}.queue"),
+                problem: error.to_string(),
+            },
             error => error.into(),
         }
     }

@@ -1,5 +1,6 @@
 //! What stands on the networks and turns a step's embeddings into a loss.
 
+pub(crate) mod closed_form;
 mod context;
 mod embedding_batch;
 mod leaf;

@@ -17,11 +17,12 @@ pub enum BatchForm {
     Dual,
     /// B pictures, each once an epoch.
     Instances,
-    /// B identities with two pictures each: the first goes through the trained network, the second through the gallery network alone.
-    Pairs,
     /// B / K identities with K pictures each, the pictures of an identity one after another.
     Groups {
         /// K, at least 1. Divides B.
         images: usize,
     },
+    /// B identities with two pictures each: the trained network embeds the first, the gallery network alone the second, so that the rows of
+    /// [`gallery`](crate::EmbeddingBatch::gallery) are of other pictures than those of `probe`.
+    Pairs,
 }

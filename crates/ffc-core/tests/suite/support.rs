@@ -2,7 +2,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ffc_core::margin::{ArcFace, CosFace, NoMargin, SvMargin};
-use ffc_core::{ClassPool, FfcConfig, FfcHead};
+use ffc_core::{ClassPool, FfcConfig, FfcHead, Head, HeadOutput, Quantity};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
@@ -58,6 +58,17 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32)
         error <= tolerance,
         "{what}: relative error {error} > {tolerance}"
     );
+}
+
+/// What a step reports under a name.
+#[track_caller]
+pub fn quantity(head: &impl Head, output: &HeadOutput, name: &str) -> f64 {
+    let at = head.quantities().iter().position(|&known| known == name);
+    match &output.quantities[at.unwrap()] {
+        Quantity::Host(value) => *value,
+        Quantity::Device(value) => f64::from(host(value.clone())[0]),
+        Quantity::Missing => panic!("{name} is missing"),
+    }
 }
 
 /// The margins by name, for the crate and the oracle alike.

@@ -1,4 +1,4 @@
-use ffc_core::{FfcHeadConfig, Head, HeadContext};
+use ffc_core::{FfcHeadConfig, Head, HeadContext, QueueHeadConfig};
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
@@ -57,6 +57,8 @@ macro_rules! kinds {
 kinds! {
     /// [`ffc_core::FfcHead`].
     Ffc(FfcHeadConfig) = "ffc",
+    /// [`ffc_core::QueueHead`].
+    Queue(QueueHeadConfig) = "queue",
 }
 
 impl Default for HeadConfig {
