@@ -9,6 +9,7 @@
 //! |---|---|
 //! | loss and pool edit of one training step | [`FfcHead`] |
 //! | what a training loop asks of any head | the trait [`Head`] |
+//! | heads without class weights: DCQ, Virtual FC, triplets, pairs | [`QueueHead`], [`VirtualHead`], [`TripletHead`], [`PairsHead`] |
 //! | group memory | [`ClassPool`] |
 //! | identity -> slot, least recently used out first | [`SlotMap`], [`BatchPlan`] |
 //! | margins: CosFace, ArcFace, SV, your own | [`margin`] |
@@ -63,14 +64,18 @@ mod ffc;
 mod head;
 mod labels;
 pub mod margin;
+mod metric_rows;
 mod moving_average;
+mod pairs;
 mod plan;
 mod pool;
 mod queue;
 mod setting;
 mod slot_map;
 pub mod softmax;
+mod triplet;
 mod upload;
+mod virtual_fc;
 
 pub use error::{Embeddings, Error, Result};
 pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
@@ -79,7 +84,10 @@ pub use head::{
     Quantity, StepContext, leaf_like, part,
 };
 pub use moving_average::{MovingAverage, RunningStatistics};
+pub use pairs::{PairLoss, PairsHead, PairsHeadConfig};
 pub use plan::{BatchPlan, SlotEdit};
 pub use pool::{ClassPool, ClassPoolConfig, Storage, UpdateRule};
 pub use queue::{QueueHead, QueueHeadConfig, QueueStart};
 pub use slot_map::{RowWrite, SlotMap, SlotMapState};
+pub use triplet::{TripletDistance, TripletHead, TripletHeadConfig, TripletMean};
+pub use virtual_fc::{Anchors, VirtualHead, VirtualHeadConfig, VisitingOrder};

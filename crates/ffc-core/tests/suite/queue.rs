@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    BatchForm, EmbeddingBatch, Embeddings, Error, Head, HeadContext, HeadOutput, Needs, Quantity,
-    QueueHead, QueueHeadConfig, QueueStart, StepContext,
+    BatchForm, EmbeddingBatch, Embeddings, Error, Head, HeadContext, Needs, Quantity, QueueHead,
+    QueueHeadConfig, QueueStart,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -11,12 +11,8 @@ use rand::rngs::StdRng;
 use crate::naive::{self, cross_entropy, dot, flat};
 use crate::recorded::{Recorded, Recorder};
 use crate::support::{
-    assert_close, device, host, matrix, matrix_on, quantity, random_identities, random_rows,
-};
-
-const ANY_STEP: StepContext = StepContext {
-    step: 0,
-    learning_rate: 0.1,
+    Stepped, assert_close, at, bytes, context, device, hand_on, host, matrix, quantity,
+    random_identities, random_rows,
 };
 
 /// The queue in plain loops.
@@ -78,48 +74,21 @@ impl Naive {
     }
 }
 
-/// A step of the head.
-struct Step {
-    loss: f32,
-    gradient: Vec<f32>,
-    output: HeadOutput,
+fn step(head: &mut QueueHead, firsts: &[f32], keys: &[f32], identities: &[u64]) -> Stepped {
+    let found = Stepped::new(firsts, Some(keys), identities, |batch| {
+        head.step(batch.into(), &at(0.1))
+    });
+    assert_eq!(found.output.quantities.len(), head.quantities().len());
+    found
 }
 
-fn step(head: &mut QueueHead, firsts: &[f32], keys: &[f32], identities: &[u64]) -> Step {
-    let rows = identities.len();
-    let probe = matrix_on(firsts, rows, &device().autodiff()).require_grad();
-    let batch = EmbeddingBatch {
-        probe: probe.clone(),
-        gallery: Some(matrix(keys, rows)),
-        identities: identities.to_vec(),
-    };
-    let output = head.step(batch.into(), &ANY_STEP).unwrap();
-    assert_eq!(output.quantities.len(), head.quantities().len());
-    Step {
-        loss: host(output.loss.clone())[0],
-        gradient: host(probe.grad(&output.loss.backward()).unwrap()),
-        output,
-    }
-}
-
-fn context(dim: usize, batch: usize) -> HeadContext<'static> {
-    static DEVICE: std::sync::OnceLock<burn::tensor::Device> = std::sync::OnceLock::new();
-    HeadContext {
-        identities: 100,
-        dim,
-        batch,
-        seed: 3,
-        device: DEVICE.get_or_init(device),
-    }
+fn init(config: &QueueHeadConfig) -> QueueHead {
+    config.init(&context(DIM, ROWS, &device())).unwrap()
 }
 
 /// The parts of a queue whose first entries are of given identities.
 fn restore(head: &mut QueueHead, features: &[f32], identities: &[u64], pointer: u64) {
-    let bytes: Vec<u8> = features
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
-    head.read_part("queue_features.f32", &mut &bytes[..])
+    head.read_part("queue_features.f32", &mut &bytes(features)[..])
         .unwrap();
     let numbers = [pointer, identities.len() as u64];
     let bytes: Vec<u8> = numbers
@@ -165,8 +134,8 @@ fn replay(file: &Recorded, free: bool) {
     let mut key_weight = file.floats("init.key_weight");
     let mut speed = vec![0.0; query_weight.len()];
     let mut identities_so_far: Vec<u64> = Vec::new();
-    for at in 0..setting("steps") {
-        let name = |what: &str| format!("step{at:02}.{what}");
+    for number in 0..setting("steps") {
+        let name = |what: &str| format!("step{number:02}.{what}");
         let identities = file.integers(&name("labels"));
         for (key, query) in key_weight.iter_mut().zip(&query_weight) {
             *key = momentum * *key + (1.0 - momentum) * query;
@@ -232,9 +201,9 @@ fn config() -> QueueHeadConfig {
 #[test]
 fn own_states() {
     let file = Recorded::own("queue");
-    let mut head = config().init(&context(DIM, ROWS)).unwrap();
-    for at in 0..file.number("steps") as usize {
-        let name = |what: &str| format!("step{at:02}.{what}");
+    let mut head = init(&config());
+    for number in 0..file.number("steps") as usize {
+        let name = |what: &str| format!("step{number:02}.{what}");
         let found = step(
             &mut head,
             &file.floats(&name("firsts")),
@@ -258,8 +227,8 @@ fn write_golden() {
     let mut oracle = Naive::new(&config());
     let mut file = Recorder::default();
     file.number("steps", 5.0);
-    for at in 0..5 {
-        let name = |what: &str| format!("step{at:02}.{what}");
+    for number in 0..5 {
+        let name = |what: &str| format!("step{number:02}.{what}");
         let [firsts, keys] = [(); 2].map(|()| naive::rows(&random_rows(&mut rng, ROWS, DIM), DIM));
         let identities = random_identities(&mut rng, ROWS, 7);
         let loss = oracle.loss(&firsts, &keys, &identities);
@@ -296,7 +265,7 @@ fn random_cases_equal_the_oracle() {
             chunk,
             ..config()
         };
-        let mut head = config.init(&context(DIM, ROWS)).unwrap();
+        let mut head = init(&config);
         let mut oracle = Naive::new(&config);
         if start == QueueStart::Random {
             let entries = naive::rows(&host(head.features()), DIM);
@@ -305,7 +274,7 @@ fn random_cases_equal_the_oracle() {
             }
             oracle.entries = entries.into_iter().map(|entry| (entry, None)).collect();
         }
-        for at in 0..8 {
+        for number in 0..8 {
             let [firsts, keys] = [(); 2].map(|()| random_rows(&mut rng, ROWS, DIM));
             let identities = random_identities(&mut rng, ROWS, 6);
             let [wide, key_rows] = [&firsts, &keys].map(|rows| naive::rows(rows, DIM));
@@ -316,8 +285,8 @@ fn random_cases_equal_the_oracle() {
             oracle.enter(&key_rows, &identities);
 
             let found = step(&mut head, &firsts, &keys, &identities);
-            let what = format!("seed {seed}, step {at}");
-            if at == 0 && start == QueueStart::Masked {
+            let what = format!("seed {seed}, step {number}");
+            if number == 0 && start == QueueStart::Masked {
                 assert_eq!(found.loss, 0.0);
                 assert!(found.gradient.iter().all(|&slope| slope == 0.0));
                 assert!(matches!(found.output.quantities[1], Quantity::Missing));
@@ -328,7 +297,7 @@ fn random_cases_equal_the_oracle() {
                 assert!((share - masked / (ROWS as f64 * visible)).abs() < 1e-9);
             }
             let fill = quantity(&head, &found.output, "queue_fill");
-            assert_eq!(fill, (at + 1).min(3) as f64 / 3.0);
+            assert_eq!(fill, (number + 1).min(3) as f64 / 3.0);
         }
     }
 }
@@ -340,10 +309,11 @@ fn random_starts_follow_the_seed() {
         start: QueueStart::Random,
         ..config()
     };
+    let device = device();
     let features = |seed| {
         let context = HeadContext {
             seed,
-            ..context(DIM, ROWS)
+            ..context(DIM, ROWS, &device)
         };
         host(config.init(&context).unwrap().features())
     };
@@ -356,7 +326,7 @@ fn parts_go_on_bit_for_bit() {
     let mut rng = StdRng::seed_from_u64(8);
     // Before the queue is full, and after it has turned.
     for steps in [2, 4] {
-        let mut first = config().init(&context(DIM, ROWS)).unwrap();
+        let mut first = init(&config());
         let mut inputs = || {
             let [firsts, keys] = [(); 2].map(|()| random_rows(&mut rng, ROWS, DIM));
             (firsts, keys, random_identities(&mut rng, ROWS, 6))
@@ -365,17 +335,8 @@ fn parts_go_on_bit_for_bit() {
             let (firsts, keys, identities) = inputs();
             step(&mut first, &firsts, &keys, &identities);
         }
-        let mut second = config().init(&context(DIM, ROWS)).unwrap();
-        for part in first.parts() {
-            let mut bytes = Vec::new();
-            first.write_part(part, &mut bytes).unwrap();
-            second.read_part(part, &mut &bytes[..]).unwrap();
-            // One byte less or more is refused and changes nothing.
-            for damaged in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat()] {
-                let error = second.read_part(part, &mut &damaged[..]).unwrap_err();
-                assert!(error.to_string().contains(part), "{error}");
-            }
-        }
+        let mut second = init(&config());
+        hand_on(&first, &mut second);
         for _ in 0..3 {
             let (firsts, keys, identities) = inputs();
             let [a, b] = [&mut first, &mut second].map(|head| {
@@ -390,7 +351,7 @@ fn parts_go_on_bit_for_bit() {
 
 #[test]
 fn parts_of_another_queue_are_refused() {
-    let mut head = config().init(&context(DIM, ROWS)).unwrap();
+    let mut head = init(&config());
     let mut read = |numbers: &[u64]| {
         let bytes: Vec<u8> = numbers
             .iter()
@@ -410,7 +371,7 @@ fn parts_of_another_queue_are_refused() {
 
 #[test]
 fn bad_input_changes_nothing() {
-    let mut head = config().init(&context(DIM, ROWS)).unwrap();
+    let mut head = init(&config());
     let needs = Needs {
         batch: BatchForm::Pairs,
         gallery: true,
@@ -424,14 +385,14 @@ fn bad_input_changes_nothing() {
         gallery: Some(rows(count, dim)),
         identities: (0..count as u64).collect(),
     };
-    head.step(batch(ROWS, DIM).into(), &ANY_STEP).unwrap();
+    head.step(batch(ROWS, DIM).into(), &at(0.1)).unwrap();
     let before = (
         host(head.features()),
         head.identities().to_vec(),
         head.pointer(),
     );
     let mut refused = |batch: EmbeddingBatch| {
-        let error = head.step(batch.into(), &ANY_STEP).unwrap_err();
+        let error = head.step(batch.into(), &at(0.1)).unwrap_err();
         let after = (
             host(head.features()),
             head.identities().to_vec(),

@@ -63,6 +63,11 @@ impl Recorded {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
+    /// The file's name without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A setting.
     pub fn number(&self, key: &str) -> f64 {
         self.metadata[key].parse().unwrap()

@@ -2,7 +2,10 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ffc_core::margin::{ArcFace, CosFace, NoMargin, SvMargin};
-use ffc_core::{ClassPool, FfcConfig, FfcHead, Head, HeadOutput, Quantity};
+use ffc_core::{
+    ClassPool, EmbeddingBatch, FfcConfig, FfcHead, Head, HeadContext, HeadOutput, Quantity,
+    StepContext,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
@@ -58,6 +61,80 @@ pub fn assert_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32)
         error <= tolerance,
         "{what}: relative error {error} > {tolerance}"
     );
+}
+
+/// A context of 100 identities.
+pub fn context(dim: usize, batch: usize, device: &Device) -> HeadContext<'_> {
+    HeadContext {
+        identities: 100,
+        dim,
+        batch,
+        seed: 3,
+        device,
+    }
+}
+
+/// Some step.
+pub fn at(learning_rate: f64) -> StepContext {
+    StepContext {
+        step: 0,
+        learning_rate,
+    }
+}
+
+/// What came out of a step of a head that takes a batch without sides.
+pub struct Stepped {
+    pub loss: f32,
+    /// By the probe embeddings.
+    pub gradient: Vec<f32>,
+    pub output: HeadOutput,
+}
+
+impl Stepped {
+    /// Makes the step by `make`, whose batch holds embeddings that take a gradient.
+    pub fn new(
+        probe: &[f32],
+        gallery: Option<&[f32]>,
+        identities: &[u64],
+        make: impl FnOnce(EmbeddingBatch) -> ffc_core::Result<HeadOutput>,
+    ) -> Self {
+        let rows = identities.len();
+        let probe = matrix_on(probe, rows, &device().autodiff()).require_grad();
+        let batch = EmbeddingBatch {
+            probe: probe.clone(),
+            gallery: gallery.map(|gallery| matrix(gallery, rows)),
+            identities: identities.to_vec(),
+        };
+        let output = make(batch).unwrap();
+        Self {
+            loss: host(output.loss.clone())[0],
+            gradient: host(probe.grad(&output.loss.backward()).unwrap()),
+            output,
+        }
+    }
+}
+
+/// Writes the head's parts and reads them into another. Of each part a byte less and a byte more are refused.
+pub fn hand_on(from: &impl Head, to: &mut impl Head) {
+    for part in from.parts() {
+        let mut bytes = Vec::new();
+        from.write_part(part, &mut bytes).unwrap();
+        to.read_part(part, &mut &bytes[..]).unwrap();
+        for damaged in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat()] {
+            let error = to.read_part(part, &mut &damaged[..]).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+    assert!(from.write_part("other", &mut Vec::new()).is_err());
+    assert!(to.read_part("other", &mut std::io::empty()).is_err());
+}
+
+/// Little-endian, as in the parts of a head.
+pub fn bytes(values: &[f32]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 /// What a step reports under a name.

@@ -1,0 +1,109 @@
+use burn::tensor::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::fallback_margin::FallbackArcFace;
+use super::{VirtualHead, initial_rows};
+use crate::{Error, HeadContext, Result, setting};
+
+/// Settings of a [`VirtualHead`], for the file that configures a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VirtualHeadConfig {
+    /// Rows V that stand for all identities, at least as many as a batch has identities. Default: 1000, as published.
+    pub rows: usize,
+    /// Images K of an identity in a batch. Divides the batch. Default: 10, as published.
+    pub images: usize,
+    /// The factor s on the cosines. Default: 32, as published.
+    pub scale: f32,
+    /// ArcFace's margin m, an angle in radians. Default: 0.5, as published.
+    pub margin: f32,
+    /// The factor on the loss, for embeddings and rows alike. Default: 1. Published is 10, beside the loss of a full classifier on other
+    /// data, at learning rate 0.01.
+    pub loss_factor: f32,
+    /// Momentum of the rows' SGD. Default: 0.9, as published.
+    pub momentum: f32,
+    /// Weight decay of the rows. Default: 0.0005, as published.
+    pub weight_decay: f32,
+}
+
+impl Default for VirtualHeadConfig {
+    fn default() -> Self {
+        Self {
+            rows: 1000,
+            images: 10,
+            scale: 32.0,
+            margin: 0.5,
+            loss_factor: 1.0,
+            momentum: 0.9,
+            weight_decay: 5e-4,
+        }
+    }
+}
+
+impl VirtualHeadConfig {
+    /// Checks what needs no data and no device, for batches of B images.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range, [`Error::TooFewVirtualRows`] where a batch has more identities than there
+    /// are rows.
+    pub fn check(&self, batch: usize) -> Result<()> {
+        setting::at_least_one("rows", self.rows)?;
+        setting::divides(self.images, batch)?;
+        setting::positive("scale", self.scale)?;
+        FallbackArcFace::new(self.margin)?;
+        setting::positive("loss_factor", self.loss_factor)?;
+        setting::check(
+            (0.0..1.0).contains(&self.momentum),
+            "momentum",
+            self.momentum,
+            "at least 0 and below 1",
+        )?;
+        setting::not_negative("weight_decay", self.weight_decay)?;
+        let identities = batch / self.images;
+        if identities > self.rows {
+            return Err(Error::TooFewVirtualRows {
+                rows: self.rows,
+                identities,
+            });
+        }
+        Ok(())
+    }
+
+    /// A head with random rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn init(&self, context: &HeadContext) -> Result<VirtualHead> {
+        self.check(context.batch)?;
+        let device = context.device.clone().inner();
+        let rows = initial_rows::xavier_uniform(context.seed, self.rows, context.dim, &device);
+        VirtualHead::with_rows(self, rows)
+    }
+}
+
+impl VirtualHead {
+    /// A head with given rows.
+    ///
+    /// # Shapes
+    ///
+    /// - `rows`: `[config.rows, dim]`, of any length
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range or there are not as many rows as it says.
+    pub fn with_rows(config: &VirtualHeadConfig, rows: Tensor<2>) -> Result<Self> {
+        config.check(config.images)?;
+        let fits = rows.dims()[0] == config.rows;
+        setting::check(fits, "rows", config.rows, "the number of given rows")?;
+        let rows = rows.inner().cast(DType::F32);
+        Ok(Self {
+            momentum: rows.zeros_like(),
+            rows,
+            lent: None,
+            margin: FallbackArcFace::new(config.margin)?,
+            config: config.clone(),
+        })
+    }
+}
