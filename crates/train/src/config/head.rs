@@ -1,4 +1,7 @@
-use ffc_core::{FfcHeadConfig, Head, HeadContext, QueueHeadConfig};
+use ffc_core::{
+    FfcHeadConfig, Head, HeadContext, PairsHeadConfig, QueueHeadConfig, TripletHeadConfig,
+    VirtualHeadConfig,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
@@ -59,6 +62,12 @@ kinds! {
     Ffc(FfcHeadConfig) = "ffc",
     /// [`ffc_core::QueueHead`].
     Queue(QueueHeadConfig) = "queue",
+    /// [`ffc_core::VirtualHead`].
+    Virtual(VirtualHeadConfig) = "virtual",
+    /// [`ffc_core::TripletHead`].
+    Triplet(TripletHeadConfig) = "triplet",
+    /// [`ffc_core::PairsHead`].
+    Pairs(PairsHeadConfig) = "pairs",
 }
 
 impl Default for HeadConfig {

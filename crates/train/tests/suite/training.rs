@@ -632,9 +632,13 @@ fn a_loss_that_is_no_number_ends_the_run() {
 }
 
 /// Every kind of head in the same training.
-const HEADS: [&str; 2] = [
+const HEADS: [&str; 6] = [
     r#"kind = "queue", queue = 12"#,
     r#"kind = "queue", queue = 12, start = "random""#,
+    r#"kind = "virtual", rows = 5, images = 2"#,
+    r#"kind = "triplet", images = 2"#,
+    r#"kind = "pairs""#,
+    r#"kind = "pairs", loss = "supcon""#,
 ];
 
 /// A run with any head that is interrupted after every step ends as one that is not.
