@@ -8,12 +8,12 @@ const MIN_LENGTH: f32 = 1e-12;
 
 /// Rows divided by their lengths.
 pub(crate) fn normalize(rows: Tensor<2>) -> Tensor<2> {
-    let length = length(&rows);
+    let length = lengths(&rows);
     rows / length
 }
 
 /// `[rows, 1]`, at least [`MIN_LENGTH`].
-fn length(rows: &Tensor<2>) -> Tensor<2> {
+pub(crate) fn lengths(rows: &Tensor<2>) -> Tensor<2> {
     let squared = rows.clone().square().sum_dim(1);
     squared.sqrt().clamp_min(MIN_LENGTH)
 }
@@ -65,7 +65,7 @@ pub(crate) struct UnitRows {
     /// `[rows, dim]`.
     pub(crate) unit: Tensor<2>,
     /// The lengths before, `[rows, 1]`.
-    length: Tensor<2>,
+    pub(crate) length: Tensor<2>,
 }
 
 impl UnitRows {
@@ -77,7 +77,7 @@ impl UnitRows {
 
     /// Of f32 rows outside any autodiff graph.
     pub(crate) fn of(rows: Tensor<2>) -> Self {
-        let length = length(&rows);
+        let length = lengths(&rows);
         Self {
             unit: rows / length.clone(),
             length,

@@ -198,6 +198,59 @@ pub enum Error {
         row: usize,
     },
 
+    /// A head with trained class weights was made for no identities.
+    #[error(
+        "the training set has no identities: a head with trained class weights needs at least 1"
+    )]
+    NoIdentities,
+
+    /// A batch holds an identity that the head has no class weights for.
+    #[error("row {row} has identity {identity}, but the head was made for identities 0 to {last}: use the training set's own numbers",
+        last = identities - 1)]
+    UnknownIdentity {
+        /// The first such row.
+        row: usize,
+        /// Its identity.
+        identity: u64,
+        /// Number of identities N.
+        identities: u64,
+    },
+
+    /// The classes that were given to take part in a step are no sample of the head's.
+    #[error(
+        "the classes of the step {problem}: they must ascend, lie below {identities} and hold every identity of the batch"
+    )]
+    Sample {
+        /// What is wrong.
+        problem: String,
+        /// Number of identities N.
+        identities: u64,
+    },
+
+    /// Class weights and momenta do not fit.
+    #[error(
+        "class weights and momenta of {identities} identities need {needed_bytes} bytes, but {available_bytes} are available: use {remedy}"
+    )]
+    Memory {
+        /// Number of identities N.
+        identities: u64,
+        /// Bytes of weights and momenta.
+        needed_bytes: u64,
+        /// Bytes that can be had.
+        available_bytes: u64,
+        /// The head that would fit.
+        remedy: &'static str,
+    },
+
+    /// The file that holds class weights cannot be used.
+    #[error("the file of class weights {} {problem}", path.display())]
+    WeightFile {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong, and what helps.
+        problem: String,
+    },
+
     /// A part of a head's state cannot be written or read.
     #[error("part {part} of the head's state {problem}")]
     Part {

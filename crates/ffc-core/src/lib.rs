@@ -8,11 +8,12 @@
 //! | what | where |
 //! |---|---|
 //! | loss and pool edit of one training step | [`FfcHead`] |
+//! | rivals with trained class weights | [`FullHead`], [`PartialHead`] |
 //! | what a training loop asks of any head | the trait [`Head`] |
 //! | heads without class weights: DCQ, Virtual FC, triplets, pairs | [`QueueHead`], [`VirtualHead`], [`TripletHead`], [`PairsHead`] |
 //! | group memory | [`ClassPool`] |
 //! | identity -> slot, least recently used out first | [`SlotMap`], [`BatchPlan`] |
-//! | margins: CosFace, ArcFace, SV, your own | [`margin`] |
+//! | margins: CosFace, ArcFace, AdaFace, SV, your own | [`margin`] |
 //! | softmax over any number of centres, chunk by chunk | [`softmax`] |
 //! | gallery network | [`MovingAverage`] |
 //!
@@ -58,17 +59,21 @@
 //! ([`FfcConfig::check_embeddings`]). [`ClassPool::prefill`], [`ClassPool::save`] and
 //! [`ClassPool::to_bytes`] read back from the device.
 
+mod class_weights;
 mod embeddings;
 mod error;
 mod ffc;
+mod full;
 mod head;
 mod labels;
 pub mod margin;
 mod metric_rows;
 mod moving_average;
 mod pairs;
+mod partial;
 mod plan;
 mod pool;
+mod purpose;
 mod queue;
 mod setting;
 mod slot_map;
@@ -79,12 +84,14 @@ mod virtual_fc;
 
 pub use error::{Embeddings, Error, Result};
 pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
+pub use full::{FullHead, FullHeadConfig};
 pub use head::{
     BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput, Needs,
     Quantity, StepContext, leaf_like, part,
 };
 pub use moving_average::{MovingAverage, RunningStatistics};
 pub use pairs::{PairLoss, PairsHead, PairsHeadConfig};
+pub use partial::{PartialHead, PartialHeadConfig, PartialUpdate, WeightStorage};
 pub use plan::{BatchPlan, SlotEdit};
 pub use pool::{ClassPool, ClassPoolConfig, Storage, UpdateRule};
 pub use queue::{QueueHead, QueueHeadConfig, QueueStart};

@@ -4,6 +4,7 @@ use burn::tensor::{Bytes, Tensor};
 
 use super::{FfcHead, FfcOutput, FfcStats};
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::margin::part::{MARGIN, read_state, write_state};
 use crate::{ClassPool, Result};
 
 /// The file of the pool's record.
@@ -35,12 +36,17 @@ impl Head for FfcHead {
     }
 
     fn parts(&self) -> &'static [&'static str] {
-        &[POOL]
+        match self.margin.state() {
+            Some(_) => &[POOL, MARGIN],
+            None => &[POOL],
+        }
     }
 
     fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
-        if part != POOL {
-            return Err(part::unknown(part));
+        match part {
+            POOL => {}
+            MARGIN => return write_state(&*self.margin, to),
+            _ => return Err(part::unknown(part)),
         }
         // The record's container is made whole: a pool is small.
         to.write_all(&self.pool.to_bytes()?)
@@ -48,8 +54,10 @@ impl Head for FfcHead {
     }
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
-        if part != POOL {
-            return Err(part::unknown(part));
+        match part {
+            POOL => {}
+            MARGIN => return read_state(&mut *self.margin, from),
+            _ => return Err(part::unknown(part)),
         }
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)

@@ -5,7 +5,7 @@ use super::pass::{Pass, with_rows};
 use super::pool_scan::PoolScan;
 use super::{FfcHead, RowLoss};
 use crate::margin::Reshaped;
-use crate::softmax::{self, HIDDEN, Logits, PartialSoftmax};
+use crate::softmax::{self, HIDDEN, Logits, PartialSoftmax, softplus};
 use crate::upload::{column, indices};
 
 /// The centres of the rows' own identities.
@@ -25,9 +25,11 @@ impl FfcHead {
     /// # Shapes
     ///
     /// - `probe`: `[rows, dim]`, unit rows, those of the first pass first
+    /// - `length`: `[rows, 1]`, how long they were
     pub(super) fn margin_softmax(
         &self,
         probe: Tensor<2>,
+        length: &Tensor<2>,
         scan: &PoolScan,
         passes: &[Pass; 2],
     ) -> (RowLoss, Tensor<1>) {
@@ -66,7 +68,7 @@ impl FfcHead {
             if let Some(unchanged) = unchanged.get(term).or(unchanged.first()) {
                 others = others.merge(unchanged.clone());
             }
-            let Reshaped { value, slope } = self.margin.target(target.cosines);
+            let Reshaped { value, slope } = self.margin.target_with_length(target.cosines, length);
             let excess = others.log_sum_exp - value * self.config.scale;
             loss = loss + (softplus(excess.clone()) * weight.clone()).sum();
             let pull = sigmoid(excess) * weight.clone() * self.config.scale;
@@ -142,10 +144,4 @@ impl FfcHead {
             None => product.into(),
         }
     }
-}
-
-/// log(1 + exp(x)) without overflow.
-fn softplus(x: Tensor<2>) -> Tensor<2> {
-    let tail = x.clone().abs().neg().exp().log1p();
-    x.clamp_min(0.0) + tail
 }

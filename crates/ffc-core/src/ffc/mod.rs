@@ -14,11 +14,11 @@ pub use config::FfcConfig;
 pub use head_config::FfcHeadConfig;
 pub use stats::FfcStats;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::head::DualEmbeddings;
+use crate::head::{DualEmbeddings, with_gradient};
 use crate::margin::Margin;
 use crate::upload::indices;
 use crate::{ClassPool, Error, Result};
@@ -165,6 +165,10 @@ impl FfcHead {
         let gallery_x = units.slice(rows..rows + x_rows).unit;
         let gallery_y = units.slice(rows + x_rows..2 * rows).unit;
 
+        if let Some(state) = self.margin.state_mut() {
+            state.observe(&probe.length);
+        }
+
         let slots = self.pool.slots();
         let tentative = slots.plan(&y.identities);
         let lasting = slots.plan(&x.identities);
@@ -182,22 +186,24 @@ impl FfcHead {
             .flat_map(|pass| pass.existing_rows())
             .collect();
         let fresh: Vec<u32> = passes.iter().flat_map(|pass| pass.fresh_rows()).collect();
-        let rows_of = |rows: &[u32]| {
-            probe
-                .unit
-                .clone()
-                .select(0, indices(rows, self.pool.device()))
+        let rows_of = |matrix: &Tensor<2>, rows: &[u32]| {
+            matrix.clone().select(0, indices(rows, self.pool.device()))
         };
 
         let mut losses = Vec::new();
         let mut mean_target_cosine = None;
         if !existing.is_empty() {
-            let (loss, cosine) = self.margin_softmax(rows_of(&existing), &scan, &passes);
+            let (loss, cosine) = self.margin_softmax(
+                rows_of(&probe.unit, &existing),
+                &rows_of(&probe.length, &existing),
+                &scan,
+                &passes,
+            );
             losses.push(loss);
             mean_target_cosine = Some(cosine);
         }
         if !fresh.is_empty() {
-            losses.push(self.hard_negatives(rows_of(&fresh), &scan, &passes));
+            losses.push(self.hard_negatives(rows_of(&probe.unit, &fresh), &scan, &passes));
         }
         let stats = FfcStats {
             rows,
@@ -231,12 +237,4 @@ impl FfcHead {
         );
         Ok(FfcOutput { loss, stats })
     }
-}
-
-/// A loss of the given value, whose backward pass hands each embedding matrix its gradient:
-/// value + s - detach(s), with s = sum(embedding * gradient).
-fn with_gradient(value: Tensor<1>, parts: [(Tensor<2>, Tensor<2>); 2]) -> Tensor<1> {
-    let [a, b] = parts.map(|(rows, gradient)| (rows.cast(DType::F32) * gradient).sum());
-    let linear = a + b;
-    linear.clone() - linear.detach() + value
 }

@@ -1,9 +1,9 @@
 //! What stands on the networks and turns a step's embeddings into a loss.
 
-pub(crate) mod closed_form;
 mod context;
 mod embedding_batch;
 mod leaf;
+mod loss;
 mod needs;
 mod output;
 pub mod part;
@@ -16,6 +16,7 @@ use burn::tensor::{Gradients, Tensor};
 pub use context::{HeadContext, StepContext};
 pub use embedding_batch::{DualEmbeddings, EmbeddingBatch, HeadInput};
 pub use leaf::leaf_like;
+pub(crate) use loss::with_gradient;
 pub use needs::{BatchForm, Needs};
 pub use output::{HeadOutput, Quantity};
 

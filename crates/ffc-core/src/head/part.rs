@@ -54,7 +54,7 @@ pub fn read_matrix(part: &str, matrix: &mut Tensor<2>, from: &mut dyn Read) -> R
             .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
             .collect();
         let some = TensorData::new(values, [end - first, columns]);
-        let some = Tensor::<2>::from_data(some, &device);
+        let some = Tensor::<2>::from_data(some, &device).cast(matrix.dtype());
         matrix.inplace(|matrix| matrix.slice_assign([first..end, 0..columns], some));
     }
     finished(part, from)

@@ -5,20 +5,26 @@
 //! | [`NoMargin`] | t | unchanged | NormFace, arXiv:1704.06369 |
 //! | [`CosFace`] | t - m | unchanged | CosFace, arXiv:1801.09414; AM-Softmax, arXiv:1801.05599 |
 //! | [`ArcFace`] | cos(acos(t) + m) | unchanged | ArcFace, arXiv:1801.07698 |
+//! | [`AdaFace`] | cos(acos(t) - m k) - (m + m k), k from the embedding's length | unchanged | AdaFace, arXiv:2204.00964 |
 //! | [`SvMargin`] | t - m if t > m, else t | 1.2 c + 0.2 where c > t - m | SV-Softmax, arXiv:1812.11317 |
 //!
 //! The loss never differentiates a margin: each gives its slope beside its value.
 
+mod adaface;
 mod arcface;
 mod config;
 mod cosface;
 mod none;
+pub(crate) mod part;
+mod state;
 mod sv;
 
-pub use arcface::ArcFace;
+pub use adaface::AdaFace;
+pub use arcface::{ArcFace, ArcFaceForm};
 pub use config::MarginConfig;
 pub use cosface::CosFace;
 pub use none::NoMargin;
+pub use state::MarginState;
 pub use sv::SvMargin;
 
 use std::ops::RangeBounds;
@@ -64,6 +70,26 @@ pub trait Margin: std::fmt::Debug + Send {
     ///
     /// - `cosine`: `[rows, 1]`, in [-1, 1] but for rounding
     fn target(&self, cosine: Tensor<2>) -> Reshaped;
+
+    /// The same, for a margin that depends on how long the raw embeddings are. Heads ask this one.
+    ///
+    /// # Shapes
+    ///
+    /// - `cosine`: `[rows, 1]`, in [-1, 1] but for rounding
+    /// - `length`: `[rows, 1]`, above 0
+    fn target_with_length(&self, cosine: Tensor<2>, _length: &Tensor<2>) -> Reshaped {
+        self.target(cosine)
+    }
+
+    /// What this margin learns from the embeddings, if anything.
+    fn state(&self) -> Option<&dyn MarginState> {
+        None
+    }
+
+    /// The same, to change it.
+    fn state_mut(&mut self) -> Option<&mut dyn MarginState> {
+        None
+    }
 
     /// The rule for the other cosines, if this margin has one. It costs a third product with the
     /// pool where the pool has two layers, since each layer then gives the others cosines of its own.

@@ -1,7 +1,7 @@
 use burn::tensor::activation::sigmoid;
 
 use super::similarities::{PairwiseLoss, Similarities, softmax_of};
-use crate::head::closed_form::softplus;
+use crate::softmax::softplus;
 
 /// N-pair, InfoNCE and NT-Xent: mean over the positive pairs (i, j) of
 /// -log(e^(s_ij / T) / (e^(s_ij / T) + sum over the negatives n of i of e^(s_in / T))). Other positives are in nobody's denominator.

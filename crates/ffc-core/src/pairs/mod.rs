@@ -10,7 +10,7 @@ pub use config::{PairLoss, PairsHeadConfig};
 use burn::tensor::{IndexingUpdateOp, Tensor};
 use hashbrown::HashMap;
 
-use crate::head::closed_form::with_gradient;
+use crate::head::with_gradient;
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
 use crate::labels::{self, Labels};
 use crate::metric_rows::MetricRows;
@@ -83,7 +83,7 @@ impl Head for PairsHead {
             .select_assign(0, anchors, by_anchors, IndexingUpdateOp::Add)
             .select_assign(0, candidates, by_candidates, IndexingUpdateOp::Add);
         Ok(HeadOutput {
-            loss: with_gradient(value, batch.probe, rows.backward(gradient)),
+            loss: with_gradient(value, [(batch.probe, rows.backward(gradient))]),
             quantities: vec![
                 Quantity::Device(similarities.mean_positive()),
                 Quantity::Device(similarities.mean_negative()),

@@ -12,9 +12,10 @@ use burn::tensor::{DType, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::head::closed_form::{softplus, with_gradient};
+use crate::head::with_gradient;
 use crate::head::{EmbeddingBatch, HeadOutput, Quantity};
 use crate::labels::{self, Labels};
+use crate::softmax::softplus;
 use crate::softmax::{HIDDEN, PartialSoftmax, chunks, scan};
 use crate::{Error, Result};
 use feature_queue::FeatureQueue;
@@ -118,7 +119,7 @@ impl QueueHead {
             self.enter(keys, &identities),
         ];
         Ok(HeadOutput {
-            loss: with_gradient(value, probe, gradient),
+            loss: with_gradient(value, [(probe, gradient)]),
             quantities,
         })
     }

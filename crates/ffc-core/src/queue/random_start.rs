@@ -1,16 +1,14 @@
 use std::f64::consts::TAU;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ffc_random::{CounterRng, Key};
+use ffc_random::CounterRng;
 
 use crate::embeddings::normalize;
-
-/// What these numbers are drawn for.
-const PURPOSE: u64 = 101;
+use crate::purpose::Purpose;
 
 /// Unit vectors in uniform directions, `[rows, dim]`, each drawn by the seed and its row.
 pub(super) fn unit_rows(seed: u64, rows: usize, dim: usize, device: &Device) -> Tensor<2> {
-    let key = Key::new(seed, PURPOSE);
+    let key = Purpose::QueueStart.key(seed);
     let values: Vec<f32> = (0..rows as u64)
         .flat_map(|row| {
             let mut rng = key.rng(row);

@@ -4,9 +4,11 @@
 
 mod chunk;
 mod partial;
+mod softplus;
 
 pub use chunk::{Chunk, chunks};
 pub use partial::{Logits, PartialSoftmax};
+pub(crate) use softplus::softplus;
 
 use burn::tensor::Tensor;
 

@@ -16,7 +16,7 @@ pub struct PartialSoftmax {
 pub struct Logits {
     /// `[rows, columns]`.
     pub value: Tensor<2>,
-    /// Derivative of each by scale times cosine, `[rows, columns]`. None where it is 1.
+    /// Derivative of each by its product with the row, `[rows, columns]` or `[1, columns]`. None where it is 1.
     pub slope: Option<Tensor<2>>,
 }
 

@@ -10,10 +10,11 @@ pub use distance::TripletDistance;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
-use crate::head::closed_form::{softplus, with_gradient};
+use crate::head::with_gradient;
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
 use crate::labels::Labels;
 use crate::metric_rows::MetricRows;
+use crate::softmax::softplus;
 use crate::{Error, Result};
 use mining::HardestTriplets;
 
@@ -52,7 +53,7 @@ impl Head for TripletHead {
         let scored = self.score(rows.compared(), &labels)?;
         let gradient = rows.backward(scored.gradient);
         Ok(HeadOutput {
-            loss: with_gradient(scored.loss, batch.probe, gradient),
+            loss: with_gradient(scored.loss, [(batch.probe, gradient)]),
             quantities: scored.quantities.map(Quantity::Device).into(),
         })
     }

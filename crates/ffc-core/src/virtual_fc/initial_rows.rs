@@ -1,13 +1,11 @@
 use burn::tensor::{Device, Tensor, TensorData};
-use ffc_random::Key;
 
-/// What these numbers are drawn for.
-const PURPOSE: u64 = 102;
+use crate::purpose::Purpose;
 
 /// Uniform in +-sqrt(6 / (rows + dim)) (Glorot and Bengio, 2010), `[rows, dim]`, each row drawn by the seed and its number.
 pub(super) fn xavier_uniform(seed: u64, rows: usize, dim: usize, device: &Device) -> Tensor<2> {
     let bound = (6.0 / (rows + dim) as f32).sqrt();
-    let key = Key::new(seed, PURPOSE);
+    let key = Purpose::VirtualRow.key(seed);
     let values: Vec<f32> = (0..rows as u64)
         .flat_map(|row| {
             let mut rng = key.rng(row);

@@ -15,11 +15,12 @@ use burn::tensor::{DType, IndexingUpdateOp, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::head::closed_form::{softplus, with_gradient};
+use crate::head::with_gradient;
 use crate::head::{EmbeddingBatch, HeadOutput, Quantity, StepContext};
 use crate::labels::Labels;
 use crate::margin::{Margin, Reshaped};
 use crate::softmax::HIDDEN;
+use crate::softmax::softplus;
 use crate::upload::indices;
 use crate::{Error, Result};
 use fallback_margin::FallbackArcFace;
@@ -104,7 +105,7 @@ impl VirtualHead {
 
         let late = anchors.free().len();
         Ok(HeadOutput {
-            loss: with_gradient(scored.loss, probe, units.backward(scored.by_units)),
+            loss: with_gradient(scored.loss, [(probe, units.backward(scored.by_units))]),
             quantities: vec![
                 Quantity::Host(late as f64),
                 Quantity::Host(late as f64 / anchors.len() as f64),

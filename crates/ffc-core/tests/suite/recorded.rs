@@ -80,6 +80,17 @@ impl Recorded {
         tensor.data().to_vec()
     }
 
+    /// A setting in words.
+    pub fn text(&self, key: &str) -> &str {
+        &self.metadata[key]
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        let file = SafeTensors::deserialize(&self.bytes).unwrap();
+        file.names().iter().any(|known| *known == name)
+    }
+
     pub fn floats(&self, name: &str) -> Vec<f32> {
         let bytes = self.tensor(name, Dtype::F32);
         bytes

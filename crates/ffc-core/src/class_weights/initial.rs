@@ -1,0 +1,62 @@
+use std::f64::consts::TAU;
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use ffc_random::Key;
+
+use crate::purpose::Purpose;
+
+/// Standard deviation of the initial weights, as the published code of Partial FC has it.
+const DEVIATION: f64 = 0.01;
+/// Numbers that are drawn at once.
+const BLOCK: usize = 1 << 21;
+
+/// Initial class weights: normal with mean 0 and standard deviation 0.01, each row a function of (seed, row) alone, so that any row
+/// can be drawn at any time and is the same on every device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InitialWeights {
+    key: Key,
+}
+
+impl InitialWeights {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            key: Purpose::ClassWeight.key(seed),
+        }
+    }
+
+    /// Fills `values` with the weights of a row.
+    pub(crate) fn draw(&self, row: u64, values: &mut [f32]) {
+        let mut rng = self.key.rng(row);
+        for pair in values.chunks_mut(2) {
+            // Box and Muller: two normals out of two uniforms. 1 - u is never 0.
+            let radius = DEVIATION * (-2.0 * (1.0 - rng.unit_f64()).ln()).sqrt();
+            let (sin, cos) = (TAU * rng.unit_f64()).sin_cos();
+            for (value, normal) in pair.iter_mut().zip([radius * cos, radius * sin]) {
+                *value = normal as f32;
+            }
+        }
+    }
+
+    /// Those of `rows` identities, `[rows, dim]`.
+    pub(crate) fn matrix(
+        &self,
+        rows: usize,
+        dim: usize,
+        dtype: DType,
+        device: &Device,
+    ) -> Tensor<2> {
+        let mut matrix = Tensor::zeros([rows, dim], (device, dtype));
+        let step = (BLOCK / dim).max(1);
+        for first in (0..rows).step_by(step) {
+            let end = rows.min(first + step);
+            let mut values = vec![0.0; (end - first) * dim];
+            for (row, values) in (first as u64..).zip(values.chunks_exact_mut(dim)) {
+                self.draw(row, values);
+            }
+            let some = TensorData::new(values, [end - first, dim]);
+            let some = Tensor::<2>::from_data(some, device).cast(dtype);
+            matrix.inplace(|matrix| matrix.slice_assign([first..end, 0..dim], some));
+        }
+        matrix
+    }
+}

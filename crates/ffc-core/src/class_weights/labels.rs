@@ -1,0 +1,69 @@
+use std::ops::Range;
+
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor};
+
+use crate::upload::{column, indices};
+use crate::{Error, Result};
+
+/// Refuses identities that have no row.
+///
+/// # Errors
+///
+/// [`Error::UnknownIdentity`].
+pub(crate) fn check_labels(labels: &[u64], identities: u64) -> Result<()> {
+    match labels.iter().position(|&label| label >= identities) {
+        None => Ok(()),
+        Some(row) => Err(Error::UnknownIdentity {
+            row,
+            identity: labels[row],
+            identities,
+        }),
+    }
+}
+
+/// Where the targets of a batch's rows stand in a chunk of the classes.
+pub(crate) struct LabelsInChunk {
+    /// `[rows, 1]`; 0 where the target stands elsewhere.
+    columns: Tensor<2, Int>,
+    /// `[rows, 1]`: 1 where the target stands in the chunk, else 0.
+    here: Tensor<2>,
+}
+
+impl LabelsInChunk {
+    /// None where the chunk holds no row's target.
+    pub(crate) fn new(labels: &[u32], chunk: &Range<usize>, device: &Device) -> Option<Self> {
+        let is_here = |&label: &u32| chunk.contains(&(label as usize));
+        if !labels.iter().any(is_here) {
+            return None;
+        }
+        let columns: Vec<u32> = (labels.iter())
+            .map(|label| {
+                if is_here(label) {
+                    label - chunk.start as u32
+                } else {
+                    0
+                }
+            })
+            .collect();
+        let here = labels
+            .iter()
+            .map(|label| f32::from(is_here(label)))
+            .collect();
+        Some(Self {
+            columns: indices(&columns, device).reshape([labels.len(), 1]),
+            here: column(here, device),
+        })
+    }
+
+    /// Adds `values`, `[rows, 1]`, to the targets that stand in this chunk.
+    pub(crate) fn add(&self, matrix: Tensor<2>, values: Tensor<2>) -> Tensor<2> {
+        let values = values * self.here.clone();
+        matrix.scatter(1, self.columns.clone(), values, IndexingUpdateOp::Add)
+    }
+
+    /// Adds `value` to them.
+    pub(crate) fn add_scalar(&self, matrix: Tensor<2>, value: f32) -> Tensor<2> {
+        let values = self.here.clone() * value;
+        matrix.scatter(1, self.columns.clone(), values, IndexingUpdateOp::Add)
+    }
+}

@@ -1,0 +1,93 @@
+use burn::tensor::{DType, Device};
+
+use crate::{Error, HeadContext, Result};
+
+/// Rows of a tensor are chosen by numbers of 32 bits.
+const MOST_ROWS: u64 = i32::MAX as u64;
+
+/// Refuses class weights and momenta that the device's memory cannot hold, where that can be known: on devices that live in the host's
+/// memory, on Linux.
+///
+/// # Errors
+///
+/// [`Error::Memory`].
+pub(crate) fn check_memory(
+    context: &HeadContext,
+    dtype: DType,
+    device: &Device,
+    remedy: &'static str,
+) -> Result<()> {
+    let identities = context.identities;
+    check_identities(context)?;
+    let bytes_a_row = 2 * context.dim as u64 * dtype.size() as u64;
+    let needed_bytes = identities.saturating_mul(bytes_a_row);
+    // Devices with a memory of their own keep a pool of it.
+    if device.memory_pool_usage().is_some() {
+        return Ok(());
+    }
+    match available_bytes() {
+        Some(available_bytes) if needed_bytes > available_bytes => Err(Error::Memory {
+            identities,
+            needed_bytes,
+            available_bytes,
+            remedy,
+        }),
+        _ if identities > MOST_ROWS => Err(Error::Memory {
+            identities,
+            needed_bytes,
+            available_bytes: MOST_ROWS * bytes_a_row,
+            remedy,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a training set without identities, and embeddings without dimensions.
+///
+/// # Errors
+///
+/// [`Error::NoIdentities`], [`Error::Setting`].
+pub(crate) fn check_identities(context: &HeadContext) -> Result<()> {
+    if context.identities == 0 {
+        return Err(Error::NoIdentities);
+    }
+    if context.dim == 0 {
+        return Err(Error::Setting {
+            setting: "dim",
+            value: "0".into(),
+            expected: "at least 1",
+        });
+    }
+    Ok(())
+}
+
+/// Memory that a process can still have without swapping. None where the system does not say.
+fn available_bytes() -> Option<u64> {
+    mem_available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+/// `MemAvailable` of Linux's `/proc/meminfo`, in bytes.
+fn mem_available(meminfo: &str) -> Option<u64> {
+    let line = (meminfo.lines()).find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_read() {
+        let meminfo = "MemTotal:       24000 kB\nMemFree:  7 kB\nMemAvailable:   12345 kB\n";
+        assert_eq!(mem_available(meminfo), Some(12_345 * 1024));
+        for unknown in [
+            "",
+            "MemTotal: 1 kB",
+            "MemAvailable: much kB",
+            "MemAvailable: 5 pages",
+        ] {
+            assert_eq!(mem_available(unknown), None);
+        }
+    }
+}

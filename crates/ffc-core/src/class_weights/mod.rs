@@ -1,0 +1,24 @@
+//! Class weights that are trained with the networks: one row an identity, with its momentum. What full and partial classifiers share.
+
+mod batch;
+mod initial;
+mod labels;
+mod memory;
+mod objective;
+mod rows;
+mod settings;
+mod sgd;
+
+pub(crate) use batch::Batch;
+pub(crate) use initial::InitialWeights;
+pub(crate) use labels::{LabelsInChunk, check_labels};
+pub(crate) use memory::{check_identities, check_memory};
+pub(crate) use objective::{Objective, Outcome};
+pub(crate) use rows::Rows;
+pub(crate) use settings::Settings;
+pub(crate) use sgd::Sgd;
+
+/// Part of a head's state: the class weights.
+pub(crate) const WEIGHT: &str = "weight.f32";
+/// Part of a head's state: their momenta.
+pub(crate) const MOMENTUM: &str = "momentum.f32";

@@ -1,0 +1,85 @@
+use burn::tensor::DType;
+use serde::{Deserialize, Serialize};
+
+use super::FullHead;
+use crate::class_weights::{Rows, Settings, check_memory};
+use crate::margin::{Margin, MarginConfig};
+use crate::{HeadContext, Result};
+
+/// The full classifier, for the file that configures a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FullHeadConfig {
+    /// The factor s on the cosines. Default: 64.
+    pub scale: f32,
+    /// What makes the target harder. Default: CosFace with 0.4, as FFC's, so that the two compare; its slope is 1 in every reading,
+    /// while ArcFace's differs between published codes.
+    pub margin: MarginConfig,
+    /// Momentum of the class weights' SGD. Default: 0.9.
+    pub momentum: f64,
+    /// Weight decay of the class weights. Default: 0.0005.
+    pub weight_decay: f64,
+    /// How many classes are scored at once. Default: 2048.
+    pub chunk: usize,
+}
+
+impl Default for FullHeadConfig {
+    fn default() -> Self {
+        Self {
+            scale: 64.0,
+            margin: MarginConfig::Cosface { margin: 0.4 },
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            chunk: 2048,
+        }
+    }
+}
+
+impl FullHeadConfig {
+    /// Checks what needs no data and no device. Any batch size will do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`](crate::Error::Setting) where a setting is outside its range.
+    pub fn check(&self, _batch: usize) -> Result<()> {
+        self.settings().check()?;
+        self.margin.init()?;
+        Ok(())
+    }
+
+    /// A head with initial weights: normal with mean 0 and standard deviation 0.01, the same on every device.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); [`Error::NoIdentities`](crate::Error::NoIdentities);
+    /// [`Error::Memory`](crate::Error::Memory) where the weights do not fit.
+    pub fn init(&self, context: &HeadContext) -> Result<FullHead> {
+        self.init_with(context, self.margin.init()?)
+    }
+
+    /// The same with a margin of your own in the place of [`margin`](Self::margin).
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Self::init).
+    pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<FullHead> {
+        self.settings().check()?;
+        let device = context.device.clone().inner();
+        let remedy = "a head `partial` with its weights in a file, or `ffc`";
+        check_memory(context, DType::F32, &device, remedy)?;
+        Ok(FullHead {
+            rows: Rows::initial(context, DType::F32, &device),
+            margin,
+            settings: self.settings(),
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            scale: self.scale,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            chunk: self.chunk,
+        }
+    }
+}

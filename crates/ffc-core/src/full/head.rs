@@ -1,0 +1,50 @@
+use std::io::{Read, Write};
+
+use super::FullHead;
+use crate::Result;
+use crate::class_weights::{MOMENTUM, WEIGHT};
+use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::margin::part::{MARGIN, read_state, write_state};
+
+impl Head for FullHead {
+    fn needs(&self) -> Needs {
+        Needs {
+            batch: BatchForm::Instances,
+            gallery: false,
+            prefill: 0,
+        }
+    }
+
+    fn quantities(&self) -> &'static [&'static str] {
+        &["target_cosine"]
+    }
+
+    fn step(&mut self, input: HeadInput, context: &StepContext) -> Result<HeadOutput> {
+        self.score(input.single()?, context)
+    }
+
+    fn parts(&self) -> &'static [&'static str] {
+        match self.margin.state() {
+            Some(_) => &[WEIGHT, MOMENTUM, MARGIN],
+            None => &[WEIGHT, MOMENTUM],
+        }
+    }
+
+    fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
+        match part {
+            WEIGHT => part::write_matrix(part, &self.rows.weight, to),
+            MOMENTUM => part::write_matrix(part, &self.rows.momentum, to),
+            MARGIN => write_state(&*self.margin, to),
+            _ => Err(part::unknown(part)),
+        }
+    }
+
+    fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
+        match part {
+            WEIGHT => part::read_matrix(part, &mut self.rows.weight, from),
+            MOMENTUM => part::read_matrix(part, &mut self.rows.momentum, from),
+            MARGIN => read_state(&mut *self.margin, from),
+            _ => Err(part::unknown(part)),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use serde::{Deserialize, Serialize};
+
+use super::PartialHead;
+use super::storage::{Store, WeightStorage};
+use crate::class_weights::Settings;
+use crate::margin::{Margin, MarginConfig};
+use crate::purpose::Purpose;
+use crate::{Error, HeadContext, Result};
+
+/// Partial FC, for the file that configures a training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartialHeadConfig {
+    /// Share r of the classes that take part in a step, above 0 and at most 1. Default: 0.1, as in the paper's PFC-0.1.
+    pub sample_rate: f64,
+    /// Which rows a step changes: `"sparse"` or `"dense"`. Default: sparse, whose cost does not grow with N.
+    pub update: PartialUpdate,
+    /// Where weights and momenta are: `"f32"`, `"bf16"` or `{ file = "path" }`. Default: f32.
+    pub storage: WeightStorage,
+    /// The factor s on the cosines. Default: 64.
+    pub scale: f32,
+    /// What makes the target harder. Default: CosFace with 0.4, which the published code takes for its largest sets. Its ArcFace 0.5 for
+    /// smaller ones is `{ kind = "arcface", margin = 0.5, form = "straight_through" }`.
+    pub margin: MarginConfig,
+    /// Momentum of the class weights' SGD. Default: 0.9.
+    pub momentum: f64,
+    /// Weight decay of the class weights. Default: 0.0005.
+    pub weight_decay: f64,
+    /// How many classes are scored at once. Default: 2048.
+    pub chunk: usize,
+}
+
+/// Which rows a step of [`PartialHead`] changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartialUpdate {
+    /// Those that take part; all others keep weights and momenta. Version 1 of the published code.
+    Sparse,
+    /// All: weight decay and left-over momentum move the rows that do not take part. Version 2 of the published code.
+    Dense,
+}
+
+impl Default for PartialHeadConfig {
+    fn default() -> Self {
+        Self {
+            sample_rate: 0.1,
+            update: PartialUpdate::Sparse,
+            storage: WeightStorage::F32,
+            scale: 64.0,
+            margin: MarginConfig::Cosface { margin: 0.4 },
+            momentum: 0.9,
+            weight_decay: 5e-4,
+            chunk: 2048,
+        }
+    }
+}
+
+impl PartialHeadConfig {
+    /// Checks what needs no data and no device. Any batch size will do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range, or a file is asked for with the dense update.
+    pub fn check(&self, _batch: usize) -> Result<()> {
+        self.check_settings()?;
+        self.margin.init()?;
+        Ok(())
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        if !(self.sample_rate > 0.0 && self.sample_rate <= 1.0) {
+            return Err(Error::Setting {
+                setting: "sample_rate",
+                value: self.sample_rate.to_string(),
+                expected: "above 0 and at most 1",
+            });
+        }
+        if let (WeightStorage::File(_), PartialUpdate::Dense) = (&self.storage, self.update) {
+            return Err(Error::Setting {
+                setting: "update",
+                value: "dense".into(),
+                expected: "sparse where the weights are in a file: a dense one would rewrite the whole file in every step",
+            });
+        }
+        self.settings().check()
+    }
+
+    /// A head with initial weights: normal with mean 0 and standard deviation 0.01, the same on every device and in a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); [`Error::NoIdentities`]; [`Error::Memory`] where the weights do not fit;
+    /// [`Error::UnsupportedStorage`]; [`Error::WeightFile`].
+    pub fn init(&self, context: &HeadContext) -> Result<PartialHead> {
+        self.init_with(context, self.margin.init()?)
+    }
+
+    /// The same with a margin of your own in the place of [`margin`](Self::margin).
+    ///
+    /// # Errors
+    ///
+    /// As [`init`](Self::init).
+    pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<PartialHead> {
+        self.check_settings()?;
+        Ok(PartialHead {
+            store: Store::new(&self.storage, context)?,
+            margin,
+            settings: self.settings(),
+            update: self.update,
+            identities: context.identities,
+            dim: context.dim,
+            count: (self.sample_rate * context.identities as f64) as u64,
+            key: Purpose::ClassSample.key(context.seed),
+        })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            scale: self.scale,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            chunk: self.chunk,
+        }
+    }
+}

@@ -1,0 +1,147 @@
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use burn::tensor::{DType, Device, IndexingUpdateOp, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::weight_file::{Half, WeightFile};
+use crate::class_weights::{InitialWeights, Rows, Sgd, check_identities, check_memory};
+use crate::head::part;
+use crate::upload::indices;
+use crate::{Error, HeadContext, Result};
+
+/// Where class weights and momenta are, and in which number format. The step is always computed in f32.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightStorage {
+    /// On the device in 32 bits: 8 N D bytes.
+    F32,
+    /// On the device in 16 bits with the exponent of f32: 4 N D bytes. A weight's step is lost where it is smaller than a 512th of the
+    /// weight, as late in a training.
+    Bf16,
+    /// In a file that is mapped into memory, in 32 bits: 8 N D bytes of the disk, but only for classes that have taken part. Each
+    /// step carries its classes to the device and back, and waits for it.
+    File(PathBuf),
+}
+
+/// Rows that decay at once.
+const DECAY_ROWS: usize = 2048;
+
+/// Class weights and momenta of all identities.
+#[derive(Debug)]
+pub(super) enum Store {
+    /// `[N, dim]`.
+    Device(Rows),
+    File(WeightFile, Device),
+}
+
+impl Store {
+    pub(super) fn new(storage: &WeightStorage, context: &HeadContext) -> Result<Self> {
+        let device = context.device.clone().inner();
+        let dtype = match storage {
+            WeightStorage::F32 => DType::F32,
+            WeightStorage::Bf16 => DType::BF16,
+            WeightStorage::File(path) => {
+                check_identities(context)?;
+                let initial = InitialWeights::new(context.seed);
+                let file = WeightFile::create(path, context.identities, context.dim, initial)?;
+                return Ok(Self::File(file, device));
+            }
+        };
+        if !device.supports_dtype(dtype) {
+            return Err(Error::UnsupportedStorage { dtype });
+        }
+        let remedy = "`storage = { file = \"...\" }`, or a head `ffc`";
+        check_memory(context, dtype, &device, remedy)?;
+        Ok(Self::Device(Rows::initial(context, dtype, &device)))
+    }
+
+    /// Lets `step` change the rows of some classes, in f32, and takes them back. Others do not change, or make a step without a gradient
+    /// by `others`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] where they cannot be read back from the device.
+    pub(super) fn change<T>(
+        &mut self,
+        classes: &[u64],
+        others: Option<Sgd>,
+        step: impl FnOnce(&mut Rows) -> T,
+    ) -> Result<T> {
+        match self {
+            // All of them: no need to move them.
+            Self::Device(all) if classes.len() == all.len() && all.weight.dtype() == DType::F32 => {
+                Ok(step(all))
+            }
+            Self::Device(all) => {
+                let classes: Vec<u32> = classes.iter().map(|&class| class as u32).collect();
+                let classes = indices(&classes, &all.weight.device());
+                let gather =
+                    |matrix: &Tensor<2>| matrix.clone().select(0, classes.clone()).cast(DType::F32);
+                let mut rows = Rows {
+                    weight: gather(&all.weight),
+                    momentum: gather(&all.momentum),
+                };
+                let result = step(&mut rows);
+                // All of them: the classes of the step are overwritten below.
+                if let Some(sgd) = others {
+                    decay(all, sgd);
+                }
+                let scatter = |matrix: &mut Tensor<2>, rows: Tensor<2>| {
+                    let rows = rows.cast(matrix.dtype());
+                    matrix.inplace(|matrix| {
+                        matrix.select_assign(0, classes.clone(), rows, IndexingUpdateOp::Assign)
+                    });
+                };
+                scatter(&mut all.weight, rows.weight);
+                scatter(&mut all.momentum, rows.momentum);
+                Ok(result)
+            }
+            Self::File(file, device) => {
+                let gather = |half| {
+                    let values = file.gather(classes, half);
+                    let shape = [classes.len(), values.len() / classes.len()];
+                    Tensor::from_data(TensorData::new(values, shape), &*device)
+                };
+                let mut rows = Rows {
+                    weight: gather(Half::Weight),
+                    momentum: gather(Half::Momentum),
+                };
+                let result = step(&mut rows);
+                let host = |matrix: Tensor<2>| {
+                    matrix
+                        .try_into_vec_as::<f32>()
+                        .map_err(|error| Error::Device(error.to_string()))
+                };
+                let (weight, momentum) = (host(rows.weight)?, host(rows.momentum)?);
+                file.assign(classes, Half::Weight, &weight);
+                file.assign(classes, Half::Momentum, &momentum);
+                Ok(result)
+            }
+        }
+    }
+
+    pub(super) fn write_part(&self, part: &str, half: Half, to: &mut dyn Write) -> Result<()> {
+        match (self, half) {
+            (Self::Device(all), Half::Weight) => part::write_matrix(part, &all.weight, to),
+            (Self::Device(all), Half::Momentum) => part::write_matrix(part, &all.momentum, to),
+            (Self::File(file, _), half) => file.write_part(part, half, to),
+        }
+    }
+
+    pub(super) fn read_part(&mut self, part: &str, half: Half, from: &mut dyn Read) -> Result<()> {
+        match (self, half) {
+            (Self::Device(all), Half::Weight) => part::read_matrix(part, &mut all.weight, from),
+            (Self::Device(all), Half::Momentum) => part::read_matrix(part, &mut all.momentum, from),
+            (Self::File(file, _), half) => file.read_part(part, half, from),
+        }
+    }
+}
+
+/// Lets every row make a step without a gradient.
+fn decay(all: &mut Rows, sgd: Sgd) {
+    for start in (0..all.len()).step_by(DECAY_ROWS) {
+        let some = all.slice(start..all.len().min(start + DECAY_ROWS));
+        all.assign(start, sgd.step_without_gradient(some));
+    }
+}

@@ -1,0 +1,35 @@
+use ffc_random::Key;
+
+/// What random numbers are drawn for. Each purpose has numbers of its own.
+#[derive(Debug, Clone, Copy)]
+#[repr(u64)]
+pub(crate) enum Purpose {
+    /// Initial class weights: a position is a row.
+    ClassWeight = 1,
+    /// The classes that take part in a step: a position is a step.
+    ClassSample,
+    /// The entries that a queue starts with: a position is an entry.
+    QueueStart,
+    /// Initial rows of Virtual FC: a position is a row.
+    VirtualRow,
+}
+
+impl Purpose {
+    pub(crate) fn key(self, seed: u64) -> Key {
+        Key::new(seed, self as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the purposes are part of every stream.
+    #[test]
+    fn streams_stay() {
+        assert_eq!(Purpose::ClassWeight as u64, 1);
+        assert_eq!(Purpose::ClassSample as u64, 2);
+        assert_eq!(Purpose::QueueStart as u64, 3);
+        assert_eq!(Purpose::VirtualRow as u64, 4);
+    }
+}
