@@ -1,5 +1,6 @@
 //! Losses whose gradient the head knows, so that autodiff need not see how they were made.
 
+use burn::tensor::activation::softmax;
 use burn::tensor::{DType, Tensor};
 
 /// A loss of the given value, `[1]`, whose backward pass hands the embeddings their gradient, both `[rows, dim]`:
@@ -18,4 +19,13 @@ pub(crate) fn with_gradient(
 pub(crate) fn softplus(x: Tensor<2>) -> Tensor<2> {
     let tail = x.clone().abs().neg().exp().log1p();
     x.clamp_min(0.0) + tail
+}
+
+/// The softmax of each row and its log-sum-exp, `[rows, 1]`.
+pub(crate) fn softmax_with_sum(logits: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let max = logits.clone().max_dim(1);
+    let share = softmax(logits, 1);
+    // The largest logit's share is 1 / sum(exp(logit - max)).
+    let log_sum_exp = max - share.clone().max_dim(1).log();
+    (share, log_sum_exp)
 }

@@ -112,14 +112,16 @@ impl QueueHead {
         let pull = sigmoid(excess) * (self.config.scale / rows as f32);
         let gradient = firsts.backward((others.mean - keys.clone()) * pull);
 
-        let quantities = vec![
-            Quantity::Device(cosine.mean()),
-            self.masked_share(&labels),
-            self.enter(keys, &identities),
-        ];
+        let masked_share = self.masked_share(&labels);
+        self.queue.enter(keys, &identities);
+        let fill = self.queue.identities().len() as f64 / self.queue.len() as f64;
         Ok(HeadOutput {
             loss: with_gradient(value, probe, gradient),
-            quantities,
+            quantities: vec![
+                Quantity::Device(cosine.mean()),
+                masked_share,
+                Quantity::Host(fill),
+            ],
         })
     }
 
@@ -178,12 +180,6 @@ impl QueueHead {
         identities
             .map(|&identity| labels.number(identity))
             .collect()
-    }
-
-    /// Writes the keys, and tells which share of the queue keys have written then.
-    fn enter(&mut self, keys: Tensor<2>, identities: &[u64]) -> Quantity {
-        self.queue.enter(keys, identities);
-        Quantity::Host(self.queue.identities().len() as f64 / self.queue.len() as f64)
     }
 
     /// Share of the pairs of a row and an entry that are of one identity.
