@@ -17,10 +17,10 @@ use crate::settings::list;
 pub const HEADS: [(&str, &str); 8] = [
     ("ffc", r#"{ "kind": "ffc", "pool": 30000 }"#),
     ("full", r#"{ "kind": "full" }"#),
-    ("partial 0.1", r#"{ "kind": "partial", "rate": 0.1 }"#),
+    ("partial 0.1", r#"{ "kind": "partial" }"#),
     (
         "partial 0.1 dense",
-        r#"{ "kind": "partial", "rate": 0.1, "update": "dense" }"#,
+        r#"{ "kind": "partial", "update": "dense" }"#,
     ),
     ("virtual", r#"{ "kind": "virtual" }"#),
     ("queue", r#"{ "kind": "queue" }"#),

@@ -10,8 +10,17 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// How often a run is killed.
-const KILLS: usize = 50;
+/// The heads, how often their runs are killed, and the networks that they have.
+const HEADS: [(&str, usize, &[&str]); 2] = [
+    ("pool = 12", 50, &["gallery", "probe"]),
+    // With trained weights.
+    (
+        r#"kind = "partial"
+sample_rate = 0.5"#,
+        25,
+        &["probe"],
+    ),
+];
 
 const CONFIG: &str = r#"
 [training]
@@ -33,7 +42,7 @@ height_px = 16
 width_px = 16
 
 [head]
-pool = 12
+HEAD
 
 [optimizer]
 kind = "adamw"
@@ -81,16 +90,13 @@ fn timeless(path: &Path) -> Vec<BTreeMap<String, String>> {
 }
 
 /// Asserts that nothing that must not depend on kills does: weights, best weights, scores, and the metrics but for what the clock says.
-fn assert_equal(run: &Path, whole: &Path, kills: usize) {
-    for name in [
-        "last-gallery.safetensors",
-        "last-probe.safetensors",
-        "best-gallery.safetensors",
-        "best-probe.safetensors",
-        "scores.json",
-        "evaluations.csv",
-    ] {
-        let [run, whole] = [run, whole].map(|run| fs::read(run.join(name)).unwrap());
+fn assert_equal(run: &Path, whole: &Path, networks: &[&str], kills: usize) {
+    let weights = networks
+        .iter()
+        .flat_map(|name| ["last", "best"].map(|when| format!("{when}-{name}.safetensors")));
+    let tables = ["scores.json", "evaluations.csv"].map(str::to_owned);
+    for name in weights.chain(tables) {
+        let [run, whole] = [run, whole].map(|run| fs::read(run.join(&name)).unwrap());
         assert!(run == whole, "{name} after {kills} kills");
     }
     let [run, whole] = [run, whole].map(|run| timeless(&run.join("metrics.csv")));
@@ -99,9 +105,15 @@ fn assert_equal(run: &Path, whole: &Path, kills: usize) {
 
 #[test]
 fn killed_runs_end_as_undisturbed_ones() {
+    for (head, kills, networks) in HEADS {
+        kill(head, kills, networks);
+    }
+}
+
+fn kill(head: &str, most: usize, networks: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("tiny.toml");
-    fs::write(&config, CONFIG).unwrap();
+    fs::write(&config, CONFIG.replace("HEAD", head)).unwrap();
     let config = config.to_str().unwrap();
     let whole = folder.path().join("whole");
     let start = Instant::now();
@@ -116,7 +128,7 @@ fn killed_runs_end_as_undisturbed_ones() {
 
     let mut rng = StdRng::seed_from_u64(0);
     let (mut kills, mut runs) = (0, 0);
-    while kills < KILLS {
+    while kills < most {
         let run = folder.path().join(format!("run-{runs}"));
         let path = run.to_str().unwrap();
         runs += 1;
@@ -149,7 +161,7 @@ fn killed_runs_end_as_undisturbed_ones() {
                 false => ffc(&["--quiet", "train", config, "--out", path]),
             };
         }
-        assert_equal(&run, &whole, kills);
+        assert_equal(&run, &whole, networks, kills);
     }
-    println!("{kills} kills in {runs} runs");
+    println!("{head}: {kills} kills in {runs} runs");
 }

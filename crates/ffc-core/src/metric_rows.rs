@@ -6,9 +6,11 @@ use crate::error::Embeddings;
 use crate::head::EmbeddingBatch;
 
 /// The embeddings of a batch that are compared with each other: at unit length, or as they came.
+#[expect(clippy::large_enum_variant, reason = "made once a step")]
 pub(crate) enum MetricRows {
+    /// At unit length.
     Unit(UnitRows),
-    /// `[rows, dim]`, outside any autodiff graph.
+    /// As they came, `[rows, dim]`, outside any autodiff graph.
     Raw(Tensor<2>),
 }
 

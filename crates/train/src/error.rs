@@ -173,6 +173,10 @@ impl Error {
                 origin: format!("{table}.queue"),
                 problem: error.to_string(),
             },
+            ffc_core::Error::Memory { .. } | ffc_core::Error::WeightFile { .. } => Self::Config {
+                origin: table.to_owned(),
+                problem: error.to_string(),
+            },
             ffc_core::Error::TooFewVirtualRows { .. } => Self::Config {
                 origin: format!("{table}.rows"),
                 problem: error.to_string(),

@@ -9,6 +9,8 @@ pub(crate) struct Settings {
     pub(crate) scale: f32,
     pub(crate) momentum: f64,
     pub(crate) weight_decay: f64,
+    /// Factor on the run's learning rate.
+    pub(crate) learning_rate_factor: f64,
     /// Classes that are scored at once.
     pub(crate) chunk: usize,
 }
@@ -38,6 +40,10 @@ impl Settings {
             let value = self.weight_decay.to_string();
             return Err(setting("weight_decay", value, "finite and at least 0"));
         }
+        if !(self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0) {
+            let value = self.learning_rate_factor.to_string();
+            return Err(setting("learning_rate_factor", value, "finite and above 0"));
+        }
         if self.chunk == 0 {
             return Err(setting("chunk", "0".into(), "at least 1"));
         }
@@ -56,7 +62,7 @@ impl Settings {
         Sgd {
             momentum: self.momentum,
             weight_decay: self.weight_decay,
-            learning_rate,
+            learning_rate: learning_rate * self.learning_rate_factor,
         }
     }
 }

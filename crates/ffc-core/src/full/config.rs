@@ -19,6 +19,8 @@ pub struct FullHeadConfig {
     pub momentum: f64,
     /// Weight decay of the class weights. Default: 0.0005.
     pub weight_decay: f64,
+    /// Factor on the run's learning rate: above 1 where the networks train by AdamW, whose rates are small. Default: 1.
+    pub learning_rate_factor: f64,
     /// How many classes are scored at once. Default: 2048.
     pub chunk: usize,
 }
@@ -30,6 +32,7 @@ impl Default for FullHeadConfig {
             margin: MarginConfig::Cosface { margin: 0.4 },
             momentum: 0.9,
             weight_decay: 5e-4,
+            learning_rate_factor: 1.0,
             chunk: 2048,
         }
     }
@@ -79,6 +82,7 @@ impl FullHeadConfig {
             scale: self.scale,
             momentum: self.momentum,
             weight_decay: self.weight_decay,
+            learning_rate_factor: self.learning_rate_factor,
             chunk: self.chunk,
         }
     }

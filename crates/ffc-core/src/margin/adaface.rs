@@ -31,6 +31,7 @@ pub struct AdaFace {
 
 /// Mean and deviation of the lengths.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one a head")]
 enum Lengths {
     /// No step has been made since they were set.
     Host([f32; 2]),

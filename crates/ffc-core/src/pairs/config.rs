@@ -22,7 +22,7 @@ pub struct PairsHeadConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PairLoss {
-    /// N-pair (Sohn, NeurIPS 2016, equation 6) without its regulariser: the first image of each identity against the second images of
+    /// N-pair (Sohn, NeurIPS 2016) without its regulariser: the first image of each identity against the second images of
     /// all. Of an identity that comes twice the first two images count.
     Npair,
     /// InfoNCE (van den Oord et al., arXiv:1807.03748, equation 4): the first image of each group against the second images of all.

@@ -1,7 +1,7 @@
 use burn::tensor::activation::sigmoid;
 
-use super::similarities::{PairwiseLoss, Similarities, softmax_of};
-use crate::softmax::softplus;
+use super::similarities::{PairwiseLoss, Similarities};
+use crate::softmax::{HIDDEN, softmax_with_sum, softplus};
 
 /// N-pair, InfoNCE and NT-Xent: mean over the positive pairs (i, j) of
 /// -log(e^(s_ij / T) / (e^(s_ij / T) + sum over the negatives n of i of e^(s_in / T))). Other positives are in nobody's denominator.
@@ -10,7 +10,7 @@ use crate::softmax::softplus;
 pub(super) fn contrast(similarities: &Similarities, temperature: f32) -> PairwiseLoss {
     let logits = similarities.products.clone() / temperature;
     let unseen = similarities.negatives.clone().bool_not();
-    let (share, log_sum_exp) = softmax_of(logits.clone(), unseen);
+    let (share, log_sum_exp) = softmax_with_sum(logits.clone().mask_fill(unseen, HIDDEN));
     let positives = similarities.positives.clone().float() / similarities.pairs as f32;
     let excess = log_sum_exp.expand(logits.shape()) - logits;
     let pull = sigmoid(excess.clone()) * positives.clone();

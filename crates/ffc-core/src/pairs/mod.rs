@@ -25,6 +25,21 @@ use supcon::supcon;
 ///
 /// The gradient has a closed form. A step makes matrices `[rows, rows]` and does not wait for the device. Which rows are pairs follows
 /// from the identities alone: the head cannot see whether two rows of an identity are one image twice.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use ffc_core::{EmbeddingBatch, Head, HeadContext, PairLoss, PairsHeadConfig, StepContext};
+///
+/// let device = Device::flex().autodiff();
+/// let config = PairsHeadConfig { loss: PairLoss::Infonce, ..Default::default() };
+/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 4, seed: 0, device: &device })?;
+///
+/// let probe = Tensor::<2>::from_data([[1.0, 0.2], [0.3, 1.0], [-0.3, 1.0], [0.1, 0.9]], &device).require_grad();
+/// let batch = EmbeddingBatch { probe: probe.clone(), gallery: None, identities: vec![5, 5, 13, 13] };
+/// let output = head.step(batch.into(), &StepContext { step: 0, learning_rate: 0.1 })?;
+/// assert!(probe.grad(&output.loss.backward()).is_some());
+/// # Ok::<(), ffc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PairsHead {
     config: PairsHeadConfig,
@@ -157,7 +172,7 @@ impl Roles {
             }
         }
         let rows = 0..numbers.len() as u32;
-        let (anchors, candidates) = rows.partition(|&row| row as usize % images == 0);
+        let (anchors, candidates) = rows.partition(|&row| (row as usize).is_multiple_of(images));
         Ok(Self {
             anchors,
             candidates,

@@ -1,7 +1,4 @@
-use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
-
-use crate::softmax::HIDDEN;
 
 /// Products of anchors with candidates, and what a loss makes of them.
 pub(super) struct Similarities {
@@ -34,14 +31,4 @@ impl Similarities {
         let negatives = self.negatives.clone().float();
         (self.products.clone() * negatives.clone()).sum() / negatives.sum().clamp_min(1.0)
     }
-}
-
-/// The softmax of each row over the columns that `hidden` does not hide, and its log-sum-exp, `[rows, 1]`.
-pub(super) fn softmax_of(logits: Tensor<2>, hidden: Tensor<2, Bool>) -> (Tensor<2>, Tensor<2>) {
-    let logits = logits.mask_fill(hidden, HIDDEN);
-    let max = logits.clone().max_dim(1);
-    let share = softmax(logits, 1);
-    // The largest logit's share is 1 / sum(exp(logit - max)).
-    let log_sum_exp = max - share.clone().max_dim(1).log();
-    (share, log_sum_exp)
 }

@@ -1,6 +1,8 @@
 use burn::tensor::{Bool, Tensor};
 
-use super::similarities::{PairwiseLoss, Similarities, softmax_of};
+use super::similarities::{PairwiseLoss, Similarities};
+use crate::softmax::HIDDEN;
+use crate::softmax::softmax_with_sum;
 
 /// SupCon: of each row minus the mean over its positives j of log(e^(s_ij / T) / sum over every other row n, positives too, of
 /// e^(s_in / T)); then the mean over the rows whose loss is above 0, as in pytorch-metric-learning. Rows without a positive have none.
@@ -14,7 +16,7 @@ pub(super) fn supcon(
     temperature: f32,
 ) -> PairwiseLoss {
     let logits = similarities.products.clone() / temperature;
-    let (share, log_sum_exp) = softmax_of(logits.clone(), itself);
+    let (share, log_sum_exp) = softmax_with_sum(logits.clone().mask_fill(itself, HIDDEN));
     let positives = similarities.positives.clone().float();
     let counts = positives.clone().sum_dim(1);
     let with_positive = counts.clone().greater_scalar(0.0).float();

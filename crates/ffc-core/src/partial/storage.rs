@@ -29,6 +29,7 @@ const DECAY_ROWS: usize = 2048;
 
 /// Class weights and momenta of all identities.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a head")]
 pub(super) enum Store {
     /// `[N, dim]`.
     Device(Rows),

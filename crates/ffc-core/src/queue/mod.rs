@@ -106,21 +106,24 @@ impl QueueHead {
         let (firsts, keys) = (units.slice(0..rows), units.slice(rows..2 * rows).unit);
 
         let labels = Labels::new(&identities);
-        let others = self.others(&firsts.unit, &labels);
+        let numbers = self.entry_numbers(&labels);
+        let others = self.others(&firsts.unit, &labels, &numbers);
         let cosine = (firsts.unit.clone() * keys.clone()).sum_dim(1);
         let excess = others.log_sum_exp - (cosine.clone() - self.config.margin) * self.config.scale;
         let value = softplus(excess.clone()).mean();
         let pull = sigmoid(excess) * (self.config.scale / rows as f32);
         let gradient = firsts.backward((others.mean - keys.clone()) * pull);
 
-        let quantities = vec![
-            Quantity::Device(cosine.mean()),
-            self.masked_share(&labels),
-            self.enter(keys, &identities),
-        ];
+        let masked_share = self.masked_share(&labels, &numbers);
+        self.queue.enter(keys, &identities);
+        let fill = self.queue.identities().len() as f64 / self.queue.len() as f64;
         Ok(HeadOutput {
             loss: with_gradient(value, [(probe, gradient)]),
-            quantities,
+            quantities: vec![
+                Quantity::Device(cosine.mean()),
+                masked_share,
+                Quantity::Host(fill),
+            ],
         })
     }
 
@@ -145,21 +148,17 @@ impl QueueHead {
         Ok(UnitRows::unchecked(vec![probe, gallery]))
     }
 
-    /// The softmax of each row over the entries that it sees.
-    fn others(&self, firsts: &Tensor<2>, labels: &Labels) -> PartialSoftmax {
-        let visible = self.queue.visible();
+    /// The softmax of each row over the entries that it sees, of which `numbers` are the identities' numbers.
+    fn others(&self, firsts: &Tensor<2>, labels: &Labels, numbers: &[i32]) -> PartialSoftmax {
         let device = firsts.device();
         let nothing = || PartialSoftmax {
             log_sum_exp: Tensor::full([firsts.dims()[0], 1], HIDDEN, &device),
             mean: firsts.zeros_like(),
         };
-        if visible == 0 {
+        if numbers.is_empty() {
             return nothing();
         }
-        let mut numbers = self.entry_numbers(labels);
-        // Entries of no identity are hidden from nobody.
-        numbers.resize(visible, -1);
-        let entries = self.queue.features().clone().slice_dim(0, 0..visible);
+        let entries = self.queue.features().clone().slice_dim(0, 0..numbers.len());
         let found = scan(
             &(firsts.clone() * self.config.scale),
             chunks(&entries, self.config.chunk),
@@ -173,32 +172,27 @@ impl QueueHead {
         found.into_iter().next().unwrap_or_else(nothing)
     }
 
-    /// For each entry that a key has written the number of its identity in the batch, or -1.
+    /// For each entry that can be seen the number of its identity in the batch, or -1, which is hidden from nobody.
     fn entry_numbers(&self, labels: &Labels) -> Vec<i32> {
         let identities = self.queue.identities().iter();
-        identities
+        let mut numbers: Vec<i32> = identities
             .map(|&identity| labels.number(identity))
-            .collect()
-    }
-
-    /// Writes the keys, and tells which share of the queue keys have written then.
-    fn enter(&mut self, keys: Tensor<2>, identities: &[u64]) -> Quantity {
-        self.queue.enter(keys, identities);
-        Quantity::Host(self.queue.identities().len() as f64 / self.queue.len() as f64)
+            .collect();
+        // A random start is of no identity.
+        numbers.resize(self.queue.visible(), -1);
+        numbers
     }
 
     /// Share of the pairs of a row and an entry that are of one identity.
-    fn masked_share(&self, labels: &Labels) -> Quantity {
-        let visible = self.queue.visible();
-        if visible == 0 {
+    fn masked_share(&self, labels: &Labels, numbers: &[i32]) -> Quantity {
+        if numbers.is_empty() {
             return Quantity::Missing;
         }
         let counts = labels.counts();
-        let numbers = self.entry_numbers(labels);
         let masked: usize = (numbers.iter())
             .filter_map(|&number| usize::try_from(number).ok())
             .map(|number| counts[number])
             .sum();
-        Quantity::Host(masked as f64 / (self.batch * visible) as f64)
+        Quantity::Host(masked as f64 / (self.batch * numbers.len()) as f64)
     }
 }

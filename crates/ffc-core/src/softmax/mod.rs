@@ -5,10 +5,12 @@
 mod chunk;
 mod partial;
 mod softplus;
+mod with_sum;
 
 pub use chunk::{Chunk, chunks};
 pub use partial::{Logits, PartialSoftmax};
 pub(crate) use softplus::softplus;
+pub(crate) use with_sum::softmax_with_sum;
 
 use burn::tensor::Tensor;
 

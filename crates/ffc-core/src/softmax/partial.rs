@@ -1,5 +1,6 @@
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
+
+use super::softmax_with_sum;
 
 /// The softmax of each row over a set of centres. Two disjoint sets merge exactly.
 #[derive(Debug, Clone)]
@@ -32,10 +33,7 @@ impl PartialSoftmax {
     /// - `logits`: `[rows, columns]`
     /// - `centres`: `[columns, dim]`
     pub fn new(logits: Logits, centres: Tensor<2>) -> Self {
-        let max = logits.value.clone().max_dim(1);
-        let share = softmax(logits.value, 1);
-        // The largest logit's share is 1 / sum(exp(logit - max)).
-        let log_sum_exp = max - share.clone().max_dim(1).log();
+        let (share, log_sum_exp) = softmax_with_sum(logits.value);
         let weight = match logits.slope {
             Some(slope) => share * slope,
             None => share,

@@ -12,7 +12,7 @@ pub(super) struct HardestTriplets {
     pub(super) count: usize,
     /// Rows of the anchors, `[count]`.
     pub(super) anchors: Tensor<1, Int>,
-    /// Rows of the positives, none of them the anchor itself, `[count]`.
+    /// Rows of the positives, `[count]`. One can be the anchor itself where all its positives equal it.
     pub(super) positives: Tensor<1, Int>,
     /// Rows of the negatives, `[count]`.
     pub(super) negatives: Tensor<1, Int>,
@@ -23,9 +23,8 @@ impl HardestTriplets {
     pub(super) fn of(embeddings: &Tensor<2>, labels: &Labels) -> Option<Self> {
         let counts = labels.counts();
         let numbers = labels.rows();
-        let rows = 0..numbers.len() as i32;
         // Of one identity alone, no row has a negative.
-        let anchors: Vec<i32> = (rows.clone())
+        let anchors: Vec<u32> = (0..numbers.len() as u32)
             .filter(|&row| counts.len() > 1 && counts[numbers[row as usize] as usize] > 1)
             .collect();
         if anchors.is_empty() {
@@ -34,18 +33,17 @@ impl HardestTriplets {
         let device = embeddings.device();
         let anchor_numbers: Vec<i32> = anchors.iter().map(|&row| numbers[row as usize]).collect();
         let same = labels::equal(&anchor_numbers, numbers, &device);
-        let own = labels::equal(&anchors, &rows.collect::<Vec<i32>>(), &device);
 
         let count = anchors.len();
-        let anchor_rows: Vec<u32> = anchors.iter().map(|&row| row as u32).collect();
-        let anchors = indices(&anchor_rows, &device);
+        let anchors = indices(&anchors, &device);
         // |a - b|^2 without |a|^2, which does not change which b is farthest. Of unit rows all distances choose alike.
         let products =
             (embeddings.clone().select(0, anchors.clone())).matmul(embeddings.clone().transpose());
         let squares = embeddings.clone().square().sum_dim(1).transpose();
         let distances = squares - products * 2.0;
-        let no_positive = same.clone().bool_not().bool_or(own);
-        let positives = distances.clone().mask_fill(no_positive, -BEYOND).argmax(1);
+        // The anchor itself is among its positives, but never farther than another.
+        let other = same.clone().bool_not();
+        let positives = distances.clone().mask_fill(other, -BEYOND).argmax(1);
         let negatives = distances.mask_fill(same, BEYOND).argmin(1);
         Some(Self {
             count,

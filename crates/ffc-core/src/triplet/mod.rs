@@ -23,6 +23,21 @@ use mining::HardestTriplets;
 /// Rows without a positive are no anchors.
 ///
 /// Triplets are chosen on the device: a step does not wait for it. It makes a matrix `[rows, rows]`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use ffc_core::{EmbeddingBatch, Head, HeadContext, StepContext, TripletHeadConfig};
+///
+/// let device = Device::flex().autodiff();
+/// let config = TripletHeadConfig { images: 2, ..Default::default() };
+/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 4, seed: 0, device: &device })?;
+///
+/// let probe = Tensor::<2>::from_data([[1.0, 0.2], [0.3, 1.0], [-0.3, 1.0], [0.1, 0.9]], &device).require_grad();
+/// let batch = EmbeddingBatch { probe: probe.clone(), gallery: None, identities: vec![5, 5, 13, 13] };
+/// let output = head.step(batch.into(), &StepContext { step: 0, learning_rate: 0.1 })?;
+/// assert!(probe.grad(&output.loss.backward()).is_some());
+/// # Ok::<(), ffc_core::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TripletHead {
     config: TripletHeadConfig,

@@ -23,7 +23,7 @@ impl VisitingOrder {
     }
 }
 
-/// Which row stands for each identity of a batch (Virtual FC, CVPR 2021, section 3.2).
+/// Which row stands for each identity of a batch (Virtual FC; Li et al., CVPR 2021).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchors {
     rows: HashMap<u64, u32>,

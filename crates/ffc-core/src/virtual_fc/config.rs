@@ -24,6 +24,8 @@ pub struct VirtualHeadConfig {
     pub momentum: f32,
     /// Weight decay of the rows. Default: 0.0005, as published.
     pub weight_decay: f32,
+    /// Factor on the run's learning rate: above 1 where the networks train by AdamW, whose rates are small. Default: 1.
+    pub learning_rate_factor: f64,
 }
 
 impl Default for VirtualHeadConfig {
@@ -36,6 +38,7 @@ impl Default for VirtualHeadConfig {
             loss_factor: 1.0,
             momentum: 0.9,
             weight_decay: 5e-4,
+            learning_rate_factor: 1.0,
         }
     }
 }
@@ -60,6 +63,12 @@ impl VirtualHeadConfig {
             "at least 0 and below 1",
         )?;
         setting::not_negative("weight_decay", self.weight_decay)?;
+        setting::check(
+            self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0,
+            "learning_rate_factor",
+            self.learning_rate_factor,
+            "finite and above 0",
+        )?;
         let identities = batch / self.images;
         if identities > self.rows {
             return Err(Error::TooFewVirtualRows {

@@ -10,23 +10,21 @@ mod lent_rows;
 pub use anchors::{Anchors, VisitingOrder};
 pub use config::VirtualHeadConfig;
 
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, IndexingUpdateOp, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::head::with_gradient;
-use crate::head::{EmbeddingBatch, HeadOutput, Quantity, StepContext};
+use crate::head::{EmbeddingBatch, HeadOutput, Quantity, StepContext, with_gradient};
 use crate::labels::Labels;
 use crate::margin::{Margin, Reshaped};
-use crate::softmax::HIDDEN;
-use crate::softmax::softplus;
+use crate::softmax::{HIDDEN, softmax_with_sum, softplus};
 use crate::upload::indices;
 use crate::{Error, Result};
 use fallback_margin::FallbackArcFace;
 use lent_rows::LentRows;
 
-/// Virtual FC (Li, Wang et al., CVPR 2021): a classifier of V rows for N >> V identities, of which identity c owns row c mod V.
+/// Virtual FC (Li et al., CVPR 2021): a classifier of V rows for N >> V identities, of which identity c owns row c mod V.
 ///
 /// A step goes
 ///
@@ -100,7 +98,8 @@ impl VirtualHead {
 
         let (rows, lent) = self.choose(&anchors, &identities, probe.clone());
         let scored = self.score(&units.unit, UnitRows::of(rows.clone()), &own);
-        self.descend(rows, scored.by_rows, context.learning_rate);
+        let rate = context.learning_rate * self.config.learning_rate_factor;
+        self.descend(rows, scored.by_rows, rate);
         self.lent = lent;
 
         let late = anchors.free().len();
@@ -157,10 +156,7 @@ impl VirtualHead {
         let target = cosine.clone().gather(1, own.clone());
         let hidden = target.full_like(HIDDEN);
         let others = (cosine * scale).scatter(1, own.clone(), hidden, IndexingUpdateOp::Add);
-        let max = others.clone().max_dim(1);
-        let share = softmax(others, 1);
-        // The largest logit's share is 1 / sum(exp(logit - max)).
-        let log_sum_exp = max - share.clone().max_dim(1).log();
+        let (share, log_sum_exp) = softmax_with_sum(others);
 
         let Reshaped { value, slope } = self.margin.target(target.clone());
         let excess = log_sum_exp - value * scale;

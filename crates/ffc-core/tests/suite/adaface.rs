@@ -47,6 +47,7 @@ fn official_states() {
                 },
                 momentum: file.number("momentum"),
                 weight_decay: file.number("weight_decay"),
+                learning_rate_factor: 1.0,
                 chunk: 64,
             };
             let device = device();

@@ -259,10 +259,10 @@ impl Oracle {
             }
             let length = dot(&self.weight[class], &self.weight[class]).sqrt();
             let slopes = raw(&by_units[class], &units[class], length);
-            for at in 0..dim {
-                let weight = &mut self.weight[class][at];
-                let momentum = &mut self.momentum[class][at];
-                *momentum = self.momentum_share * *momentum + slopes[at] + self.decay * *weight;
+            let numbers = self.weight[class].iter_mut();
+            let numbers = numbers.zip(&mut self.momentum[class]).zip(slopes);
+            for ((weight, momentum), slope) in numbers {
+                *momentum = self.momentum_share * *momentum + slope + self.decay * *weight;
                 *weight -= lr * *momentum;
             }
         }

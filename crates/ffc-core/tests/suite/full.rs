@@ -53,6 +53,7 @@ fn official_states() {
                 margin: recorded_margin(&file),
                 momentum: file.number("momentum"),
                 weight_decay: file.number("weight_decay"),
+                learning_rate_factor: 1.0,
                 chunk: 64,
             };
             let device = device();
@@ -252,6 +253,25 @@ fn initial_weights_follow_seed_and_row() {
     assert!((deviation - 0.01).abs() < 3e-4, "{deviation}");
 }
 
+/// The weights follow the run's rate times the factor.
+#[test]
+fn the_learning_rate_has_a_factor() {
+    let mut rng = StdRng::seed_from_u64(5);
+    let embeddings = random_rows(&mut rng, BATCH, DIM);
+    let labels = random_identities(&mut rng, BATCH, CLASSES as u64);
+    let weight = |factor: f64, rate: f64| {
+        let config = FullHeadConfig {
+            learning_rate_factor: factor,
+            ..Default::default()
+        };
+        let mut head = config.init(&context(&device())).unwrap();
+        step(&mut head, &embeddings, &labels, &[], rate);
+        part(&head, "weight.f32")
+    };
+    assert_eq!(weight(4.0, 0.01), weight(1.0, 0.04));
+    assert_ne!(weight(4.0, 0.01), weight(1.0, 0.01));
+}
+
 #[test]
 fn needs_and_quantities() {
     let mut head = full(MARGINS[0]);
@@ -305,6 +325,9 @@ fn settings() {
     assert!(wrong(|config| config.scale = 0.0).contains("scale is 0"));
     assert!(wrong(|config| config.momentum = 1.0).contains("momentum is 1"));
     assert!(wrong(|config| config.weight_decay = -1.0).contains("weight_decay is -1"));
+    assert!(
+        wrong(|config| config.learning_rate_factor = 0.0).contains("learning_rate_factor is 0")
+    );
     assert!(wrong(|config| config.chunk = 0).contains("chunk is 0"));
     assert!(
         wrong(|config| config.margin = MarginConfig::Cosface { margin: 9.0 })

@@ -4,12 +4,13 @@ use burn::tensor::Tensor;
 use ffc_core::margin::MarginConfig;
 use ffc_core::{
     BatchForm, DualEmbeddings, EmbeddingBatch, Error, FfcHead, FfcHeadConfig, Head, HeadContext,
-    HeadInput, Needs, Quantity, StepContext, part,
+    HeadInput, Needs, PairsHeadConfig, Quantity, QueueHeadConfig, StepContext, TripletHeadConfig,
+    VirtualHeadConfig, part,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::support::{device, host, matrix, random_rows};
+use crate::support::{context, device, host, matrix, random_rows};
 
 const FIRST: StepContext = StepContext {
     step: 0,
@@ -104,6 +105,34 @@ fn its_parts_restore_it() {
         first.read_part("other", &mut std::io::empty()).unwrap_err(),
     ] {
         assert!(error.to_string().contains("other"), "{error}");
+    }
+}
+
+#[test]
+fn heads_without_sides_refuse_a_dual_batch() {
+    let device = device();
+    let context = context(4, 4, &device);
+    let queue = QueueHeadConfig {
+        queue: 8,
+        ..Default::default()
+    };
+    let groups = VirtualHeadConfig {
+        images: 2,
+        ..Default::default()
+    };
+    let triplets = TripletHeadConfig {
+        images: 2,
+        ..Default::default()
+    };
+    let heads: [Box<dyn Head>; 4] = [
+        Box::new(queue.init(&context).unwrap()),
+        Box::new(groups.init(&context).unwrap()),
+        Box::new(triplets.init(&context).unwrap()),
+        Box::new(PairsHeadConfig::default().init(&context).unwrap()),
+    ];
+    for mut head in heads {
+        let error = head.step(input(0), &FIRST).unwrap_err();
+        assert!(matches!(error, Error::BatchForm { .. }), "{error}");
     }
 }
 

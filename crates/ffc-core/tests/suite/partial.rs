@@ -58,6 +58,7 @@ fn official_states() {
                 },
                 momentum: file.number("momentum"),
                 weight_decay: file.number("weight_decay"),
+                learning_rate_factor: 1.0,
                 chunk: 32,
             };
             let device = device();

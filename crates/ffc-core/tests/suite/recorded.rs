@@ -88,7 +88,7 @@ impl Recorded {
     /// Whether there is a tensor of this name.
     pub fn has(&self, name: &str) -> bool {
         let file = SafeTensors::deserialize(&self.bytes).unwrap();
-        file.names().iter().any(|known| *known == name)
+        file.names().contains(&name)
     }
 
     pub fn floats(&self, name: &str) -> Vec<f32> {

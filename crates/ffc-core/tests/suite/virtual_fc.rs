@@ -143,6 +143,7 @@ fn replay(file: &Recorded, free: bool) {
         loss_factor: number("loss_factor"),
         momentum: number("momentum"),
         weight_decay: number("weight_decay"),
+        learning_rate_factor: 1.0,
     };
     let start = matrix(&file.floats("init.weight"), config.rows);
     let mut head = VirtualHead::with_rows(&config, start).unwrap();

@@ -1,6 +1,6 @@
 use ffc_core::{
-    FfcHeadConfig, Head, HeadContext, PairsHeadConfig, QueueHeadConfig, TripletHeadConfig,
-    VirtualHeadConfig,
+    FfcHeadConfig, FullHeadConfig, Head, HeadContext, PairsHeadConfig, PartialHeadConfig,
+    QueueHeadConfig, TripletHeadConfig, VirtualHeadConfig,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
@@ -60,6 +60,10 @@ macro_rules! kinds {
 kinds! {
     /// [`ffc_core::FfcHead`].
     Ffc(FfcHeadConfig) = "ffc",
+    /// [`ffc_core::FullHead`].
+    Full(FullHeadConfig) = "full",
+    /// [`ffc_core::PartialHead`].
+    Partial(PartialHeadConfig) = "partial",
     /// [`ffc_core::QueueHead`].
     Queue(QueueHeadConfig) = "queue",
     /// [`ffc_core::VirtualHead`].

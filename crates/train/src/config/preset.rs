@@ -43,6 +43,42 @@ impl Preset {
         purpose: "faces of ten million identities",
         text: include_str!("../../presets/face-10m.toml"),
     };
+    /// The full layer.
+    pub const FULL: Self = Self {
+        name: "heads/full",
+        purpose: "the full layer: a trained row for every identity",
+        text: include_str!("../../presets/heads/full.toml"),
+    };
+    /// Partial FC.
+    pub const PARTIAL: Self = Self {
+        name: "heads/partial",
+        purpose: "Partial FC: a tenth of the rows in a step",
+        text: include_str!("../../presets/heads/partial.toml"),
+    };
+    /// Virtual FC.
+    pub const VIRTUAL: Self = Self {
+        name: "heads/virtual",
+        purpose: "Virtual FC: rows that all identities share",
+        text: include_str!("../../presets/heads/virtual.toml"),
+    };
+    /// Dynamic Class Queue.
+    pub const QUEUE: Self = Self {
+        name: "heads/queue",
+        purpose: "Dynamic Class Queue",
+        text: include_str!("../../presets/heads/queue.toml"),
+    };
+    /// Batch-hard triplets.
+    pub const TRIPLET: Self = Self {
+        name: "heads/triplet",
+        purpose: "batch-hard triplets",
+        text: include_str!("../../presets/heads/triplet.toml"),
+    };
+    /// Pairs against the batch.
+    pub const PAIRS: Self = Self {
+        name: "heads/pairs",
+        purpose: "pairs against the batch's others: InfoNCE and its relatives",
+        text: include_str!("../../presets/heads/pairs.toml"),
+    };
     /// What a configuration can say.
     pub const REFERENCE: Self = Self {
         name: "reference",
@@ -50,12 +86,18 @@ impl Preset {
         text: include_str!("../../presets/reference.toml"),
     };
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 12] = [
         Self::SYNTHETIC,
         Self::OMNIGLOT,
         Self::LFW,
         Self::FACE_112,
         Self::FACE_10M,
+        Self::FULL,
+        Self::PARTIAL,
+        Self::VIRTUAL,
+        Self::QUEUE,
+        Self::TRIPLET,
+        Self::PAIRS,
         Self::REFERENCE,
     ];
 

@@ -611,3 +611,30 @@ fn settings_that_do_not_fit() {
         assert_says(&error, &[key, "must be"]);
     }
 }
+
+/// The reference shows the keys of the other heads behind #, with their defaults.
+#[test]
+fn the_reference_shows_every_head() {
+    let mut kinds = Vec::new();
+    for table in Preset::REFERENCE.text.split("\n# [head]\n").skip(1) {
+        let lines = table.lines().map_while(|line| line.strip_prefix("# "));
+        let keys: Vec<&str> = lines.collect();
+        let kind = keys[0].split('"').nth(1).unwrap();
+        let head = |keys: &str| {
+            // Groups of 10 must divide the batch, which must divide the queue.
+            let batch = if kind == "virtual" { 640 } else { 64 };
+            let text = format!("loader.batch = {batch}\n[head]\n{keys}");
+            Config::parse(&text, "reference", &[]).unwrap().head
+        };
+        let keys = keys.join("\n");
+        // It has no default of its own: the loss decides.
+        head(&keys);
+        let keys = keys.replace("temperature = 0.07", "");
+        assert_eq!(head(&keys), head(&format!("kind = {kind:?}")));
+        kinds.push(kind);
+    }
+    assert_eq!(
+        kinds,
+        ["full", "partial", "virtual", "queue", "triplet", "pairs"]
+    );
+}

@@ -632,7 +632,13 @@ fn a_loss_that_is_no_number_ends_the_run() {
 }
 
 /// Every kind of head in the same training.
-const HEADS: [&str; 6] = [
+const HEADS: [&str; 12] = [
+    r#"kind = "ffc", pool = 12, margin = { kind = "adaface" }"#,
+    r#"kind = "full""#,
+    r#"kind = "full", margin = { kind = "adaface" }"#,
+    r#"kind = "partial", sample_rate = 0.5"#,
+    r#"kind = "partial", sample_rate = 0.5, update = "dense""#,
+    r#"kind = "partial", storage = "bf16""#,
     r#"kind = "queue", queue = 12"#,
     r#"kind = "queue", queue = 12, start = "random""#,
     r#"kind = "virtual", rows = 5, images = 2"#,
