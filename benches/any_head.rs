@@ -22,7 +22,7 @@ pub const HEADS: [(&str, &str); 8] = [
         "partial 0.1 dense",
         r#"{ "kind": "partial", "update": "dense" }"#,
     ),
-    ("virtual", r#"{ "kind": "virtual" }"#),
+    ("virtual", r#"{ "kind": "virtual", "images": 4 }"#),
     ("queue", r#"{ "kind": "queue" }"#),
     ("triplet", r#"{ "kind": "triplet" }"#),
     ("pairs", r#"{ "kind": "pairs" }"#),
