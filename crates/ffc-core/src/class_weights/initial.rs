@@ -60,3 +60,33 @@ impl InitialWeights {
         matrix
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_normal_and_a_function_of_seed_and_row() {
+        let initial = InitialWeights::new(5);
+        let (mut values, mut again) = (vec![0.0; 100_001], vec![0.0; 100_001]);
+        initial.draw(3, &mut values);
+        initial.draw(3, &mut again);
+        assert_eq!(values, again);
+        let moment = |power: i32| -> f64 {
+            let sum: f64 = (values.iter())
+                .map(|&value| (f64::from(value) / DEVIATION).powi(power))
+                .sum();
+            sum / values.len() as f64
+        };
+        // Within five standard deviations of each moment of the standard normal.
+        assert!(moment(1).abs() < 0.016);
+        assert!((moment(2) - 1.0).abs() < 0.023);
+        assert!(moment(3).abs() < 0.062);
+        assert!((moment(4) - 3.0).abs() < 0.16);
+
+        for other in [InitialWeights::new(6), initial] {
+            other.draw(4, &mut again);
+            assert_ne!(values, again);
+        }
+    }
+}

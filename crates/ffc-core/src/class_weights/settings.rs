@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) learning_rate_factor: f64,
     /// Classes that are scored at once.
     pub(crate) chunk: usize,
+    /// Bytes of cosines that a step keeps between its two passes.
+    pub(crate) keep_bytes: usize,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             margin,
             scale: self.scale,
             chunk: self.chunk,
+            keep_bytes: self.keep_bytes,
         }
     }
 

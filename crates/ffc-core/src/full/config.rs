@@ -23,6 +23,9 @@ pub struct FullHeadConfig {
     pub learning_rate_factor: f64,
     /// How many classes are scored at once. Default: 2048.
     pub chunk: usize,
+    /// Bytes of cosines that a step keeps between its two passes over the classes; those that do not fit are computed twice, for a
+    /// quarter of a step's products. Default: 67,108,864, enough for 131,072 classes with 128 rows.
+    pub keep_bytes: usize,
 }
 
 impl Default for FullHeadConfig {
@@ -34,6 +37,7 @@ impl Default for FullHeadConfig {
             weight_decay: 5e-4,
             learning_rate_factor: 1.0,
             chunk: 2048,
+            keep_bytes: 64 << 20,
         }
     }
 }
@@ -84,6 +88,7 @@ impl FullHeadConfig {
             weight_decay: self.weight_decay,
             learning_rate_factor: self.learning_rate_factor,
             chunk: self.chunk,
+            keep_bytes: self.keep_bytes,
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::{EmbeddingBatch, Result};
 /// a margin on the target, cross-entropy over all N, and SGD with momentum on the weights.
 ///
 /// A step is in closed form: the loss's backward pass reaches the embeddings alone, and the weights have made their own step by the time
-/// the loss is handed out. Weights and momenta take 8 N D bytes on the device; beside them a step's memory grows with rows * chunk, never
-/// with rows * N. Nothing is read back from the device.
+/// the loss is handed out. Weights and momenta take 8 N D bytes on the device; beside them a step's memory grows with rows * chunk, plus
+/// [`keep_bytes`](FullHeadConfig::keep_bytes) at most, never with rows * N. Nothing is read back from the device.
 ///
 /// # Example
 ///

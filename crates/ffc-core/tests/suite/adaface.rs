@@ -49,6 +49,7 @@ fn official_states() {
                 weight_decay: file.number("weight_decay"),
                 learning_rate_factor: 1.0,
                 chunk: 64,
+                keep_bytes: 1 << 13,
             };
             let device = device();
             let context = HeadContext {

@@ -55,6 +55,7 @@ fn official_states() {
                 weight_decay: file.number("weight_decay"),
                 learning_rate_factor: 1.0,
                 chunk: 64,
+                keep_bytes: 1 << 13,
             };
             let device = device();
             let context = HeadContext {
@@ -178,11 +179,12 @@ fn chunks_do_not_matter() {
             (random_rows(&mut rng, BATCH, DIM), labels)
         })
         .collect();
-    let run = |chunk: usize| -> Vec<f32> {
+    let run = |chunk: usize, keep_bytes: usize| -> Vec<f32> {
         let config = FullHeadConfig {
             scale: SCALE,
             margin: MarginConfig::Sv { margin: 0.3 },
             chunk,
+            keep_bytes,
             ..Default::default()
         };
         let mut head = config.init(&context(&device())).unwrap();
@@ -196,9 +198,13 @@ fn chunks_do_not_matter() {
         numbers.extend(part(&head, "weight.f32"));
         numbers
     };
-    let whole = run(1000);
+    let whole = run(1000, 1 << 20);
     for chunk in [1, 4, 29, 30, 31] {
-        assert_close(&format!("chunk {chunk}"), &run(chunk), &whole, 1e-5);
+        // All cosines kept, some, and none.
+        for keep_bytes in [1 << 20, 500, 0] {
+            let what = format!("chunk {chunk}, {keep_bytes} bytes kept");
+            assert_close(&what, &run(chunk, keep_bytes), &whole, 1e-5);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::f32::consts::PI;
 
 use ffc_core::Error;
-use ffc_core::margin::{ArcFace, CosFace, Margin, NoMargin, SvMargin};
+use ffc_core::margin::{ArcFace, ArcFaceForm, CosFace, Margin, NoMargin, SvMargin};
 
 use crate::support::{device, host, matrix, matrix_on};
 
@@ -39,6 +39,14 @@ fn targets_follow_their_formulas() {
     check(&NoMargin, |t| t);
     check(&CosFace::new(0.35).unwrap(), |t| t - f64::from(0.35f32));
     check(&ArcFace::new(0.5).unwrap(), |t| (t.acos() + 0.5).cos());
+    let arc = |form| ArcFace::new(0.5).unwrap().with_form(form);
+    check(&arc(ArcFaceForm::Fallback), |t| {
+        if t > (std::f64::consts::PI - 0.5).cos() {
+            (t.acos() + 0.5).cos()
+        } else {
+            t - 0.5 * 0.5f64.sin()
+        }
+    });
     check(&SvMargin::new(0.305).unwrap(), |t| {
         if t > 0.305 {
             t - f64::from(0.305f32)
@@ -46,6 +54,19 @@ fn targets_follow_their_formulas() {
             t
         }
     });
+}
+
+#[test]
+fn straight_through_has_the_value_but_not_the_slope() {
+    let exact = ArcFace::new(0.5).unwrap();
+    let [a, b] = [ArcFaceForm::Exact, ArcFaceForm::StraightThrough].map(|form| {
+        let cosines = cosines();
+        exact
+            .with_form(form)
+            .target(matrix(&cosines, cosines.len()))
+    });
+    assert_eq!(host(a.value), host(b.value));
+    assert!(host(b.slope).iter().all(|&slope| slope == 1.0));
 }
 
 #[test]
