@@ -19,8 +19,8 @@ pub struct PartialHeadConfig {
     pub storage: WeightStorage,
     /// The factor s on the cosines. Default: 64.
     pub scale: f32,
-    /// What makes the target harder. Default: CosFace with 0.4, which the published code takes for its largest sets. Its ArcFace 0.5 for
-    /// smaller ones is `{ kind = "arcface", margin = 0.5, form = "straight_through" }`.
+    /// What makes the target harder. Default: CosFace with 0.4, as FFC's, so that the two compare. The ArcFace 0.5 of the
+    /// published code is `{ kind = "arcface", margin = 0.5, form = "straight_through" }`.
     pub margin: MarginConfig,
     /// Momentum of the class weights' SGD. Default: 0.9.
     pub momentum: f64,
