@@ -72,7 +72,7 @@ pub enum Command {
 `ffc config show reference` prints every key with its meaning and default.
 Ctrl-C saves a checkpoint and stops; a second one stops at once.")]
 pub struct Train {
-    /// A configuration file, or a preset: synthetic, omniglot, lfw, face-112, face-10m, heads/partial, ... (ffc config lists them)
+    /// A configuration file, or a preset: synthetic, omniglot, lfw, face-112, face-10m, heads/partial, ... (ffc config show lists them)
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub config: Option<String>,
     /// Change a key of the configuration

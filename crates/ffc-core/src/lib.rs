@@ -97,4 +97,4 @@ pub use pool::{ClassPool, ClassPoolConfig, Storage, UpdateRule};
 pub use queue::{QueueHead, QueueHeadConfig, QueueStart};
 pub use slot_map::{RowWrite, SlotMap, SlotMapState};
 pub use triplet::{TripletDistance, TripletHead, TripletHeadConfig, TripletMean};
-pub use virtual_fc::{Anchors, VirtualHead, VirtualHeadConfig, VisitingOrder};
+pub use virtual_fc::{Anchors, JointConfig, VirtualHead, VirtualHeadConfig, VisitingOrder};

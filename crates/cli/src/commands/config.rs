@@ -13,7 +13,7 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
     match command {
         arguments::Config::Show { config: None, .. } => {
             for Preset { name, purpose, .. } in Preset::ALL {
-                say!("{name:10}  {purpose}");
+                say!("{name:14}  {purpose}");
             }
         }
         arguments::Config::Show {

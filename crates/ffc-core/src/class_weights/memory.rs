@@ -1,6 +1,6 @@
 use burn::tensor::{DType, Device};
 
-use crate::{Error, HeadContext, Result};
+use crate::{Error, HeadContext, Result, setting};
 
 /// Rows of a tensor are chosen by numbers of 32 bits.
 const MOST_ROWS: u64 = i32::MAX as u64;
@@ -51,14 +51,7 @@ pub(crate) fn check_identities(context: &HeadContext) -> Result<()> {
     if context.identities == 0 {
         return Err(Error::NoIdentities);
     }
-    if context.dim == 0 {
-        return Err(Error::Setting {
-            setting: "dim",
-            value: "0".into(),
-            expected: "at least 1",
-        });
-    }
-    Ok(())
+    setting::at_least_one("dim", context.dim)
 }
 
 /// Memory that a process can still have without swapping. None where the system does not say.

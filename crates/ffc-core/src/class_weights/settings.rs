@@ -1,6 +1,6 @@
 use super::{Objective, Sgd};
 use crate::margin::Margin;
-use crate::{Error, Result};
+use crate::{Result, setting};
 
 /// What heads with trained class weights have in common.
 #[derive(Debug, Clone, Copy)]
@@ -22,34 +22,26 @@ impl Settings {
     ///
     /// [`Error::Setting`] where one is outside its range.
     pub(crate) fn check(&self) -> Result<()> {
-        let setting = |setting, value: String, expected| Error::Setting {
-            setting,
-            value,
-            expected,
-        };
-        if !(self.scale.is_finite() && self.scale > 0.0) {
-            return Err(setting(
-                "scale",
-                self.scale.to_string(),
-                "finite and above 0",
-            ));
-        }
-        if !(0.0..1.0).contains(&self.momentum) {
-            let value = self.momentum.to_string();
-            return Err(setting("momentum", value, "at least 0 and below 1"));
-        }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            let value = self.weight_decay.to_string();
-            return Err(setting("weight_decay", value, "finite and at least 0"));
-        }
-        if !(self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0) {
-            let value = self.learning_rate_factor.to_string();
-            return Err(setting("learning_rate_factor", value, "finite and above 0"));
-        }
-        if self.chunk == 0 {
-            return Err(setting("chunk", "0".into(), "at least 1"));
-        }
-        Ok(())
+        setting::positive("scale", self.scale)?;
+        setting::check(
+            (0.0..1.0).contains(&self.momentum),
+            "momentum",
+            self.momentum,
+            "at least 0 and below 1",
+        )?;
+        setting::check(
+            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+            "weight_decay",
+            self.weight_decay,
+            "finite and at least 0",
+        )?;
+        setting::check(
+            self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0,
+            "learning_rate_factor",
+            self.learning_rate_factor,
+            "finite and above 0",
+        )?;
+        setting::at_least_one("chunk", self.chunk)
     }
 
     pub(crate) fn objective<'a>(&self, margin: &'a dyn Margin) -> Objective<'a> {

@@ -5,7 +5,7 @@ use super::storage::{Store, WeightStorage};
 use crate::class_weights::Settings;
 use crate::margin::{Margin, MarginConfig};
 use crate::purpose::Purpose;
-use crate::{Error, HeadContext, Result};
+use crate::{HeadContext, Result, setting};
 
 /// Partial FC, for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl PartialHeadConfig {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] where a setting is outside its range, or a file is asked for with the dense update.
+    /// [`Error::Setting`](crate::Error::Setting) where a setting is outside its range, or a file is asked for with the dense update.
     pub fn check(&self, _batch: usize) -> Result<()> {
         self.check_settings()?;
         self.margin.init()?;
@@ -75,20 +75,19 @@ impl PartialHeadConfig {
     }
 
     fn check_settings(&self) -> Result<()> {
-        if !(self.sample_rate > 0.0 && self.sample_rate <= 1.0) {
-            return Err(Error::Setting {
-                setting: "sample_rate",
-                value: self.sample_rate.to_string(),
-                expected: "above 0 and at most 1",
-            });
-        }
-        if let (WeightStorage::File(_), PartialUpdate::Dense) = (&self.storage, self.update) {
-            return Err(Error::Setting {
-                setting: "update",
-                value: "dense".into(),
-                expected: "sparse where the weights are in a file: a dense one would rewrite the whole file in every step",
-            });
-        }
+        setting::check(
+            self.sample_rate > 0.0 && self.sample_rate <= 1.0,
+            "sample_rate",
+            self.sample_rate,
+            "above 0 and at most 1",
+        )?;
+        let in_file = matches!(self.storage, WeightStorage::File(_));
+        setting::check(
+            !(in_file && self.update == PartialUpdate::Dense),
+            "update",
+            "dense",
+            "sparse where the weights are in a file: a dense one would rewrite the whole file in every step",
+        )?;
         self.settings().check()
     }
 
@@ -96,8 +95,8 @@ impl PartialHeadConfig {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); [`Error::NoIdentities`]; [`Error::Memory`] where the weights do not fit;
-    /// [`Error::UnsupportedStorage`]; [`Error::WeightFile`].
+    /// As [`check`](Self::check); [`Error::NoIdentities`](crate::Error::NoIdentities); [`Error::Memory`](crate::Error::Memory) where the weights do not fit;
+    /// [`Error::UnsupportedStorage`](crate::Error::UnsupportedStorage); [`Error::WeightFile`](crate::Error::WeightFile).
     pub fn init(&self, context: &HeadContext) -> Result<PartialHead> {
         self.init_with(context, self.margin.init()?)
     }

@@ -2,7 +2,7 @@ use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::fallback_margin::FallbackArcFace;
-use super::{VirtualHead, initial_rows};
+use super::{JointConfig, VirtualHead, initial_rows};
 use crate::{Error, HeadContext, Result, setting};
 
 /// Settings of a [`VirtualHead`], for the file that configures a training.
@@ -26,6 +26,9 @@ pub struct VirtualHeadConfig {
     pub weight_decay: f32,
     /// Factor on the run's learning rate: above 1 where the networks train by AdamW, whose rates are small. Default: 1.
     pub learning_rate_factor: f64,
+    /// Joint training as published, with a full layer for the first identities of the set: `{ identities = 10000 }`. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointConfig>,
 }
 
 impl Default for VirtualHeadConfig {
@@ -39,6 +42,7 @@ impl Default for VirtualHeadConfig {
             momentum: 0.9,
             weight_decay: 5e-4,
             learning_rate_factor: 1.0,
+            joint: None,
         }
     }
 }
@@ -69,6 +73,9 @@ impl VirtualHeadConfig {
             self.learning_rate_factor,
             "finite and above 0",
         )?;
+        if let Some(joint) = &self.joint {
+            joint.check()?;
+        }
         let identities = batch / self.images;
         if identities > self.rows {
             return Err(Error::TooFewVirtualRows {
@@ -83,17 +90,21 @@ impl VirtualHeadConfig {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check); of a joint training, where the full layer has no fewer identities than the set, or does not fit.
     pub fn init(&self, context: &HeadContext) -> Result<VirtualHead> {
         self.check(context.batch)?;
         let device = context.device.clone().inner();
         let rows = initial_rows::xavier_uniform(context.seed, self.rows, context.dim, &device);
-        VirtualHead::with_rows(self, rows)
+        let mut head = VirtualHead::with_rows(self, rows)?;
+        if let Some(joint) = &self.joint {
+            head.joint = Some(joint.init(self, context)?);
+        }
+        Ok(head)
     }
 }
 
 impl VirtualHead {
-    /// A head with given rows.
+    /// A head with given rows, without joint training.
     ///
     /// # Shapes
     ///
@@ -111,6 +122,7 @@ impl VirtualHead {
             momentum: rows.zeros_like(),
             rows,
             lent: None,
+            joint: None,
             margin: FallbackArcFace::new(config.margin)?,
             config: config.clone(),
         })

@@ -2,9 +2,11 @@ use std::io::{Read, Write};
 
 use burn::tensor::Tensor;
 
+use super::joint::QUANTITIES;
 use super::lent_rows::LentRows;
 use super::{VirtualHead, VisitingOrder};
 use crate::Result;
+use crate::class_weights;
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
 
 /// The matrix of the rows.
@@ -26,17 +28,34 @@ impl Head for VirtualHead {
     }
 
     fn quantities(&self) -> &'static [&'static str] {
-        &["conflicts", "conflict_share", "target_cosine"]
+        match self.joint {
+            Some(_) => &QUANTITIES,
+            None => &["conflicts", "conflict_share", "target_cosine"],
+        }
     }
 
     fn step(&mut self, input: HeadInput, context: &StepContext) -> Result<HeadOutput> {
         let batch = input.single()?;
+        if let Some(joint) = self.joint.take() {
+            let (joint, output) = self.step_jointly(joint, batch, context);
+            self.joint = Some(joint);
+            return output;
+        }
         let order = VisitingOrder::of_batch(&batch.identities);
         self.step_in_order(batch, &order, context)
     }
 
     fn parts(&self) -> &'static [&'static str] {
-        &[ROWS, MOMENTUM, LENT]
+        match self.joint {
+            Some(_) => &[
+                ROWS,
+                MOMENTUM,
+                LENT,
+                class_weights::WEIGHT,
+                class_weights::MOMENTUM,
+            ],
+            None => &[ROWS, MOMENTUM, LENT],
+        }
     }
 
     fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
@@ -44,7 +63,10 @@ impl Head for VirtualHead {
             ROWS => part::write_matrix(part, &self.rows, to),
             MOMENTUM => part::write_matrix(part, &self.momentum, to),
             LENT => LentRows::write(self.lent.as_ref(), part, to),
-            _ => Err(part::unknown(part)),
+            _ => match &self.joint {
+                Some(joint) => joint.head.write_part(part, to),
+                None => Err(part::unknown(part)),
+            },
         }
     }
 
@@ -56,7 +78,10 @@ impl Head for VirtualHead {
                 self.lent = LentRows::read(&self.rows, part, from)?;
                 Ok(())
             }
-            _ => Err(part::unknown(part)),
+            _ => match &mut self.joint {
+                Some(joint) => joint.head.read_part(part, from),
+                None => Err(part::unknown(part)),
+            },
         }
     }
 }

@@ -5,10 +5,12 @@ mod config;
 mod fallback_margin;
 mod head;
 mod initial_rows;
+mod joint;
 mod lent_rows;
 
 pub use anchors::{Anchors, VisitingOrder};
 pub use config::VirtualHeadConfig;
+pub use joint::JointConfig;
 
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, IndexingUpdateOp, Tensor};
@@ -22,6 +24,7 @@ use crate::softmax::{HIDDEN, softmax_with_sum, softplus};
 use crate::upload::indices;
 use crate::{Error, Result};
 use fallback_margin::FallbackArcFace;
+use joint::Joint;
 use lent_rows::LentRows;
 
 /// Virtual FC (Li et al., CVPR 2021): a classifier of V rows for N >> V identities, of which identity c owns row c mod V.
@@ -62,6 +65,8 @@ pub struct VirtualHead {
     lent: Option<LentRows>,
     margin: FallbackArcFace,
     config: VirtualHeadConfig,
+    /// The full layer of a joint training.
+    joint: Option<Joint>,
 }
 
 impl VirtualHead {

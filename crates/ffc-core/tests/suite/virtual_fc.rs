@@ -3,9 +3,10 @@
 use std::f64::consts::PI;
 
 use burn::tensor::Tensor;
+use ffc_core::margin::MarginConfig;
 use ffc_core::{
-    Anchors, BatchForm, EmbeddingBatch, Embeddings, Error, Head, Needs, VirtualHead,
-    VirtualHeadConfig, VisitingOrder,
+    Anchors, BatchForm, EmbeddingBatch, Embeddings, Error, FullHeadConfig, Head, HeadContext,
+    JointConfig, Needs, VirtualHead, VirtualHeadConfig, VisitingOrder,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -144,6 +145,7 @@ fn replay(file: &Recorded, free: bool) {
         momentum: number("momentum"),
         weight_decay: number("weight_decay"),
         learning_rate_factor: 1.0,
+        joint: None,
     };
     let start = matrix(&file.floats("init.weight"), config.rows);
     let mut head = VirtualHead::with_rows(&config, start).unwrap();
@@ -586,4 +588,108 @@ fn settings() {
         }
     );
     assert!(serde_json::from_str::<VirtualHeadConfig>(r#"{"row": 50}"#).is_err());
+}
+
+/// A joint step is a step of the full layer on its identities and one of the shared rows on the others: losses add up.
+#[test]
+fn a_joint_step_is_both_steps() {
+    let device = device();
+    let set = context(DIM, BATCH, &device);
+    let joint = JointConfig {
+        identities: 10,
+        margin: MarginConfig::Cosface { margin: 0.2 },
+    };
+    let shared = VirtualHeadConfig {
+        loss_factor: 2.5,
+        ..config()
+    };
+    let both = VirtualHeadConfig {
+        joint: Some(joint.clone()),
+        ..shared.clone()
+    };
+    let mut both = both.init(&set).unwrap();
+    let mut shared = shared.init(&set).unwrap();
+    let full = FullHeadConfig {
+        scale: 8.0,
+        margin: joint.margin,
+        ..Default::default()
+    };
+    let few = HeadContext {
+        identities: 10,
+        ..set.clone()
+    };
+    let mut full = full.init(&few).unwrap();
+    let mut rng = StdRng::seed_from_u64(8);
+    let (mut whole_of_one, mut mixed) = (0, 0);
+    for number in 0..12 {
+        let (embeddings, mut identities) = batch(&mut rng);
+        match number {
+            // Of the full layer alone, and of none of its identities.
+            0 => identities.iter_mut().for_each(|identity| *identity %= 10),
+            1 => identities.iter_mut().for_each(|identity| *identity += 20),
+            _ => {}
+        }
+        let found = step(&mut both, &embeddings, &identities, 0.02);
+        let mut loss = 0.0;
+        let mut gradient = vec![0.0; embeddings.len()];
+        let mut parts = 0;
+        for own in [true, false] {
+            let rows: Vec<usize> = (0..BATCH)
+                .filter(|&row| (identities[row] < 10) == own)
+                .collect();
+            if rows.is_empty() {
+                continue;
+            }
+            parts += 1;
+            let take = |row: &usize| embeddings[row * DIM..][..DIM].to_vec();
+            let some: Vec<f32> = rows.iter().flat_map(take).collect();
+            let labels: Vec<u64> = rows.iter().map(|&row| identities[row]).collect();
+            let head: &mut dyn Head = if own { &mut full } else { &mut shared };
+            let of_part = Stepped::new(&some, None, &labels, |batch| {
+                head.step(batch.into(), &at(0.02))
+            });
+            loss += of_part.loss;
+            for (row, slopes) in rows.iter().zip(of_part.gradient.chunks(DIM)) {
+                gradient[row * DIM..][..DIM].copy_from_slice(slopes);
+            }
+        }
+        let what = format!("step {number}");
+        assert_close(&what, &[found.loss], &[loss], 1e-6);
+        assert_close(&what, &found.gradient, &gradient, 1e-5);
+        if parts == 1 {
+            whole_of_one += 1
+        } else {
+            mixed += 1
+        }
+    }
+    assert!(whole_of_one >= 2 && mixed >= 2);
+    assert_eq!(host(both.rows()), host(shared.rows()));
+    let weight = |head: &dyn Head| {
+        let mut bytes = Vec::new();
+        head.write_part("weight.f32", &mut bytes).unwrap();
+        bytes
+    };
+    assert!(weight(&both) == weight(&full));
+
+    // All of it is in its parts.
+    let mut other = VirtualHeadConfig {
+        joint: Some(joint.clone()),
+        ..config()
+    }
+    .init(&set)
+    .unwrap();
+    hand_on(&both, &mut other);
+
+    let all = VirtualHeadConfig {
+        joint: Some(JointConfig {
+            identities: 100,
+            ..joint
+        }),
+        ..config()
+    };
+    let error = all.init(&set).unwrap_err();
+    assert!(
+        error.to_string().contains("joint.identities is 100"),
+        "{error}"
+    );
 }

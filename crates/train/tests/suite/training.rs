@@ -632,7 +632,7 @@ fn a_loss_that_is_no_number_ends_the_run() {
 }
 
 /// Every kind of head in the same training.
-const HEADS: [&str; 12] = [
+const HEADS: [&str; 13] = [
     r#"kind = "ffc", pool = 12, margin = { kind = "adaface" }"#,
     r#"kind = "full""#,
     r#"kind = "full", margin = { kind = "adaface" }"#,
@@ -642,6 +642,7 @@ const HEADS: [&str; 12] = [
     r#"kind = "queue", queue = 12"#,
     r#"kind = "queue", queue = 12, start = "random""#,
     r#"kind = "virtual", rows = 5, images = 2"#,
+    r#"kind = "virtual", rows = 5, images = 2, joint = { identities = 20 }"#,
     r#"kind = "triplet", images = 2"#,
     r#"kind = "pairs""#,
     r#"kind = "pairs", loss = "supcon""#,
