@@ -77,15 +77,26 @@ impl AdaFace {
     }
 
     /// `cosine` and the share k of the margin, `[rows, 1]` each.
+    ///
+    /// cos(theta - a) = c cos(a) + sin(theta) sin(a): an arc cosine is inexact on GPUs, and tells only where the angle is clipped.
     fn reshape(&self, cosine: Tensor<2>, k: Tensor<2>) -> Reshaped {
         let clipped = cosine.clone().clamp(-1.0 + EPSILON, 1.0 - EPSILON);
-        let theta = clipped.clone().acos();
-        let moved = theta.clone() - k.clone() * self.margin;
-        let angle = moved.clone().clamp(EPSILON, PI - EPSILON);
-        let free = (cosine.equal(clipped).float()) * (moved.equal(angle.clone()).float());
+        let sin = (clipped.clone().square().neg() + 1.0).sqrt();
+        let turn = k.clone() * self.margin;
+        let (turn_sin, turn_cos) = (turn.clone().sin(), turn.clone().cos());
+        let value = clipped.clone() * turn_cos.clone() + sin.clone() * turn_sin.clone();
+        let slope = turn_cos - clipped.clone() / sin * turn_sin;
+
+        let moved = clipped.clone().acos() - turn;
+        let low = moved.clone().lower_scalar(EPSILON);
+        let high = moved.greater_scalar(PI - EPSILON);
+        let free = cosine.equal(clipped);
+        let value = value
+            .mask_fill(low.clone(), EPSILON.cos())
+            .mask_fill(high.clone(), (PI - EPSILON).cos());
         Reshaped {
-            value: angle.clone().cos() - (k + 1.0) * self.margin,
-            slope: angle.sin() / theta.sin() * free,
+            value: value - (k + 1.0) * self.margin,
+            slope: slope.mask_fill(low.bool_or(high).bool_or(free.bool_not()), 0.0),
         }
     }
 }
