@@ -42,8 +42,12 @@ impl JointConfig {
             self.identities,
             "at least 1",
         )?;
-        self.margin.init()?;
-        Ok(())
+        setting::check(
+            self.margin.init()?.state().is_none(),
+            "joint.margin",
+            "adaface",
+            "a margin without running statistics",
+        )
     }
 
     /// Scale and SGD are those of the shared rows.

@@ -680,6 +680,21 @@ fn a_joint_step_is_both_steps() {
     .unwrap();
     hand_on(&both, &mut other);
 
+    // Its running statistics would be no part of the state.
+    let adaface = VirtualHeadConfig {
+        joint: Some(JointConfig {
+            margin: MarginConfig::Adaface {
+                margin: 0.4,
+                h: 0.333,
+                t_alpha: 0.01,
+            },
+            ..joint.clone()
+        }),
+        ..config()
+    };
+    let error = adaface.check(BATCH).unwrap_err();
+    assert!(error.to_string().contains("joint.margin"), "{error}");
+
     let all = VirtualHeadConfig {
         joint: Some(JointConfig {
             identities: 100,
