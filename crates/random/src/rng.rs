@@ -39,6 +39,14 @@ impl CounterRng {
         low + (high - low) * self.unit()
     }
 
+    /// Two numbers of mean 0 and standard deviation 1 (Box and Muller, 1958).
+    pub fn normals(&mut self) -> [f64; 2] {
+        // 1 - u is never 0.
+        let radius = (-2.0 * (1.0 - self.unit_f64()).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.unit_f64()).sin_cos();
+        [radius * cos, radius * sin]
+    }
+
     /// `count` different numbers of `0..bound` in random order: a shuffle of which only the moved numbers are kept. Of a `bound` below
     /// `count`, all of them.
     pub fn distinct(&mut self, count: usize, bound: u64) -> Vec<u64> {

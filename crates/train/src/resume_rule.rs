@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// Settings, or whole tables of them, that a resumed run may change: how long it goes on, what it tells, how fast it is, and where its
 /// data lie now. (Whether they are the same data and identities is seen by their fingerprint.) All others decide the run.
-const FREE: [&str; 14] = [
+const FREE: [&str; 15] = [
     "training.length",
     "training.log",
     "training.evaluate",
@@ -21,6 +21,8 @@ const FREE: [&str; 14] = [
     "loader.queue",
     // A run that failed on a picture that cannot be read must be able to go on.
     "loader.damaged",
+    // Where class weights lie: a checkpoint holds them.
+    "head.storage.file",
     "checkpoint",
     "evaluation",
 ];

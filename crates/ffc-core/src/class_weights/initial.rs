@@ -1,5 +1,3 @@
-use std::f64::consts::TAU;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ffc_random::Key;
 
@@ -28,11 +26,8 @@ impl InitialWeights {
     pub(crate) fn draw(&self, row: u64, values: &mut [f32]) {
         let mut rng = self.key.rng(row);
         for pair in values.chunks_mut(2) {
-            // Box and Muller: two normals out of two uniforms. 1 - u is never 0.
-            let radius = DEVIATION * (-2.0 * (1.0 - rng.unit_f64()).ln()).sqrt();
-            let (sin, cos) = (TAU * rng.unit_f64()).sin_cos();
-            for (value, normal) in pair.iter_mut().zip([radius * cos, radius * sin]) {
-                *value = normal as f32;
+            for (value, normal) in pair.iter_mut().zip(rng.normals()) {
+                *value = (DEVIATION * normal) as f32;
             }
         }
     }

@@ -5,37 +5,49 @@ use crate::{Error, HeadContext, Result, setting};
 /// Rows of a tensor are chosen by numbers of 32 bits.
 const MOST_ROWS: u64 = i32::MAX as u64;
 
-/// Refuses class weights and momenta that the device's memory cannot hold, where that can be known: on devices that live in the host's
-/// memory, on Linux.
+/// Bytes of a row's weights and momenta.
+pub(crate) fn row_bytes(dim: usize, dtype: DType) -> u64 {
+    2 * dim as u64 * dtype.size() as u64
+}
+
+/// Refuses more rows than a tensor can have.
+///
+/// # Errors
+///
+/// [`Error::Memory`].
+pub(crate) fn check_rows(context: &HeadContext, dtype: DType, remedy: &'static str) -> Result<()> {
+    let (rows, bytes) = (context.identities, row_bytes(context.dim, dtype));
+    if rows <= MOST_ROWS {
+        return Ok(());
+    }
+    Err(Error::Memory {
+        identities: rows,
+        needed_bytes: rows.saturating_mul(bytes),
+        available_bytes: MOST_ROWS * bytes,
+        remedy,
+    })
+}
+
+/// Refuses what the device's memory cannot hold, where that can be known: on devices that live in the host's memory, on Linux.
 ///
 /// # Errors
 ///
 /// [`Error::Memory`].
 pub(crate) fn check_memory(
     context: &HeadContext,
-    dtype: DType,
+    needed_bytes: u64,
     device: &Device,
     remedy: &'static str,
 ) -> Result<()> {
-    let identities = context.identities;
-    check_identities(context)?;
-    let bytes_a_row = 2 * context.dim as u64 * dtype.size() as u64;
-    let needed_bytes = identities.saturating_mul(bytes_a_row);
     // Devices with a memory of their own keep a pool of it.
     if device.memory_pool_usage().is_some() {
         return Ok(());
     }
     match available_bytes() {
         Some(available_bytes) if needed_bytes > available_bytes => Err(Error::Memory {
-            identities,
+            identities: context.identities,
             needed_bytes,
             available_bytes,
-            remedy,
-        }),
-        _ if identities > MOST_ROWS => Err(Error::Memory {
-            identities,
-            needed_bytes,
-            available_bytes: MOST_ROWS * bytes_a_row,
             remedy,
         }),
         _ => Ok(()),

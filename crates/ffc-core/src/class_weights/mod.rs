@@ -12,7 +12,7 @@ mod sgd;
 pub(crate) use batch::Batch;
 pub(crate) use initial::InitialWeights;
 pub(crate) use labels::{LabelsInChunk, check_labels};
-pub(crate) use memory::{check_identities, check_memory};
+pub(crate) use memory::{check_identities, check_memory, check_rows, row_bytes};
 pub(crate) use objective::{Objective, Outcome};
 pub(crate) use rows::Rows;
 pub(crate) use settings::Settings;

@@ -23,24 +23,7 @@ impl Settings {
     /// [`Error::Setting`] where one is outside its range.
     pub(crate) fn check(&self) -> Result<()> {
         setting::positive("scale", self.scale)?;
-        setting::check(
-            (0.0..1.0).contains(&self.momentum),
-            "momentum",
-            self.momentum,
-            "at least 0 and below 1",
-        )?;
-        setting::check(
-            self.weight_decay.is_finite() && self.weight_decay >= 0.0,
-            "weight_decay",
-            self.weight_decay,
-            "finite and at least 0",
-        )?;
-        setting::check(
-            self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0,
-            "learning_rate_factor",
-            self.learning_rate_factor,
-            "finite and above 0",
-        )?;
+        Sgd::check(self.momentum, self.weight_decay, self.learning_rate_factor)?;
         setting::at_least_one("chunk", self.chunk)
     }
 

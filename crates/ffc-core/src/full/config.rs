@@ -2,7 +2,7 @@ use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 use super::FullHead;
-use crate::class_weights::{Rows, Settings, check_memory};
+use crate::class_weights::{Rows, Settings, check_identities, check_memory, check_rows, row_bytes};
 use crate::margin::{Margin, MarginConfig};
 use crate::{HeadContext, Result};
 
@@ -73,7 +73,10 @@ impl FullHeadConfig {
         self.settings().check()?;
         let device = context.device.clone().inner();
         let remedy = "a head `partial` with its weights in a file, or `ffc`";
-        check_memory(context, DType::F32, &device, remedy)?;
+        check_identities(context)?;
+        let bytes = row_bytes(context.dim, DType::F32).saturating_mul(context.identities);
+        check_memory(context, bytes, &device, remedy)?;
+        check_rows(context, DType::F32, remedy)?;
         Ok(FullHead {
             rows: Rows::initial(context, DType::F32, &device),
             margin,

@@ -62,6 +62,7 @@ impl Margin for ArcFace {
     fn target(&self, cosine: Tensor<2>) -> Reshaped {
         let cosine = cosine.clamp(-1.0, 1.0);
         let sin_squared = cosine.clone().square().neg() + 1.0;
+        let on_axis = sin_squared.clone().lower_equal_scalar(0.0);
         let sin = sin_squared.clamp_min(MIN_SIN_SQUARED).sqrt();
         let value = cosine.clone() * self.cos - sin.clone() * self.sin;
         let slope = cosine.clone() / sin * self.sin + self.cos;
@@ -74,7 +75,10 @@ impl Margin for ArcFace {
             ArcFaceForm::Fallback => {
                 // cos(pi - m) = -cos m and sin(pi - m) = sin m.
                 let beyond = cosine.clone().lower_equal_scalar(-self.cos);
-                let line = cosine - self.margin * self.sin;
+                let line = cosine.clone() - self.margin * self.sin;
+                // Where the sine is 0 it counts as a constant.
+                let value = value.mask_where(on_axis.clone(), cosine * self.cos);
+                let slope = slope.mask_fill(on_axis, self.cos);
                 Reshaped {
                     value: value.mask_where(beyond.clone(), line),
                     slope: slope.mask_fill(beyond, 1.0),

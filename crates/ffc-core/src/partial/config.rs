@@ -108,14 +108,16 @@ impl PartialHeadConfig {
     /// As [`init`](Self::init).
     pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<PartialHead> {
         self.check_settings()?;
+        let count = (self.sample_rate * context.identities as f64) as u64;
+        let sampled = count.max(context.batch as u64).min(context.identities);
         Ok(PartialHead {
-            store: Store::new(&self.storage, context)?,
+            store: Store::new(&self.storage, context, sampled)?,
             margin,
             settings: self.settings(),
             update: self.update,
             identities: context.identities,
             dim: context.dim,
-            count: (self.sample_rate * context.identities as f64) as u64,
+            count,
             key: Purpose::ClassSample.key(context.seed),
         })
     }

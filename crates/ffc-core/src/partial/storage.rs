@@ -5,7 +5,9 @@ use burn::tensor::{DType, Device, IndexingUpdateOp, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::weight_file::{Half, WeightFile};
-use crate::class_weights::{InitialWeights, Rows, Sgd, check_identities, check_memory};
+use crate::class_weights::{
+    InitialWeights, Rows, Sgd, check_identities, check_memory, check_rows, row_bytes,
+};
 use crate::head::part;
 use crate::upload::indices;
 use crate::{Error, HeadContext, Result};
@@ -37,13 +39,23 @@ pub(super) enum Store {
 }
 
 impl Store {
-    pub(super) fn new(storage: &WeightStorage, context: &HeadContext) -> Result<Self> {
+    /// `sampled` classes take part in a step: they are held in f32 beside the rest.
+    pub(super) fn new(
+        storage: &WeightStorage,
+        context: &HeadContext,
+        sampled: u64,
+    ) -> Result<Self> {
+        check_identities(context)?;
         let device = context.device.clone().inner();
+        let of_step = row_bytes(context.dim, DType::F32).saturating_mul(sampled);
         let dtype = match storage {
             WeightStorage::F32 => DType::F32,
             WeightStorage::Bf16 => DType::BF16,
             WeightStorage::File(path) => {
-                check_identities(context)?;
+                // Gathered on the host and again on the device.
+                let bytes = of_step.saturating_mul(2);
+                let remedy = "a lower `sample_rate`, or a head `ffc`";
+                check_memory(context, bytes, &device, remedy)?;
                 let initial = InitialWeights::new(context.seed);
                 let file = WeightFile::create(path, context.identities, context.dim, initial)?;
                 return Ok(Self::File(file, device));
@@ -53,7 +65,9 @@ impl Store {
             return Err(Error::UnsupportedStorage { dtype });
         }
         let remedy = "`storage = { file = \"...\" }`, or a head `ffc`";
-        check_memory(context, dtype, &device, remedy)?;
+        let held = row_bytes(context.dim, dtype).saturating_mul(context.identities);
+        check_memory(context, held.saturating_add(of_step), &device, remedy)?;
+        check_rows(context, dtype, remedy)?;
         Ok(Self::Device(Rows::initial(context, dtype, &device)))
     }
 

@@ -1,8 +1,9 @@
 use burn::tensor::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::fallback_margin::FallbackArcFace;
 use super::{JointConfig, VirtualHead, initial_rows};
+use crate::class_weights::Sgd;
+use crate::margin::{ArcFace, ArcFaceForm};
 use crate::{Error, HeadContext, Result, setting};
 
 /// Settings of a [`VirtualHead`], for the file that configures a training.
@@ -21,9 +22,9 @@ pub struct VirtualHeadConfig {
     /// data, at learning rate 0.01.
     pub loss_factor: f32,
     /// Momentum of the rows' SGD. Default: 0.9, as published.
-    pub momentum: f32,
+    pub momentum: f64,
     /// Weight decay of the rows. Default: 0.0005, as published.
-    pub weight_decay: f32,
+    pub weight_decay: f64,
     /// Factor on the run's learning rate: above 1 where the networks train by AdamW, whose rates are small. Default: 1.
     pub learning_rate_factor: f64,
     /// Joint training as published, with a full layer for the first identities of the set: `{ identities = 10000 }`. Default: none.
@@ -58,21 +59,9 @@ impl VirtualHeadConfig {
         setting::at_least_one("rows", self.rows)?;
         setting::divides(self.images, batch)?;
         setting::positive("scale", self.scale)?;
-        FallbackArcFace::new(self.margin)?;
+        self.arcface()?;
         setting::positive("loss_factor", self.loss_factor)?;
-        setting::check(
-            (0.0..1.0).contains(&self.momentum),
-            "momentum",
-            self.momentum,
-            "at least 0 and below 1",
-        )?;
-        setting::not_negative("weight_decay", self.weight_decay)?;
-        setting::check(
-            self.learning_rate_factor.is_finite() && self.learning_rate_factor > 0.0,
-            "learning_rate_factor",
-            self.learning_rate_factor,
-            "finite and above 0",
-        )?;
+        Sgd::check(self.momentum, self.weight_decay, self.learning_rate_factor)?;
         if let Some(joint) = &self.joint {
             joint.check()?;
         }
@@ -84,6 +73,18 @@ impl VirtualHeadConfig {
             });
         }
         Ok(())
+    }
+
+    fn arcface(&self) -> Result<ArcFace> {
+        Ok(ArcFace::new(self.margin)?.with_form(ArcFaceForm::Fallback))
+    }
+
+    pub(super) fn sgd(&self, learning_rate: f64) -> Sgd {
+        Sgd {
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            learning_rate: learning_rate * self.learning_rate_factor,
+        }
     }
 
     /// A head with random rows.
@@ -123,7 +124,7 @@ impl VirtualHead {
             rows,
             lent: None,
             joint: None,
-            margin: FallbackArcFace::new(config.margin)?,
+            margin: config.arcface()?,
             config: config.clone(),
         })
     }

@@ -61,8 +61,8 @@ impl JointConfig {
         let config = FullHeadConfig {
             scale: shared.scale,
             margin: self.margin,
-            momentum: f64::from(shared.momentum),
-            weight_decay: f64::from(shared.weight_decay),
+            momentum: shared.momentum,
+            weight_decay: shared.weight_decay,
             learning_rate_factor: shared.learning_rate_factor,
             ..Default::default()
         };

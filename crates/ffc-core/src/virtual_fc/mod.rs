@@ -2,7 +2,6 @@
 
 mod anchors;
 mod config;
-mod fallback_margin;
 mod head;
 mod initial_rows;
 mod joint;
@@ -15,15 +14,15 @@ pub use joint::JointConfig;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, IndexingUpdateOp, Tensor};
 
+use crate::class_weights::Rows;
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
 use crate::head::{EmbeddingBatch, HeadOutput, Quantity, StepContext, with_gradient};
 use crate::labels::Labels;
-use crate::margin::{Margin, Reshaped};
+use crate::margin::{ArcFace, Margin, Reshaped};
 use crate::softmax::{HIDDEN, softmax_with_sum, softplus};
 use crate::upload::indices;
 use crate::{Error, Result};
-use fallback_margin::FallbackArcFace;
 use joint::Joint;
 use lent_rows::LentRows;
 
@@ -63,7 +62,8 @@ pub struct VirtualHead {
     momentum: Tensor<2>,
     /// What the rows held that the step before lent.
     lent: Option<LentRows>,
-    margin: FallbackArcFace,
+    /// ArcFace with its fallback.
+    margin: ArcFace,
     config: VirtualHeadConfig,
     /// The full layer of a joint training.
     joint: Option<Joint>,
@@ -103,8 +103,7 @@ impl VirtualHead {
 
         let (rows, lent) = self.choose(&anchors, &identities, probe.clone());
         let scored = self.score(&units.unit, UnitRows::of(rows.clone()), &own);
-        let rate = context.learning_rate * self.config.learning_rate_factor;
-        self.descend(rows, scored.by_rows, rate);
+        self.descend(rows, scored.by_rows, context.learning_rate);
         self.lent = lent;
 
         let late = anchors.free().len();
@@ -178,9 +177,16 @@ impl VirtualHead {
 
     /// One step of SGD for `rows`: step 4.
     fn descend(&mut self, rows: Tensor<2>, gradient: Tensor<2>, learning_rate: f64) {
-        let gradient = gradient + rows.clone() * self.config.weight_decay;
-        self.momentum = self.momentum.clone() * self.config.momentum + gradient;
-        self.rows = rows - self.momentum.clone() * learning_rate;
+        let sgd = self.config.sgd(learning_rate);
+        let momentum = self.momentum.clone();
+        let rows = sgd.follow_gradient(
+            Rows {
+                weight: rows,
+                momentum,
+            },
+            gradient,
+        );
+        (self.rows, self.momentum) = (rows.weight, rows.momentum);
     }
 }
 

@@ -9,9 +9,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::class_weights::{
-    BATCH, CLASSES, DIM, LR, Oracle, context, full, part, record, replay, set, step,
+    BATCH, CLASSES, DIM, LR, Oracle, assert_step, context, full, part, record, replay, replay_full,
+    set,
 };
-use crate::naive::{self, flat};
+use crate::naive;
 use crate::recorded::Recorded;
 use crate::support::{assert_close, device, host, matrix, random_identities, random_rows};
 
@@ -36,31 +37,13 @@ fn embeddings(rng: &mut StdRng) -> Vec<f32> {
 #[test]
 fn official_states() {
     for file in Recorded::official("adaface", 3) {
-        for free in [Some(1e-3), None] {
-            let number = |key| file.number(key) as f32;
-            let config = FullHeadConfig {
-                scale: number("scale"),
-                margin: MarginConfig::Adaface {
-                    margin: number("margin_value"),
-                    h: number("h"),
-                    t_alpha: number("t_alpha"),
-                },
-                momentum: file.number("momentum"),
-                weight_decay: file.number("weight_decay"),
-                learning_rate_factor: 1.0,
-                chunk: 64,
-                keep_bytes: 1 << 13,
-            };
-            let device = device();
-            let context = HeadContext {
-                identities: file.number("classes") as u64,
-                dim: file.number("embedding") as usize,
-                batch: file.number("batch") as usize,
-                seed: 0,
-                device: &device,
-            };
-            replay(&file, &mut config.init(&context).unwrap(), free);
-        }
+        let number = |key| file.number(key) as f32;
+        let margin = MarginConfig::Adaface {
+            margin: number("margin_value"),
+            h: number("h"),
+            t_alpha: number("t_alpha"),
+        };
+        replay_full(&file, margin);
     }
 }
 
@@ -93,17 +76,9 @@ fn random_cases_equal_the_oracle() {
     for number in 0..6 {
         let embeddings = embeddings(&mut rng);
         let labels = random_identities(&mut rng, BATCH, CLASSES as u64);
-        let expected = oracle.step(&naive::rows(&embeddings, DIM), &labels, &all, LR);
-        let found = step(&mut head, &embeddings, &labels, &all, LR);
         let what = format!("step {number}");
-        assert_close(&what, &[found.loss], &[expected.loss as f32], 1e-5);
-        assert_close(&what, &found.gradient, &flat(&expected.gradient), 1e-4);
-        assert_close(
-            &what,
-            &part(&head, "weight.f32"),
-            &flat(&oracle.weight),
-            1e-4,
-        );
+        let batch = (embeddings, labels, all.clone());
+        assert_step(&what, &mut head, &mut oracle, &batch);
         let lengths = oracle.lengths.map(|value| value as f32);
         assert_close(&what, &part(&head, "margin.f32"), &lengths, 1e-5);
     }

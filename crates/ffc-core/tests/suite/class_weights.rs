@@ -10,7 +10,7 @@ use ffc_core::{
 
 use crate::naive::{self, cross_entropy, dot, unit};
 use crate::recorded::{Recorded, Recorder};
-use crate::support::{Stepped, bytes, device};
+use crate::support::{Stepped, assert_close, bytes, device};
 
 pub const DIM: usize = 5;
 pub const CLASSES: usize = 30;
@@ -304,7 +304,7 @@ pub fn replay(file: &Recorded, head: &mut impl ClassWeights, free: Option<f32>) 
         }
         if file.has(&name("batch_mean")) {
             let lengths = ["batch_mean", "batch_std"].map(|what| file.floats(&name(what))[0]);
-            crate::support::assert_close("lengths", &part(head, "margin.f32"), &lengths, 1e-5);
+            assert_close("lengths", &part(head, "margin.f32"), &lengths, 1e-5);
         }
     }
 }
@@ -332,4 +332,58 @@ pub fn record(file_name: &str, mut oracle: Oracle, steps: Vec<(Vec<f32>, Vec<u64
         }
     }
     file.write(file_name);
+}
+
+/// What a recorded run was made for.
+pub fn recorded_context<'a>(file: &Recorded, device: &'a Device) -> HeadContext<'a> {
+    HeadContext {
+        identities: file.number("classes") as u64,
+        dim: file.number("embedding") as usize,
+        batch: file.number("batch") as usize,
+        seed: 0,
+        device,
+    }
+}
+
+/// Replays recorded runs of a full layer, freely and step by step.
+pub fn replay_full(file: &Recorded, margin: MarginConfig) {
+    let config = FullHeadConfig {
+        scale: file.number("scale") as f32,
+        margin,
+        momentum: file.number("momentum"),
+        weight_decay: file.number("weight_decay"),
+        chunk: 64,
+        keep_bytes: 1 << 13,
+        ..Default::default()
+    };
+    let device = device();
+    for free in [Some(1e-3), None] {
+        let mut head = config.init(&recorded_context(file, &device)).unwrap();
+        replay(file, &mut head, free);
+    }
+}
+
+/// A step of a head is one of the oracle.
+pub fn assert_step(
+    what: &str,
+    head: &mut impl ClassWeights,
+    oracle: &mut Oracle,
+    (embeddings, labels, classes): &(Vec<f32>, Vec<u64>, Vec<u64>),
+) -> Stepped {
+    let expected = oracle.step(&naive::rows(embeddings, DIM), labels, classes, LR);
+    let found = step(head, embeddings, labels, classes, LR);
+    assert_close(what, &[found.loss], &[expected.loss as f32], 1e-5);
+    assert_close(
+        what,
+        &found.gradient,
+        &naive::flat(&expected.gradient),
+        1e-4,
+    );
+    for (name, state) in [
+        ("weight.f32", &oracle.weight),
+        ("momentum.f32", &oracle.momentum),
+    ] {
+        assert_close(what, &part(head, name), &naive::flat(state), 1e-4);
+    }
+    found
 }

@@ -6,9 +6,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::class_weights::{
-    BATCH, CLASSES, DIM, LR, Oracle, PARTS, SCALE, context, full, part, record, replay, set, step,
+    BATCH, CLASSES, DIM, LR, Oracle, PARTS, SCALE, assert_step, context, full, part, record,
+    replay, replay_full, set, step,
 };
-use crate::naive::{self, flat};
+use crate::naive;
 use crate::recorded::Recorded;
 use crate::support::{
     assert_close, device, hand_on, matrix, quantity, random_identities, random_rows,
@@ -47,26 +48,7 @@ fn recorded_margin(file: &Recorded) -> MarginConfig {
 #[test]
 fn official_states() {
     for file in Recorded::official("full_fc", 4) {
-        for free in [Some(1e-3), None] {
-            let config = FullHeadConfig {
-                scale: file.number("scale") as f32,
-                margin: recorded_margin(&file),
-                momentum: file.number("momentum"),
-                weight_decay: file.number("weight_decay"),
-                learning_rate_factor: 1.0,
-                chunk: 64,
-                keep_bytes: 1 << 13,
-            };
-            let device = device();
-            let context = HeadContext {
-                identities: file.number("classes") as u64,
-                dim: file.number("embedding") as usize,
-                batch: file.number("batch") as usize,
-                seed: 0,
-                device: &device,
-            };
-            replay(&file, &mut config.init(&context).unwrap(), free);
-        }
+        replay_full(&file, recorded_margin(&file));
     }
 }
 
@@ -106,19 +88,9 @@ fn random_cases_equal_the_oracle() {
         for number in 0..5 {
             let embeddings = random_rows(&mut rng, BATCH, DIM);
             let labels = random_identities(&mut rng, BATCH, CLASSES as u64);
-            let expected = oracle.step(&naive::rows(&embeddings, DIM), &labels, &all, LR);
-            let found = step(&mut head, &embeddings, &labels, &all, LR);
             let what = format!("{margin:?}, step {number}");
-            assert_close(&what, &[found.loss], &[expected.loss as f32], 1e-5);
-            assert_close(&what, &found.gradient, &flat(&expected.gradient), 1e-4);
-            assert_close(
-                &what,
-                &part(&head, "weight.f32"),
-                &flat(&oracle.weight),
-                1e-4,
-            );
-            let momentum = flat(&oracle.momentum);
-            assert_close(&what, &part(&head, "momentum.f32"), &momentum, 1e-4);
+            let batch = (embeddings, labels, all.clone());
+            assert_step(&what, &mut head, &mut oracle, &batch);
         }
     }
 }

@@ -9,10 +9,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::class_weights::{
-    BATCH, CLASSES, DIM, LR, Oracle, PARTS, SCALE, context, part, partial_config, record, replay,
-    set, step,
+    BATCH, CLASSES, DIM, LR, Oracle, PARTS, SCALE, assert_step, context, part, partial_config,
+    record, recorded_context, replay, set, step,
 };
-use crate::naive::{self, flat};
+use crate::naive;
 use crate::recorded::Recorded;
 use crate::support::{
     Stepped, assert_close, device, hand_on, matrix, quantity, random_identities, random_rows,
@@ -39,8 +39,8 @@ fn batch(rng: &mut StdRng) -> (Vec<f32>, Vec<u64>, Vec<u64>) {
 #[test]
 fn official_states() {
     for file in Recorded::official("partial_fc", 7) {
+        let margin = file.number("margin_value") as f32;
         for free in [Some(1e-3), None] {
-            let margin = file.number("margin_value") as f32;
             let config = PartialHeadConfig {
                 sample_rate: file.number("sample_rate"),
                 update: match file.number("version") as u32 {
@@ -63,13 +63,7 @@ fn official_states() {
                 keep_bytes: 1 << 13,
             };
             let device = device();
-            let context = HeadContext {
-                identities: file.number("classes") as u64,
-                dim: file.number("embedding") as usize,
-                batch: file.number("batch") as usize,
-                seed: 0,
-                device: &device,
-            };
+            let context = recorded_context(&file, &device);
             replay(&file, &mut config.init(&context).unwrap(), free);
         }
     }
@@ -109,21 +103,11 @@ fn random_cases_equal_the_oracle() {
             ..Oracle::new(naive::rows(&part(&head, "weight.f32"), DIM), COSFACE)
         };
         for number in 0..6 {
-            let (embeddings, labels, classes) = batch(&mut rng);
+            let batch = batch(&mut rng);
+            let classes = &batch.2;
             let before = part(&head, "weight.f32");
-            let expected = oracle.step(&naive::rows(&embeddings, DIM), &labels, &classes, LR);
-            let found = step(&mut head, &embeddings, &labels, &classes, LR);
             let what = format!("{update:?}, step {number}");
-            assert_close(&what, &[found.loss], &[expected.loss as f32], 1e-5);
-            assert_close(&what, &found.gradient, &flat(&expected.gradient), 1e-4);
-            assert_close(
-                &what,
-                &part(&head, "weight.f32"),
-                &flat(&oracle.weight),
-                1e-4,
-            );
-            let momentum = flat(&oracle.momentum);
-            assert_close(&what, &part(&head, "momentum.f32"), &momentum, 1e-4);
+            let found = assert_step(&what, &mut head, &mut oracle, &batch);
             let share = quantity(&head, &found.output, "sampled_share");
             assert_eq!(share, classes.len() as f64 / CLASSES as f64);
             // Bit for bit: a step's decay is less than any tolerance.
@@ -361,4 +345,13 @@ fn settings() {
     let error = PartialHeadConfig::default().init(&many).unwrap_err();
     assert!(matches!(error, Error::Memory { .. }), "{error}");
     assert!(error.to_string().contains("file"), "{error}");
+
+    // In a file a step's classes must fit the memory.
+    let file = PartialHeadConfig {
+        storage: WeightStorage::File(folder.path().join("large")),
+        ..PartialHeadConfig::default()
+    };
+    let error = file.init(&many).unwrap_err();
+    assert!(matches!(error, Error::Memory { .. }), "{error}");
+    assert!(error.to_string().contains("sample_rate"), "{error}");
 }

@@ -112,10 +112,7 @@ impl Naive {
         let loss = self.loss(embeddings, &rows, &own);
         let gradient = naive::gradient(embeddings, |moved| self.loss(moved, &rows, &own));
         let by_rows = naive::gradient(&rows, |moved| self.loss(embeddings, moved, &own));
-        let (decay, keep) = (
-            f64::from(self.config.weight_decay),
-            f64::from(self.config.momentum),
-        );
+        let (decay, keep) = (self.config.weight_decay, self.config.momentum);
         for (row, (momentum, slopes)) in self
             .rows
             .iter_mut()
@@ -142,8 +139,8 @@ fn replay(file: &Recorded, free: bool) {
         scale: number("scale"),
         margin: number("margin_value"),
         loss_factor: number("loss_factor"),
-        momentum: number("momentum"),
-        weight_decay: number("weight_decay"),
+        momentum: file.number("momentum"),
+        weight_decay: file.number("weight_decay"),
         learning_rate_factor: 1.0,
         joint: None,
     };
@@ -563,7 +560,7 @@ fn settings() {
         ),
         (
             VirtualHeadConfig {
-                weight_decay: f32::NAN,
+                weight_decay: f64::NAN,
                 ..config()
             },
             "weight_decay",

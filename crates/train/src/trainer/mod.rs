@@ -176,7 +176,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Makes one step. Waits for nothing on the device.
+    /// Makes one step. Waits for nothing on the device, unless the head does: one with its weights in a file.
     ///
     /// Its parts are `tracing` spans of level trace: `upload`, `average`, `networks`, `head`, `backward`, `optimizer`. On a device
     /// that runs its work in the background they tell how long the work took to hand over.

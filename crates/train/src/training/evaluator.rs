@@ -1,3 +1,4 @@
+use std::fs;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -67,8 +68,25 @@ impl Evaluator {
             protocol,
         } = &self.config;
         let pictures = self.dataset.fingerprint()?;
-        let hash = xxh3_64(format!("{flip} {protocol:?} {pictures}").as_bytes());
-        Ok(format!("{name} {hash:016x}"))
+        let mut bytes = format!("{flip} {pictures} ").into_bytes();
+        match protocol {
+            Protocol::PairsFile { path, train } => {
+                for list in [Some(path), train.as_ref()] {
+                    // None and an empty list differ.
+                    bytes.push(list.is_some().into());
+                    if let Some(path) = list {
+                        bytes.extend(fs::read(path).map_err(Error::io("read", path))?);
+                    }
+                }
+            }
+            // Its pictures are all of it.
+            Protocol::Bin { path: _ } => bytes.extend(b"bin"),
+            other => {
+                let settings = serde_json::to_vec(other);
+                bytes.extend(settings.map_err(|error| Error::format(name, error))?);
+            }
+        }
+        Ok(format!("{name} {:016x}", xxh3_64(&bytes)))
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -1,8 +1,10 @@
 //! Tests of the crate from outside, each against an oracle.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod any_head;
 mod config;
 mod devices;
+mod evaluations;
 mod events;
 mod heads;
 mod identities;
