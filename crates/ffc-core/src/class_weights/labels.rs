@@ -55,15 +55,16 @@ impl LabelsInChunk {
         })
     }
 
-    /// Adds `values`, `[rows, 1]`, to the targets that stand in this chunk.
-    pub(crate) fn add(&self, matrix: Tensor<2>, values: Tensor<2>) -> Tensor<2> {
-        let values = values * self.here.clone();
+    /// Adds `value` to the targets of a matrix `[rows, width]` that stand in this chunk.
+    pub(crate) fn add(&self, matrix: Tensor<2>, value: f32) -> Tensor<2> {
+        let values = self.here.clone() * value;
         matrix.scatter(1, self.columns.clone(), values, IndexingUpdateOp::Add)
     }
 
-    /// Adds `value` to them.
-    pub(crate) fn add_scalar(&self, matrix: Tensor<2>, value: f32) -> Tensor<2> {
-        let values = self.here.clone() * value;
-        matrix.scatter(1, self.columns.clone(), values, IndexingUpdateOp::Add)
+    /// Adds each row of `values`, `[rows, dim]`, to its target's in `matrix`, `[width, dim]`.
+    pub(crate) fn add_rows(&self, matrix: Tensor<2>, values: Tensor<2>) -> Tensor<2> {
+        let values = values * self.here.clone();
+        let columns = self.columns.clone().flatten(0, 1);
+        matrix.select_assign(0, columns, values, IndexingUpdateOp::Add)
     }
 }

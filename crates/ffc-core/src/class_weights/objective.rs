@@ -1,12 +1,12 @@
 use std::ops::Range;
 
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::sigmoid;
 use burn::tensor::{DType, Tensor};
 
 use super::{LabelsInChunk, Rows, Sgd};
-use crate::embeddings::{UnitRows, lengths, normalize};
+use crate::embeddings::{UnitRows, lengths};
 use crate::margin::{Margin, Reshaped};
-use crate::softmax::{HIDDEN, Logits, PartialSoftmax, chunks, softplus};
+use crate::softmax::{HIDDEN, PartialSoftmax, chunks, softmax_with_sum, softplus};
 use crate::upload::indices;
 
 /// Margin cross-entropy of unit embeddings with normalised class weights, and the step that the weights make by it.
@@ -18,15 +18,15 @@ use crate::upload::indices;
 ///
 /// Two passes over the weights, chunk by chunk: the first finds r and the gradient by the embeddings, the second, which has to know
 /// r, that by the weights, and lets them step at once. Three products `[rows, dim] x [dim, classes]`; a fourth repeats the first for
-/// the classes whose cosines were not kept. Rows are never normalised in memory: their lengths scale the columns of `[rows, chunk]`,
-/// which are fewer numbers than `[chunk, dim]`.
+/// the chunks whose softmax was not kept. Rows are never normalised in memory: their lengths scale the columns of `[rows, chunk]`,
+/// which are fewer numbers than `[chunk, dim]`; what a chunk's share in the whole softmax is scales the queries.
 pub(crate) struct Objective<'a> {
     pub(crate) margin: &'a dyn Margin,
     /// s.
     pub(crate) scale: f32,
     /// Classes that are scored at once.
     pub(crate) chunk: usize,
-    /// Bytes of cosines that the first pass keeps for the second.
+    /// Bytes of `[rows, chunk]` that the first pass keeps for the second.
     pub(crate) keep_bytes: usize,
 }
 
@@ -40,15 +40,15 @@ pub(crate) struct Outcome {
     pub(crate) target_cosine: Tensor<1>,
 }
 
-/// What the second pass must know of a chunk.
+/// What the first pass finds in a chunk of the classes.
 struct Scored {
     range: Range<usize>,
     /// 1 / |w|, `[1, width]`.
     inverse: Tensor<2>,
     /// Log-sum-exp of the chunk's logits but the targets', `[rows, 1]`.
     log_sum_exp: Tensor<2>,
-    /// Products of queries and unit classes, `[rows, width]`. None where they were not kept.
-    similarity: Option<Tensor<2>>,
+    /// Its derivatives by the products of queries and raw rows, `[rows, width]`. None where they were not kept.
+    weight: Option<Tensor<2>>,
 }
 
 impl Objective<'_> {
@@ -69,7 +69,9 @@ impl Objective<'_> {
         let queries = self.queries(unit);
 
         let own = (rows.weight.clone()).select(0, indices(labels, &unit.device()));
-        let own = normalize(own.cast(DType::F32));
+        let own = own.cast(DType::F32);
+        let own_inverse = lengths(&own).recip();
+        let own = own * own_inverse.clone();
         let cosine = (unit.clone() * own.clone()).sum_dim(1);
         let target = (self.margin).target_with_length(cosine.clone(), &probe.length);
         let Reshaped { value, slope } = target;
@@ -85,29 +87,21 @@ impl Objective<'_> {
         // Of all logits: z + softplus(r - z).
         let log_sum_exp = value * self.scale + losses.clone();
         let weight = self.weight_of_a_row() / count;
-        let pull = miss * slope * -weight;
+        let pulls = queries.clone() * (miss * slope * own_inverse * -weight);
         for chunk in scored {
-            let some = rows.slice(chunk.range.clone());
-            let start = chunk.range.start;
             let labels = LabelsInChunk::new(labels, &chunk.range, &unit.device());
-            let similarity = chunk
-                .similarity
-                .unwrap_or_else(|| similarity(&queries, &some.weight, &chunk.inverse));
-            let logits = self.others(similarity.clone(), &cosine, labels.as_ref());
-            // The softmax over the chunk, times the chunk's share in all.
-            let of_chunk = (chunk.log_sum_exp - log_sum_exp.clone()).exp() * weight;
-            let mut share = softmax(logits.value, 1) * of_chunk;
-            if let Some(slope) = logits.slope {
-                share = share * slope;
-            }
+            let of_chunk = chunk.weight.unwrap_or_else(|| {
+                let some = rows.weights(chunk.range.clone());
+                let product = queries.clone().matmul(some.transpose());
+                self.softmax(product, &cosine, &chunk.inverse, labels.as_ref()).0
+            });
+            // The chunk's share in the softmax over all.
+            let share = (chunk.log_sum_exp - log_sum_exp.clone()).exp() * weight;
+            let mut gradient = of_chunk.transpose().matmul(queries.clone() * share);
             if let Some(labels) = labels {
-                share = labels.add(share, pull.clone());
+                gradient = labels.add_rows(gradient, pulls.clone());
             }
-            // By raw rows: (g - (g . v) v) / |w|.
-            let share = share * chunk.inverse.clone();
-            let gradient = share.clone().transpose().matmul(queries.clone());
-            let radial = (similarity * share).sum_dim(0) * chunk.inverse;
-            rows.assign(start, sgd.step(some, gradient, radial.transpose()));
+            rows.descend(chunk.range, gradient, chunk.inverse, sgd);
         }
 
         Outcome {
@@ -139,28 +133,54 @@ impl Objective<'_> {
             let range = chunk.start..chunk.start + chunk.centres.dims()[0];
             let inverse = lengths(&chunk.centres).recip().transpose();
             let labels = LabelsInChunk::new(labels, &range, &queries.device());
-            let similarity = similarity(queries, &chunk.centres, &inverse);
-            let bytes = similarity.shape().num_elements() * size_of::<f32>();
+            let product = queries.clone().matmul(chunk.centres.clone().transpose());
+            let (weight, log_sum_exp) = self.softmax(product, cosine, &inverse, labels.as_ref());
+            let bytes = weight.shape().num_elements() * size_of::<f32>();
             let kept = (bytes <= free_bytes).then(|| {
                 free_bytes -= bytes;
-                similarity.clone()
+                weight.clone()
             });
-            let mut logits = self.others(similarity, cosine, labels.as_ref());
-            // The centres are not of unit length: see `mean` of the softmax.
-            logits.slope = Some(match logits.slope {
-                Some(slope) => slope * inverse.clone(),
-                None => inverse.clone(),
+            others = others.merge(PartialSoftmax {
+                log_sum_exp: log_sum_exp.clone(),
+                mean: weight.matmul(chunk.centres),
             });
-            let found = PartialSoftmax::new(logits, chunk.centres);
             scored.push(Scored {
                 range,
                 inverse,
-                log_sum_exp: found.log_sum_exp.clone(),
-                similarity: kept,
+                log_sum_exp,
+                weight: kept,
             });
-            others = others.merge(found);
         }
         (others, scored)
+    }
+
+    /// The softmax over a chunk but for the targets: derivatives of its log-sum-exp by the products, and the log-sum-exp, `[rows, 1]`.
+    ///
+    /// # Shapes
+    ///
+    /// - `product`: of queries and raw classes, `[rows, width]`
+    /// - `target`: cosines with the targets, `[rows, 1]`
+    /// - `inverse`: 1 / |w|, `[1, width]`
+    fn softmax(
+        &self,
+        product: Tensor<2>,
+        target: &Tensor<2>,
+        inverse: &Tensor<2>,
+        labels: Option<&LabelsInChunk>,
+    ) -> (Tensor<2>, Tensor<2>) {
+        let product = product * inverse.clone();
+        let (mut logits, slope) = match self.margin.negatives() {
+            Some(rule) => {
+                let Reshaped { value, slope } = rule.reshape(product, target.clone());
+                (value * self.scale, slope * inverse.clone())
+            }
+            None => (product, inverse.clone()),
+        };
+        if let Some(labels) = labels {
+            logits = labels.add(logits, HIDDEN);
+        }
+        let (share, log_sum_exp) = softmax_with_sum(logits);
+        (share * slope, log_sum_exp)
     }
 
     /// Rows whose products with classes are taken: scaled at once where no rule asks for plain cosines, since there are fewer rows
@@ -179,37 +199,4 @@ impl Objective<'_> {
             None => 1.0,
         }
     }
-
-    /// Logits of all classes of a chunk but the targets.
-    ///
-    /// # Shapes
-    ///
-    /// - `similarity`: products of queries and unit classes, `[rows, width]`
-    /// - `target`: cosines with the targets, `[rows, 1]`
-    fn others(
-        &self,
-        similarity: Tensor<2>,
-        target: &Tensor<2>,
-        labels: Option<&LabelsInChunk>,
-    ) -> Logits {
-        let mut logits = match self.margin.negatives() {
-            Some(rule) => {
-                let Reshaped { value, slope } = rule.reshape(similarity, target.clone());
-                Logits {
-                    value: value * self.scale,
-                    slope: Some(slope),
-                }
-            }
-            None => similarity.into(),
-        };
-        if let Some(labels) = labels {
-            logits.value = labels.add_scalar(logits.value, HIDDEN);
-        }
-        logits
-    }
-}
-
-/// Products of queries and unit classes, `[rows, width]`.
-fn similarity(queries: &Tensor<2>, weight: &Tensor<2>, inverse: &Tensor<2>) -> Tensor<2> {
-    queries.clone().matmul(weight.clone().transpose()) * inverse.clone()
 }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
 
-use super::InitialWeights;
+use super::{InitialWeights, Sgd};
 use crate::HeadContext;
 
 /// Rows of class weights and their momenta, outside any graph.
@@ -26,6 +26,32 @@ impl Rows {
 
     pub(crate) fn len(&self) -> usize {
         self.weight.dims()[0]
+    }
+
+    /// Weights of some of them, in f32.
+    pub(crate) fn weights(&self, rows: Range<usize>) -> Tensor<2> {
+        self.weight.clone().slice_dim(0, rows).cast(DType::F32)
+    }
+
+    /// Lets some of them make a step.
+    ///
+    /// # Shapes
+    ///
+    /// - `gradient`: by the normalised rows, divided by their lengths, `[rows, dim]`
+    /// - `inverse`: 1 / |w|, `[1, rows]`
+    pub(crate) fn descend(
+        &mut self,
+        rows: Range<usize>,
+        gradient: Tensor<2>,
+        inverse: Tensor<2>,
+        sgd: Sgd,
+    ) {
+        let first = rows.start;
+        let some = self.slice(rows);
+        // By raw rows: (g - (g . v) v) / |w|, with v = w / |w|.
+        let along = (gradient.clone() * some.weight.clone()).sum_dim(1);
+        let radial = along * inverse.transpose().square();
+        self.assign(first, sgd.step(some, gradient, radial));
     }
 
     /// Some of them, in f32.
