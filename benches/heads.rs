@@ -24,6 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const GROUP: &str = "heads";
 const FLOOR: &str = "floor";
+const PRODUCTS: &str = "its products";
 /// The floor is not made for more identities: weights, momenta and a matrix for each row.
 const MOST_OF_FLOOR: u64 = 1_000_000;
 
@@ -41,19 +42,23 @@ fn floor(criterion: &mut Criterion, identities: u64, batch: usize) {
     let logits = random(batch, count);
     let mut weights = random(count, DIM);
     let mut momentum = random(count, DIM);
-    let id = BenchmarkId::new(FLOOR, parameter(identities, batch));
-    criterion
-        .benchmark_group(GROUP)
-        .bench_function(id, |bencher| {
-            bencher.iter(|| {
-                black_box(embeddings.clone().matmul(weights.clone().transpose()));
-                black_box(logits.clone().matmul(weights.clone()));
-                black_box(logits.clone().transpose().matmul(embeddings.clone()));
-                momentum.inplace(|momentum| momentum * 0.9);
-                weights.inplace(|weights| weights - momentum.clone());
-                device.sync()
+    for name in [PRODUCTS, FLOOR] {
+        let id = BenchmarkId::new(name, parameter(identities, batch));
+        criterion
+            .benchmark_group(GROUP)
+            .bench_function(id, |bencher| {
+                bencher.iter(|| {
+                    black_box(embeddings.clone().matmul(weights.clone().transpose()));
+                    black_box(logits.clone().matmul(weights.clone()));
+                    black_box(logits.clone().transpose().matmul(embeddings.clone()));
+                    if name == FLOOR {
+                        momentum.inplace(|momentum| momentum * 0.9);
+                        weights.inplace(|weights| weights - momentum.clone());
+                    }
+                    device.sync()
+                });
             });
-        });
+    }
 }
 
 fn step(
@@ -96,7 +101,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for &identities in &numbers {
         if identities <= MOST_OF_FLOOR {
             floor(&mut criterion, identities, batch);
-            measured.insert((FLOOR, identities));
+            measured.extend([(PRODUCTS, identities), (FLOOR, identities)]);
         }
         for (name, config) in &heads {
             match step(&mut criterion, (name, config), identities, batch) {
@@ -113,7 +118,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("\n| step, ms; B = {batch} |{}", columns.collect::<String>());
     println!("|---|{}", "---|".repeat(numbers.len()));
     let names = heads.iter().map(|(name, _)| *name);
-    for name in [FLOOR].into_iter().chain(names) {
+    for name in [PRODUCTS, FLOOR].into_iter().chain(names) {
         let cells = numbers.iter().map(|&identities| {
             // Criterion's files of an earlier run are still there.
             let seconds = measured

@@ -4,7 +4,7 @@ use crate::error::Embeddings;
 use crate::{Error, Result};
 
 /// The least length that a row is divided by.
-const MIN_LENGTH: f32 = 1e-12;
+pub(crate) const MIN_LENGTH: f32 = 1e-12;
 
 /// Rows divided by their lengths.
 pub(crate) fn normalize(rows: Tensor<2>) -> Tensor<2> {

@@ -63,6 +63,8 @@ mod class_weights;
 mod embeddings;
 mod error;
 mod ffc;
+#[cfg_attr(not(feature = "flex"), path = "flex/absent.rs")]
+mod flex;
 mod full;
 mod head;
 mod labels;

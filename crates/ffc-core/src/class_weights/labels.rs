@@ -27,32 +27,36 @@ pub(crate) struct LabelsInChunk {
     columns: Tensor<2, Int>,
     /// `[rows, 1]`: 1 where the target stands in the chunk, else 0.
     here: Tensor<2>,
+    /// The column of each row's target that stands in the chunk.
+    found: Vec<Option<usize>>,
 }
 
 impl LabelsInChunk {
     /// None where the chunk holds no row's target.
     pub(crate) fn new(labels: &[u32], chunk: &Range<usize>, device: &Device) -> Option<Self> {
-        let is_here = |&label: &u32| chunk.contains(&(label as usize));
-        if !labels.iter().any(is_here) {
-            return None;
-        }
-        let columns: Vec<u32> = (labels.iter())
-            .map(|label| {
-                if is_here(label) {
-                    label - chunk.start as u32
-                } else {
-                    0
-                }
+        let found: Vec<Option<usize>> = (labels.iter())
+            .map(|&label| {
+                let label = label as usize;
+                chunk.contains(&label).then(|| label - chunk.start)
             })
             .collect();
-        let here = labels
-            .iter()
-            .map(|label| f32::from(is_here(label)))
+        found.iter().flatten().next()?;
+        let columns: Vec<u32> = (found.iter())
+            .map(|column| column.unwrap_or(0) as u32)
+            .collect();
+        let here = (found.iter())
+            .map(|column| f32::from(column.is_some()))
             .collect();
         Some(Self {
             columns: indices(&columns, device).reshape([labels.len(), 1]),
             here: column(here, device),
+            found,
         })
+    }
+
+    /// Where a row's target stands. None where it is elsewhere.
+    pub(crate) fn column(&self, row: usize) -> Option<usize> {
+        self.found[row]
     }
 
     /// Adds `value` to the targets of a matrix `[rows, width]` that stand in this chunk.

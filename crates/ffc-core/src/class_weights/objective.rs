@@ -5,8 +5,9 @@ use burn::tensor::{DType, Tensor};
 
 use super::{LabelsInChunk, Rows, Sgd};
 use crate::embeddings::{UnitRows, lengths};
+use crate::flex::Kernels;
 use crate::margin::{Margin, Reshaped};
-use crate::softmax::{HIDDEN, PartialSoftmax, chunks, softmax_with_sum, softplus};
+use crate::softmax::{HIDDEN, PartialSoftmax, softmax_with_sum, softplus};
 use crate::upload::indices;
 
 /// Margin cross-entropy of unit embeddings with normalised class weights, and the step that the weights make by it.
@@ -93,7 +94,8 @@ impl Objective<'_> {
             let of_chunk = chunk.weight.unwrap_or_else(|| {
                 let some = rows.weights(chunk.range.clone());
                 let product = queries.clone().matmul(some.transpose());
-                self.softmax(product, &cosine, &chunk.inverse, labels.as_ref()).0
+                self.softmax(product, &cosine, &chunk.inverse, labels.as_ref())
+                    .0
             });
             // The chunk's share in the softmax over all.
             let share = (chunk.log_sum_exp - log_sum_exp.clone()).exp() * weight;
@@ -129,11 +131,12 @@ impl Objective<'_> {
         };
         let mut scored = Vec::new();
         let mut free_bytes = self.keep_bytes;
-        for chunk in chunks(&rows.weight, self.chunk) {
-            let range = chunk.start..chunk.start + chunk.centres.dims()[0];
-            let inverse = lengths(&chunk.centres).recip().transpose();
+        for start in (0..rows.len()).step_by(self.chunk) {
+            let range = start..rows.len().min(start + self.chunk);
+            let some = rows.weights(range.clone());
+            let inverse = rows.inverse_lengths(range.clone());
             let labels = LabelsInChunk::new(labels, &range, &queries.device());
-            let product = queries.clone().matmul(chunk.centres.clone().transpose());
+            let product = queries.clone().matmul(some.clone().transpose());
             let (weight, log_sum_exp) = self.softmax(product, cosine, &inverse, labels.as_ref());
             let bytes = weight.shape().num_elements() * size_of::<f32>();
             let kept = (bytes <= free_bytes).then(|| {
@@ -142,7 +145,7 @@ impl Objective<'_> {
             });
             others = others.merge(PartialSoftmax {
                 log_sum_exp: log_sum_exp.clone(),
-                mean: weight.matmul(chunk.centres),
+                mean: weight.matmul(some),
             });
             scored.push(Scored {
                 range,
@@ -168,6 +171,12 @@ impl Objective<'_> {
         inverse: &Tensor<2>,
         labels: Option<&LabelsInChunk>,
     ) -> (Tensor<2>, Tensor<2>) {
+        if self.margin.negatives().is_none()
+            && let Some(kernels) = Kernels::of(&product)
+        {
+            let hidden = |row| labels.and_then(|labels| labels.column(row));
+            return kernels.softmax(product, Some(inverse), hidden);
+        }
         let product = product * inverse.clone();
         let (mut logits, slope) = match self.margin.negatives() {
             Some(rule) => {

@@ -26,9 +26,6 @@ pub enum WeightStorage {
     File(PathBuf),
 }
 
-/// Rows that decay at once.
-const DECAY_ROWS: usize = 2048;
-
 /// Class weights and momenta of all identities.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one a head")]
@@ -100,7 +97,7 @@ impl Store {
                 let result = step(&mut rows);
                 // All of them: the classes of the step are overwritten below.
                 if let Some(sgd) = others {
-                    decay(all, sgd);
+                    all.decay(sgd);
                 }
                 let scatter = |matrix: &mut Tensor<2>, rows: Tensor<2>| {
                     let rows = rows.cast(matrix.dtype());
@@ -150,13 +147,5 @@ impl Store {
             (Self::Device(all), Half::Momentum) => part::read_matrix(part, &mut all.momentum, from),
             (Self::File(file, _), half) => file.read_part(part, half, from),
         }
-    }
-}
-
-/// Lets every row make a step without a gradient.
-fn decay(all: &mut Rows, sgd: Sgd) {
-    for start in (0..all.len()).step_by(DECAY_ROWS) {
-        let some = all.slice(start..all.len().min(start + DECAY_ROWS));
-        all.assign(start, sgd.step_without_gradient(some));
     }
 }

@@ -7,11 +7,11 @@
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::exp::exp;
 use super::gemm::{Gemm, Piece};
-use super::multiversion::multiversion;
 use super::packed_lhs::PackedLhs;
-use super::reduction::{sum_of, sum_of_pairs};
+use ffc_simd::exp;
+use ffc_simd::multiversion;
+use ffc_simd::{greatest, sum_of, sum_of_pairs};
 
 /// Attention over `[batch, tokens, 3 width]`: queries, keys and values side by side, each of all heads.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ impl Attention {
             multiversion(
                 #[inline(always)]
                 || {
-                    let greatest = scores.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+                    let greatest = greatest(scores);
                     for score in scores.iter_mut() {
                         *score = exp(scale * (*score - greatest));
                     }

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use super::epilogue::RowEpilogue;
 use super::fusion::Fusion;
 use super::im2col::Im2col;
-use super::multiversion::multiversion;
-use super::reduction::sum_of_pairs;
+use ffc_simd::multiversion;
+use ffc_simd::sum_of_pairs;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;

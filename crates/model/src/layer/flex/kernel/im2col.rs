@@ -1,7 +1,7 @@
 use super::conv_geometry::ConvGeometry;
 use super::fusion::Affine;
 use super::gemm::Piece;
-use super::multiversion::multiversion;
+use ffc_simd::multiversion;
 
 /// An implicit im2col: a layout of one channel in which each tap of the kernel reads one contiguous run of the input, so that rows of
 /// the matrix of unfolded pictures need not be made; they overlap.

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::multiversion::multiversion;
-use super::reduction::{sum_of, sum_of_pairs};
+use ffc_simd::multiversion;
+use ffc_simd::{sum_of, sum_of_pairs};
 
 /// Rows that a thread takes at a time.
 const BLOCK: usize = 64;

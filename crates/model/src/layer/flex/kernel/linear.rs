@@ -4,9 +4,9 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::gemm::{Gemm, Piece};
-use super::multiversion::multiversion;
 use super::packed_lhs::PackedLhs;
 use super::tile::MR;
+use ffc_simd::multiversion;
 
 /// Rows that a thread works on at a time: so many that packing the weight for them costs little.
 const BLOCK: usize = 24 * MR;

@@ -2,8 +2,6 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `multiversion` | loops compiled for several instruction sets |
-//! | `reduction`, `exp` | sums and exponentials in all lanes |
 //! | `tile`, `epilogue` | the tile of sums in registers, and what becomes of it at last |
 //! | `gemm`, `packed_lhs` | the matrix product of packed factors |
 //! | `unpacked_gemm` | the same where the left factor is read where it lies |
@@ -16,6 +14,7 @@
 //! | `linear`, `layer_norm`, `attention` | the layers of transformers |
 //! | `residual` | a transformer's branches from end to end in evaluation |
 //!
+//! Sums, exponentials and loops for several instruction sets are `ffc_simd`'s.
 //! `pulp` compiles the loops for AVX2 and AVX-512 and chooses at run time; `rayon` shares them among threads.
 
 pub(super) mod attention;
@@ -24,16 +23,13 @@ pub(super) mod conv2d;
 pub(super) mod conv_geometry;
 pub(super) mod depthwise;
 mod epilogue;
-mod exp;
 pub(super) mod fusion;
 mod gemm;
 pub(super) mod im2col;
 pub(super) mod layer_norm;
 pub(super) mod linear;
-mod multiversion;
 mod packed_lhs;
 pub(super) mod prelu;
-mod reduction;
 pub(super) mod relu6;
 pub(super) mod residual;
 mod tasks;

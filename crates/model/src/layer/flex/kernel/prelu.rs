@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::multiversion::multiversion;
-use super::reduction::sum_of_pairs;
+use ffc_simd::multiversion;
+use ffc_simd::sum_of_pairs;
 
 /// Planes that a thread takes at least.
 const PLANES: usize = 8;

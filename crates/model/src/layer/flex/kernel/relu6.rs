@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::multiversion::multiversion;
+use ffc_simd::multiversion;
 
 /// Numbers that a thread clamps at a time.
 const BLOCK: usize = 1 << 14;

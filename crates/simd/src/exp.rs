@@ -1,7 +1,7 @@
 /// `e^x` for `x <= 0`, with a relative error below two epsilons; zero below -87. A plain sequence of operations, so that
 /// loops over it become vectors: the system's is a call for each number.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     // Adding and taking away rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts: whole multiples of the first are exact.

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 ///
 /// The closure must be marked `#[inline(always)]`: only what is inlined is compiled so. `FnMut` and not `FnOnce`,
 /// whose calls go through a shim that does not carry the mark.
-pub(super) fn multiversion<R>(work: impl FnMut() -> R) -> R {
+pub fn multiversion<R>(work: impl FnMut() -> R) -> R {
     struct Work<F>(F);
 
     impl<R, F: FnMut() -> R> WithSimd for Work<F> {
