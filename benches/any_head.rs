@@ -5,22 +5,32 @@ use std::error::Error;
 use burn::tensor::{Device, Distribution, Tensor};
 use ffc_core::{
     BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, StepContext,
+    WeightStorage,
 };
 use ffc_train::config::HeadConfig;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
 
 use crate::head_work::{DIM, SEED};
 use crate::settings::list;
 
 /// The heads that are compared, with their published sizes: a name and the settings.
-pub const HEADS: [(&str, &str); 8] = [
+pub const HEADS: [(&str, &str); 10] = [
     ("ffc", r#"{ "kind": "ffc", "pool": 30000 }"#),
     ("full", r#"{ "kind": "full" }"#),
     ("partial 0.1", r#"{ "kind": "partial" }"#),
     (
         "partial 0.1 dense",
         r#"{ "kind": "partial", "update": "dense" }"#,
+    ),
+    (
+        "partial 0.1 bf16",
+        r#"{ "kind": "partial", "storage": "bf16" }"#,
+    ),
+    (
+        "partial 0.001 file",
+        r#"{ "kind": "partial", "sample_rate": 0.001, "storage": { "file": "<new>" } }"#,
     ),
     ("virtual", r#"{ "kind": "virtual", "images": 4 }"#),
     ("queue", r#"{ "kind": "queue" }"#),
@@ -76,6 +86,8 @@ pub struct AnyHead {
     identities: u64,
     rng: StdRng,
     device: Device,
+    /// A head's file of weights, as long as the head is in use.
+    _folder: TempDir,
 }
 
 impl AnyHead {
@@ -83,14 +95,20 @@ impl AnyHead {
     ///
     /// # Errors
     ///
-    /// As [`HeadConfig::init`].
+    /// As [`HeadConfig::init`]; if no folder for a file of weights can be made.
     pub fn new(
         config: &HeadConfig,
         identities: u64,
         batch: usize,
         device: &Device,
-    ) -> ffc_train::Result<Self> {
+    ) -> Result<Self, Box<dyn Error>> {
         let device = device.clone().autodiff();
+        let (mut config, folder) = (config.clone(), TempDir::new()?);
+        if let HeadConfig::Partial(partial) = &mut config
+            && let WeightStorage::File(path) = &mut partial.storage
+        {
+            *path = folder.path().join("class-weights");
+        }
         config.check(batch)?;
         let head = config.init(&HeadContext {
             identities,
@@ -109,6 +127,7 @@ impl AnyHead {
             identities,
             rng: StdRng::seed_from_u64(SEED),
             device,
+            _folder: folder,
         })
     }
 
