@@ -227,18 +227,20 @@ pub enum Error {
         identities: u64,
     },
 
-    /// Class weights and momenta do not fit.
+    /// The rows of a head do not fit.
     #[error(
-        "class weights and momenta of {identities} identities need {needed_bytes} bytes, but {available_bytes} are available: use {remedy}"
+        "{rows} {what} need {needed_bytes} bytes, but {available_bytes} are available: use {remedy}"
     )]
     Memory {
-        /// Number of identities N.
-        identities: u64,
-        /// Bytes of weights and momenta.
+        /// What the rows are.
+        what: &'static str,
+        /// How many.
+        rows: u64,
+        /// Bytes of all of them.
         needed_bytes: u64,
         /// Bytes that can be had.
         available_bytes: u64,
-        /// The head that would fit.
+        /// What would fit.
         remedy: &'static str,
     },
 

@@ -69,6 +69,7 @@ mod full;
 mod head;
 mod labels;
 pub mod margin;
+mod memory;
 mod metric_rows;
 mod moving_average;
 mod pairs;

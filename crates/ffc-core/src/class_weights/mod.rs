@@ -3,7 +3,6 @@
 mod batch;
 mod initial;
 mod labels;
-mod memory;
 mod objective;
 mod rows;
 mod settings;
@@ -12,9 +11,8 @@ mod sgd;
 pub(crate) use batch::Batch;
 pub(crate) use initial::InitialWeights;
 pub(crate) use labels::{LabelsInChunk, check_labels};
-pub(crate) use memory::{check_identities, check_memory, check_rows, row_bytes};
 pub(crate) use objective::{Objective, Outcome};
-pub(crate) use rows::Rows;
+pub(crate) use rows::{HELD, Rows, check_identities};
 pub(crate) use settings::Settings;
 pub(crate) use sgd::Sgd;
 

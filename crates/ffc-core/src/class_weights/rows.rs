@@ -3,9 +3,24 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Tensor};
 
 use super::{InitialWeights, Sgd};
-use crate::HeadContext;
 use crate::embeddings::lengths;
 use crate::flex::Kernels;
+use crate::{Error, HeadContext, Result, setting};
+
+/// What rows of class weights are called where they do not fit.
+pub(crate) const HELD: &str = "class weights with their momenta";
+
+/// Refuses a training set without identities, and embeddings without dimensions.
+///
+/// # Errors
+///
+/// [`Error::NoIdentities`], [`Error::Setting`].
+pub(crate) fn check_identities(context: &HeadContext) -> Result<()> {
+    if context.identities == 0 {
+        return Err(Error::NoIdentities);
+    }
+    setting::at_least_one("dim", context.dim)
+}
 
 /// Rows that decay at once.
 const DECAY_ROWS: usize = 2048;

@@ -13,7 +13,7 @@ pub(crate) struct Settings {
     pub(crate) learning_rate_factor: f64,
     /// Classes that are scored at once.
     pub(crate) chunk: usize,
-    /// Bytes of cosines that a step keeps between its two passes.
+    /// Bytes of the softmax that a step keeps between its two passes.
     pub(crate) keep_bytes: usize,
 }
 

@@ -2,8 +2,9 @@ use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 use super::FullHead;
-use crate::class_weights::{Rows, Settings, check_identities, check_memory, check_rows, row_bytes};
+use crate::class_weights::{HELD, Rows, Settings, check_identities};
 use crate::margin::{Margin, MarginConfig};
+use crate::memory::{self, Held};
 use crate::{HeadContext, Result};
 
 /// The full classifier, for the file that configures a training.
@@ -23,8 +24,8 @@ pub struct FullHeadConfig {
     pub learning_rate_factor: f64,
     /// How many classes are scored at once. Default: 2048.
     pub chunk: usize,
-    /// Bytes of cosines that a step keeps between its two passes over the classes; those that do not fit are computed twice, for a
-    /// quarter of a step's products. Default: 67,108,864, enough for 131,072 classes with 128 rows.
+    /// Bytes of the softmax that a step keeps between its two passes over the classes; what does not fit is computed twice, a fourth
+    /// product beside three. Default: 67,108,864, enough for 131,072 classes with 128 rows.
     pub keep_bytes: usize,
 }
 
@@ -72,11 +73,14 @@ impl FullHeadConfig {
     pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<FullHead> {
         self.settings().check()?;
         let device = context.device.clone().inner();
-        let remedy = "a head `partial` with its weights in a file, or `ffc`";
         check_identities(context)?;
-        let bytes = row_bytes(context.dim, DType::F32).saturating_mul(context.identities);
-        check_memory(context, bytes, &device, remedy)?;
-        check_rows(context, DType::F32, remedy)?;
+        let held = Held {
+            what: HELD,
+            rows: context.identities,
+            bytes: memory::bytes(2, context.identities, context.dim, DType::F32),
+            remedy: "a head `partial` with its weights in a file, or `ffc`",
+        };
+        held.check(&device)?;
         Ok(FullHead {
             rows: Rows::initial(context, DType::F32, &device),
             margin,

@@ -30,8 +30,8 @@ pub struct PartialHeadConfig {
     pub learning_rate_factor: f64,
     /// How many classes are scored at once. Default: 2048.
     pub chunk: usize,
-    /// Bytes of cosines that a step keeps between its two passes over the classes; those that do not fit are computed twice, for a
-    /// quarter of a step's products. Default: 67,108,864, enough for 131,072 classes with 128 rows.
+    /// Bytes of the softmax that a step keeps between its two passes over the classes; what does not fit is computed twice, a fourth
+    /// product beside three. Default: 67,108,864, enough for 131,072 classes with 128 rows.
     pub keep_bytes: usize,
 }
 

@@ -5,10 +5,9 @@ use burn::tensor::{DType, Device, IndexingUpdateOp, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::weight_file::{Half, WeightFile};
-use crate::class_weights::{
-    InitialWeights, Rows, Sgd, check_identities, check_memory, check_rows, row_bytes,
-};
+use crate::class_weights::{HELD, InitialWeights, Rows, Sgd, check_identities};
 use crate::head::part;
+use crate::memory::{self, Held};
 use crate::upload::indices;
 use crate::{Error, HeadContext, Result};
 
@@ -44,15 +43,19 @@ impl Store {
     ) -> Result<Self> {
         check_identities(context)?;
         let device = context.device.clone().inner();
-        let of_step = row_bytes(context.dim, DType::F32).saturating_mul(sampled);
+        let of_step = memory::bytes(2, sampled, context.dim, DType::F32);
         let dtype = match storage {
             WeightStorage::F32 => DType::F32,
             WeightStorage::Bf16 => DType::BF16,
             WeightStorage::File(path) => {
-                // Gathered on the host and again on the device.
-                let bytes = of_step.saturating_mul(2);
-                let remedy = "a lower `sample_rate`, or a head `ffc`";
-                check_memory(context, bytes, &device, remedy)?;
+                let step = Held {
+                    what: "sampled class weights with their momenta",
+                    rows: sampled,
+                    // Gathered on the host and again on the device.
+                    bytes: of_step.saturating_mul(2),
+                    remedy: "a lower `sample_rate`, or a head `ffc`",
+                };
+                step.check_bytes(&device)?;
                 let initial = InitialWeights::new(context.seed);
                 let file = WeightFile::create(path, context.identities, context.dim, initial)?;
                 return Ok(Self::File(file, device));
@@ -61,10 +64,14 @@ impl Store {
         if !device.supports_dtype(dtype) {
             return Err(Error::UnsupportedStorage { dtype });
         }
-        let remedy = "`storage = { file = \"...\" }`, or a head `ffc`";
-        let held = row_bytes(context.dim, dtype).saturating_mul(context.identities);
-        check_memory(context, held.saturating_add(of_step), &device, remedy)?;
-        check_rows(context, dtype, remedy)?;
+        let all = memory::bytes(2, context.identities, context.dim, dtype);
+        let held = Held {
+            what: HELD,
+            rows: context.identities,
+            bytes: all.saturating_add(of_step),
+            remedy: "`storage = { file = \"...\" }`, or a head `ffc`",
+        };
+        held.check(&device)?;
         Ok(Self::Device(Rows::initial(context, dtype, &device)))
     }
 

@@ -11,6 +11,7 @@ use burn::tensor::{DType, Device, IndexingUpdateOp, Int, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
+use crate::memory::{self, Held};
 use crate::plan::BatchPlan;
 use crate::upload::indices;
 use crate::{Error, Result, SlotMap};
@@ -48,12 +49,20 @@ impl ClassPool {
     /// # Errors
     ///
     /// [`Error::Setting`] where a setting is outside its range, [`Error::UnsupportedStorage`] where
-    /// the device lacks the storage type.
+    /// the device lacks the storage type, [`Error::Memory`] where the slots do not fit.
     pub fn new(config: ClassPoolConfig, device: &Device) -> Result<Self> {
         config.check()?;
-        let slots = SlotMap::new(config.capacity)?;
         let device = device.clone().inner();
         let dtype = config.storage.dtype();
+        let slots = config.capacity as u64;
+        let held = Held {
+            what: "slots of a pool",
+            rows: slots,
+            bytes: memory::bytes(config.update.layers(), slots, config.dim, dtype),
+            remedy: "a smaller pool",
+        };
+        held.check(&device)?;
+        let slots = SlotMap::new(config.capacity)?;
         if !device.supports_dtype(dtype) {
             return Err(Error::UnsupportedStorage { dtype });
         }

@@ -1,7 +1,9 @@
+use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 use super::feature_queue::FeatureQueue;
 use super::{QueueHead, random_start};
+use crate::memory::{self, Held};
 use crate::{Error, HeadContext, Result, setting};
 
 /// Settings of a [`QueueHead`], for the file that configures a training.
@@ -67,10 +69,17 @@ impl QueueHeadConfig {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check); [`Error::Memory`] where the queue does not fit.
     pub fn init(&self, context: &HeadContext) -> Result<QueueHead> {
         self.check(context.batch)?;
         let device = context.device.clone().inner();
+        let held = Held {
+            what: "entries of a queue",
+            rows: self.queue as u64,
+            bytes: memory::bytes(1, self.queue as u64, context.dim, DType::F32),
+            remedy: "a smaller `queue`",
+        };
+        held.check(&device)?;
         let queue = match self.start {
             QueueStart::Masked => FeatureQueue::empty(self.queue, context.dim, &device),
             QueueStart::Random => {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::{JointConfig, VirtualHead, initial_rows};
 use crate::class_weights::Sgd;
 use crate::margin::{ArcFace, ArcFaceForm};
+use crate::memory::{self, Held};
 use crate::{Error, HeadContext, Result, setting};
 
 /// Settings of a [`VirtualHead`], for the file that configures a training.
@@ -91,10 +92,17 @@ impl VirtualHeadConfig {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check); of a joint training, where the full layer has no fewer identities than the set, or does not fit.
+    /// As [`check`](Self::check); [`Error::Memory`] where the rows do not fit; of a joint training, where the full layer has no fewer identities than the set, or does not fit.
     pub fn init(&self, context: &HeadContext) -> Result<VirtualHead> {
         self.check(context.batch)?;
         let device = context.device.clone().inner();
+        let held = Held {
+            what: "shared class weights with their momenta",
+            rows: self.rows as u64,
+            bytes: memory::bytes(2, self.rows as u64, context.dim, DType::F32),
+            remedy: "fewer `rows`",
+        };
+        held.check(&device)?;
         let rows = initial_rows::xavier_uniform(context.seed, self.rows, context.dim, &device);
         let mut head = VirtualHead::with_rows(self, rows)?;
         if let Some(joint) = &self.joint {

@@ -42,8 +42,18 @@ impl JointConfig {
             self.identities,
             "at least 1",
         )?;
+        let margin = self.margin.init().map_err(|error| match error {
+            Error::Setting {
+                value, expected, ..
+            } => Error::Setting {
+                setting: "joint.margin",
+                value,
+                expected,
+            },
+            error => error,
+        })?;
         setting::check(
-            self.margin.init()?.state().is_none(),
+            margin.state().is_none(),
             "joint.margin",
             "adaface",
             "a margin without running statistics",

@@ -183,3 +183,42 @@ fn settings_outside_their_range() {
         assert!(message.contains(name), "{message}");
     }
 }
+
+#[test]
+fn rows_that_no_memory_holds_are_refused() {
+    let device = device();
+    let context = HeadContext {
+        identities: 10,
+        dim: 1 << 12,
+        batch: 2,
+        seed: 0,
+        device: &device,
+    };
+    // More bytes than any machine has.
+    let many = 1 << 30;
+    let queue = QueueHeadConfig {
+        queue: many << 12,
+        ..Default::default()
+    };
+    let rows = VirtualHeadConfig {
+        rows: many << 12,
+        images: 1,
+        ..Default::default()
+    };
+    let pool = FfcHeadConfig {
+        pool: many,
+        ..config()
+    };
+    let context_of_pool = HeadContext {
+        dim: 1 << 24,
+        ..context.clone()
+    };
+    for (error, what) in [
+        (queue.init(&context).unwrap_err(), "smaller `queue`"),
+        (rows.init(&context).unwrap_err(), "fewer `rows`"),
+        (pool.init(&context_of_pool).unwrap_err(), "smaller pool"),
+    ] {
+        assert!(matches!(error, Error::Memory { .. }), "{error}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}

@@ -691,6 +691,15 @@ fn a_joint_step_is_both_steps() {
     };
     let error = adaface.check(BATCH).unwrap_err();
     assert!(error.to_string().contains("joint.margin"), "{error}");
+    let far = VirtualHeadConfig {
+        joint: Some(JointConfig {
+            margin: MarginConfig::Cosface { margin: -1.0 },
+            ..joint.clone()
+        }),
+        ..config()
+    };
+    let error = far.check(BATCH).unwrap_err();
+    assert!(error.to_string().contains("joint.margin is -1"), "{error}");
 
     let all = VirtualHeadConfig {
         joint: Some(JointConfig {
