@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::head_work::{DIM, SEED};
 use crate::settings::list;
 
-/// The heads that are compared, with their published sizes: a name and the settings.
+/// The heads that are compared, with their published sizes, and Partial FC from a file with a thousandth: a name and the settings.
 pub const HEADS: [(&str, &str); 10] = [
     ("ffc", r#"{ "kind": "ffc", "pool": 30000 }"#),
     ("full", r#"{ "kind": "full" }"#),

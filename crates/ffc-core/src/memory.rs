@@ -25,17 +25,18 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Refuses more rows than a tensor can have, and more bytes than there is memory, where that can be known: on devices that live in
-    /// the host's memory, on Linux.
+    /// Refuses more bytes than there is memory, where that can be known: on devices that live in the host's memory, on Linux. Refuses
+    /// more rows than a tensor can have.
     ///
     /// # Errors
     ///
     /// [`Error::Memory`].
     pub(crate) fn check(&self, device: &Device) -> Result<()> {
+        self.check_bytes(device)?;
         if self.rows > MOST_ROWS {
             return Err(self.more_than(self.bytes / self.rows * MOST_ROWS));
         }
-        self.check_bytes(device)
+        Ok(())
     }
 
     /// The same without regard to the number of rows.

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use ffc_simd::{multiversion, sum_of};
 use rayon::prelude::*;
 
@@ -17,7 +17,10 @@ impl Kernels {
         (values.par_chunks(BLOCK * dim))
             .zip(inverse.par_chunks_mut(BLOCK))
             .for_each(|(rows, inverse)| inverse_lengths(rows, inverse));
-        Tensor::from_data(TensorData::new(inverse, [1, rows.len()]), &device)
+        Tensor::from_data(
+            TensorData::new(inverse, [1, rows.len()]),
+            (&device, DType::F32),
+        )
     }
 }
 

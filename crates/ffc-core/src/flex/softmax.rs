@@ -1,4 +1,4 @@
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use ffc_simd::{exp, greatest, multiversion, sum_of};
 use rayon::prelude::*;
 
@@ -29,7 +29,7 @@ impl Kernels {
             .zip(&mut sums)
             .enumerate()
             .for_each(|(row, (values, sum))| *sum = softmax(values, factors, hidden(row)));
-        let sums = Tensor::from_data(TensorData::new(sums, [rows, 1]), &device);
+        let sums = Tensor::from_data(TensorData::new(sums, [rows, 1]), (&device, DType::F32));
         (matrix(values), sums)
     }
 }

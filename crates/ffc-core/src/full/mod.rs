@@ -17,7 +17,7 @@ use crate::{EmbeddingBatch, Result};
 ///
 /// A step is in closed form: the loss's backward pass reaches the embeddings alone, and the weights have made their own step by the time
 /// the loss is handed out. Weights and momenta take 8 N D bytes on the device; beside them a step's memory grows with rows * chunk, plus
-/// [`keep_bytes`](FullHeadConfig::keep_bytes) at most, and a number for each row and chunk. Nothing is read back from the device.
+/// [`keep_bytes`](FullHeadConfig::keep_bytes) at most, and numbers for each class and for each row and chunk. Nothing is read back from the device.
 ///
 /// # Example
 ///

@@ -172,7 +172,7 @@ fn chunks_do_not_matter() {
     };
     let whole = run(1000, 1 << 20);
     for chunk in [1, 4, 29, 30, 31] {
-        // All cosines kept, some, and none.
+        // The softmax of all chunks kept, of some, and of none.
         for keep_bytes in [1 << 20, 500, 0] {
             let what = format!("chunk {chunk}, {keep_bytes} bytes kept");
             assert_close(&what, &run(chunk, keep_bytes), &whole, 1e-5);
