@@ -44,6 +44,8 @@ pub(crate) struct Outcome {
 /// What the first pass finds in a chunk of the classes.
 struct Scored {
     range: Range<usize>,
+    /// None where it holds no row's target.
+    labels: Option<LabelsInChunk>,
     /// 1 / |w|, `[1, width]`.
     inverse: Tensor<2>,
     /// Log-sum-exp of the chunk's logits but the targets', `[rows, 1]`.
@@ -90,17 +92,16 @@ impl Objective<'_> {
         let weight = self.weight_of_a_row() / count;
         let pulls = queries.clone() * (miss * slope * own_inverse * -weight);
         for chunk in scored {
-            let labels = LabelsInChunk::new(labels, &chunk.range, &unit.device());
             let of_chunk = chunk.weight.unwrap_or_else(|| {
                 let some = rows.weights(chunk.range.clone());
                 let product = queries.clone().matmul(some.transpose());
-                self.softmax(product, &cosine, &chunk.inverse, labels.as_ref())
+                self.softmax(product, &cosine, &chunk.inverse, chunk.labels.as_ref())
                     .0
             });
             // The chunk's share in the softmax over all.
             let share = (chunk.log_sum_exp - log_sum_exp.clone()).exp() * weight;
             let mut gradient = of_chunk.transpose().matmul(queries.clone() * share);
-            if let Some(labels) = labels {
+            if let Some(labels) = chunk.labels {
                 gradient = labels.add_rows(gradient, pulls.clone());
             }
             rows.descend(chunk.range, gradient, chunk.inverse, sgd);
@@ -149,6 +150,7 @@ impl Objective<'_> {
             });
             scored.push(Scored {
                 range,
+                labels,
                 inverse,
                 log_sum_exp,
                 weight: kept,

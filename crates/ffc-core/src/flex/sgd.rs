@@ -56,6 +56,30 @@ fn change(rows: &mut Rows, work: impl FnOnce(&mut [f32], &mut [f32])) {
     });
 }
 
+/// [`Sgd`] in the numbers of the rows.
+#[derive(Clone, Copy)]
+struct Rates {
+    mu: f32,
+    decay: f32,
+    rate: f32,
+}
+
+impl Rates {
+    fn new(sgd: Sgd) -> Self {
+        Self {
+            mu: sgd.momentum as f32,
+            decay: sgd.weight_decay as f32,
+            rate: sgd.learning_rate as f32,
+        }
+    }
+
+    #[inline(always)]
+    fn follow(self, weight: &mut f32, momentum: &mut f32, direction: f32) {
+        *momentum = *momentum * self.mu + direction;
+        *weight -= *momentum * self.rate;
+    }
+}
+
 /// Steps of weights with their momenta, by gradients and one over the lengths of the rows.
 fn descend(
     (weights, momenta): (&mut [f32], &mut [f32]),
@@ -63,11 +87,7 @@ fn descend(
     sgd: Sgd,
 ) {
     let dim = weights.len() / inverses.len();
-    let (mu, decay, rate) = (
-        sgd.momentum as f32,
-        sgd.weight_decay as f32,
-        sgd.learning_rate as f32,
-    );
+    let rates = Rates::new(sgd);
     multiversion(
         #[inline(always)]
         || {
@@ -77,11 +97,10 @@ fn descend(
             let gradients = gradients.chunks_exact(dim).zip(inverses);
             for ((weight, momentum), (gradient, inverse)) in rows.zip(gradients) {
                 let along = sum_of_pairs(gradient, weight, |g, w| g * w);
-                let of_weight = decay - along * inverse * inverse;
+                let of_weight = rates.decay - along * inverse * inverse;
                 let row = weight.iter_mut().zip(momentum).zip(gradient);
                 for ((weight, momentum), gradient) in row {
-                    *momentum = *momentum * mu + (gradient + *weight * of_weight);
-                    *weight -= *momentum * rate;
+                    rates.follow(weight, momentum, gradient + *weight * of_weight);
                 }
             }
         },
@@ -89,17 +108,12 @@ fn descend(
 }
 
 fn decay((weights, momenta): (&mut [f32], &mut [f32]), sgd: Sgd) {
-    let (mu, decay, rate) = (
-        sgd.momentum as f32,
-        sgd.weight_decay as f32,
-        sgd.learning_rate as f32,
-    );
+    let rates = Rates::new(sgd);
     multiversion(
         #[inline(always)]
         || {
             for (weight, momentum) in weights.iter_mut().zip(momenta.iter_mut()) {
-                *momentum = *momentum * mu + *weight * decay;
-                *weight -= *momentum * rate;
+                rates.follow(weight, momentum, *weight * rates.decay);
             }
         },
     );
