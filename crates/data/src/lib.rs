@@ -57,9 +57,9 @@ pub use error_chain::ErrorChain;
 pub use fingerprint::{Fingerprint, FingerprintWriter};
 pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
 pub use loader::{
-    Damaged, DualBatch, DualLoader, DualPlan, GroupBatch, GroupLoader, GroupPlan, IdentityBatch,
-    IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader, InstancePlan,
-    ListLoader, Loader, LoaderConfig, Plan, Row, View,
+    Damaged, DualBatch, DualLoader, DualPlan, DualRows, GroupBatch, GroupLoader, GroupPlan,
+    IdentityBatch, IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader,
+    InstancePlan, ListLoader, Loader, LoaderConfig, Plan, Row, View,
 };
 pub use normalisation::Normalisation;
 pub use order::{

@@ -67,6 +67,11 @@ impl MovingAverage {
         })
     }
 
+    /// m. With 0 the gallery network is the probe network as it was before the step.
+    pub fn momentum(&self) -> f64 {
+        self.momentum
+    }
+
     /// A gallery network that starts equal to `probe` and shares nothing with it, running statistics
     /// included. It takes no gradient, and its training flags are off: a batch norm uses running
     /// statistics. (A plain `clone` would share the running statistics.)

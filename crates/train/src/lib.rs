@@ -22,6 +22,7 @@ mod resume_rule;
 pub mod run;
 mod run_folder;
 mod run_log;
+mod step_pictures;
 mod trainer;
 mod training;
 
@@ -31,5 +32,6 @@ pub use error::{Error, Result};
 pub use interrupt::Interrupt;
 pub use meter::{Sum, Window};
 pub use run_folder::{Environment, RunFolder};
+pub use step_pictures::StepPictures;
 pub use trainer::{StepImages, StepNumbers, StepOutput, Trainer, TrainerConfig};
 pub use training::{Outcome, Plan, Training, TrainingData};

@@ -118,7 +118,7 @@ fn print(plan: &Plan) {
     say!(
         "{} steps of {} images, {} steps an epoch",
         plan.steps,
-        plan.images_per_step,
+        plan.pictures.trained,
         plan.steps_per_epoch
     );
     for (name, identities, images) in &plan.evaluations {

@@ -148,12 +148,12 @@ pub struct GroupBatch {
 }
 
 /// One step's pair of batches as F2C's two sides: x = [a; i1] and y = [b; i2], 3 B / 2 rows each. (a, b) is the id
-/// batch, (i1, i2) the halves of the instance batch.
+/// batch, (i1, i2) the halves of the instance batch. [`DualRows`](super::DualRows) can leave one of the two out.
 #[derive(Debug)]
 pub struct DualBatch {
     /// Number of the step, from 0.
     pub step: u64,
-    /// Epoch of the instance loader at the first image of the step over all ranks.
+    /// Epoch of the instance loader at the first image of the step over all ranks; of the id loader where it is alone.
     pub epoch: u64,
     /// Side x.
     pub x: ImageBatch,

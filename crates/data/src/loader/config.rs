@@ -14,6 +14,8 @@ pub struct LoaderConfig {
     pub batch: usize,
     /// Images K of a group, for the group loader: a divisor of the batch. Default: 4.
     pub group: usize,
+    /// Which orders fill the rows of a dual batch. Default: both.
+    pub dual: DualRows,
     /// Height of the pictures in pixels. Default: 112. Others are resized.
     pub height_px: usize,
     /// Width of the pictures in pixels. Default: 112.
@@ -44,6 +46,7 @@ impl Default for LoaderConfig {
         Self {
             batch: 64,
             group: 4,
+            dual: DualRows::Both,
             height_px: 112,
             width_px: 112,
             channels: Channels::Rgb,
@@ -56,6 +59,35 @@ impl Default for LoaderConfig {
             augment: AugmentConfig::default(),
             damaged: Damaged::Fail,
         }
+    }
+}
+
+/// Which orders fill the 3 B / 2 rows of a dual batch: F2C's two loaders, or one of them alone, to see what each is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DualRows {
+    /// B pairs of the id loader, then the halves of an instance batch of B images.
+    Both,
+    /// The halves of an instance batch of 3 B images.
+    Instance,
+    /// 3 B / 2 pairs of the id loader.
+    Identity,
+}
+
+impl DualRows {
+    /// Pairs of a dual batch, and instances of each of its sides.
+    pub(crate) fn of_a_side(self, batch: usize) -> (usize, usize) {
+        let half = batch / 2;
+        match self {
+            Self::Both => (batch, half),
+            Self::Instance => (0, batch + half),
+            Self::Identity => (batch + half, 0),
+        }
+    }
+
+    /// Images of the instance loader in a dual batch of size B.
+    pub fn instances(self, batch: usize) -> usize {
+        2 * self.of_a_side(batch).1
     }
 }
 

@@ -10,7 +10,7 @@ mod stream;
 use std::sync::Arc;
 
 pub use self::batch::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
-pub use self::config::{Damaged, LoaderConfig};
+pub use self::config::{Damaged, DualRows, LoaderConfig};
 use self::fill::Filler;
 pub use self::list::ListLoader;
 pub use self::plan::{DualPlan, GroupPlan, IdentityPlan, InstancePlan, Plan, Row, View};

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::batch::{DualBatch, GroupBatch, IdentityBatch, ImageBatch, InstanceBatch};
-use super::config::LoaderConfig;
+use super::config::{DualRows, LoaderConfig};
 use crate::index::Index;
 use crate::order::{GroupOrder, IdentityOrder, InstanceOrder};
 use crate::{Error, Result};
@@ -46,7 +46,7 @@ pub trait Plan: Sealed + Send + 'static {
     fn check(config: &LoaderConfig) -> Result<()>;
 
     /// Items of an epoch.
-    fn epoch_items(index: &Index) -> u64;
+    fn epoch_items(index: &Index, config: &LoaderConfig) -> u64;
 
     /// Items that one step takes over all ranks.
     fn step_items(config: &LoaderConfig) -> u64 {
@@ -55,12 +55,12 @@ pub trait Plan: Sealed + Send + 'static {
 
     /// Steps until every item of an epoch was drawn once, rounded up.
     fn steps_per_epoch(index: &Index, config: &LoaderConfig) -> u64 {
-        Self::epoch_items(index).div_ceil(Self::step_items(config))
+        Self::epoch_items(index, config).div_ceil(Self::step_items(config))
     }
 
     /// Epoch of a step's first item over all ranks.
     fn epoch(index: &Index, config: &LoaderConfig, step: u64) -> u64 {
-        step * Self::step_items(config) / Self::epoch_items(index)
+        step * Self::step_items(config) / Self::epoch_items(index, config)
     }
 
     /// Appends the rows of a step.
@@ -97,12 +97,16 @@ impl Sealed for IdentityPlan {}
 impl Sealed for DualPlan {}
 impl Sealed for GroupPlan {}
 
-/// Positions of this rank's share of `of` items a step, of which all ranks together take consecutive ones: part `part`
-/// of `parts` equal parts, each cut into a piece for each rank.
-fn positions(config: &LoaderConfig, step: u64, part: usize, parts: usize) -> std::ops::Range<u64> {
-    let (ranks, rank) = (config.ranks as u64, config.rank as u64);
-    let piece = (config.batch / parts) as u64;
-    let start = (step * parts as u64 + part as u64) * ranks * piece + rank * piece;
+/// Positions of this rank's share of a step, of which all ranks together take consecutive ones: part `part` of `parts`
+/// equal parts, each cut into a piece of `piece` items for each rank.
+fn positions(
+    config: &LoaderConfig,
+    step: u64,
+    piece: usize,
+    [part, parts]: [u64; 2],
+) -> std::ops::Range<u64> {
+    let (ranks, rank, piece) = (config.ranks as u64, config.rank as u64, piece as u64);
+    let start = (step * parts + part) * ranks * piece + rank * piece;
     start..start + piece
 }
 
@@ -173,12 +177,12 @@ impl Plan for InstancePlan {
         Ok(())
     }
 
-    fn epoch_items(index: &Index) -> u64 {
+    fn epoch_items(index: &Index, _: &LoaderConfig) -> u64 {
         index.images()
     }
 
     fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
-        let views = instances(index, config, positions(config, step, 0, 1))?;
+        let views = instances(index, config, positions(config, step, config.batch, [0, 1]))?;
         rows.extend(views.into_iter().map(|x| Row {
             x,
             y: None,
@@ -209,12 +213,17 @@ impl Plan for IdentityPlan {
         Ok(())
     }
 
-    fn epoch_items(index: &Index) -> u64 {
+    fn epoch_items(index: &Index, _: &LoaderConfig) -> u64 {
         index.identities()
     }
 
     fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
-        identities(index, config, positions(config, step, 0, 1), rows);
+        identities(
+            index,
+            config,
+            positions(config, step, config.batch, [0, 1]),
+            rows,
+        );
         Ok(())
     }
 
@@ -243,14 +252,27 @@ impl Plan for DualPlan {
         })
     }
 
-    fn epoch_items(index: &Index) -> u64 {
-        index.images()
+    fn epoch_items(index: &Index, config: &LoaderConfig) -> u64 {
+        match config.dual {
+            DualRows::Both | DualRows::Instance => index.images(),
+            DualRows::Identity => index.identities(),
+        }
+    }
+
+    fn step_items(config: &LoaderConfig) -> u64 {
+        let (pairs, instances) = config.dual.of_a_side(config.batch);
+        let items = match config.dual {
+            DualRows::Both | DualRows::Instance => 2 * instances,
+            DualRows::Identity => pairs,
+        };
+        (items * config.ranks) as u64
     }
 
     fn plan(index: &Index, config: &LoaderConfig, step: u64, rows: &mut Vec<Row>) -> Result<()> {
-        identities(index, config, positions(config, step, 0, 1), rows);
-        let first = instances(index, config, positions(config, step, 0, 2))?;
-        let second = instances(index, config, positions(config, step, 1, 2))?;
+        let (pairs, halves) = config.dual.of_a_side(config.batch);
+        identities(index, config, positions(config, step, pairs, [0, 1]), rows);
+        let first = instances(index, config, positions(config, step, halves, [0, 2]))?;
+        let second = instances(index, config, positions(config, step, halves, [1, 2]))?;
         rows.extend(first.into_iter().zip(second).map(|(x, y)| Row {
             x,
             y: Some(y),
@@ -285,7 +307,7 @@ impl Plan for GroupPlan {
         })
     }
 
-    fn epoch_items(index: &Index) -> u64 {
+    fn epoch_items(index: &Index, _: &LoaderConfig) -> u64 {
         index.identities()
     }
 

@@ -1,8 +1,8 @@
 //! The same batches whatever the workers, the start and the ranks.
 
 use ffc_data::{
-    AugmentConfig, ColourJitter, Cutout, DualBatch, DualLoader, IdentityLoader, ImageBatch,
-    InstanceLoader, InstanceOrderConfig, Loader, LoaderConfig, Plan, RandomCrop,
+    AugmentConfig, ColourJitter, Cutout, DualBatch, DualLoader, DualRows, IdentityLoader,
+    ImageBatch, InstanceLoader, InstanceOrderConfig, Loader, LoaderConfig, Plan, RandomCrop,
 };
 
 use super::support::{copies, open, small, synthetic};
@@ -304,4 +304,65 @@ fn both_views_are_augmented_independently() {
         same > 3 && different > 3,
         "flip alone: {same} alike, {different} mirrored"
     );
+}
+
+/// A dual batch of one loader alone has as many rows and is that loader's batch, whatever the rank.
+#[test]
+fn one_loader_alone_fills_a_dual_batch() {
+    for ranks in [1, 2] {
+        for config in configs(6) {
+            let of_ranks = |batch, dual| LoaderConfig {
+                batch,
+                dual,
+                ranks,
+                rank: ranks - 1,
+                ..config.clone()
+            };
+            let duals = |dual, steps| duals(&of_ranks(6, dual), 0, steps);
+
+            let loader =
+                IdentityLoader::new(synthetic(37), of_ranks(9, DualRows::Both), 0).unwrap();
+            let epoch = loader.steps_per_epoch();
+            let pairs = loader.take(20).map(|batch| {
+                let batch = batch.unwrap();
+                (
+                    batch.step,
+                    batch.epoch,
+                    content(&batch.a),
+                    content(&batch.b),
+                )
+            });
+            assert_eq!(duals(DualRows::Identity, 20), pairs.collect::<Vec<_>>());
+            let alone = DualLoader::new(synthetic(37), of_ranks(6, DualRows::Identity), 0).unwrap();
+            assert_eq!(alone.steps_per_epoch(), epoch);
+
+            // One process's batch of 18 is cut into halves, each rank's too: the halves' order is compared with one rank alone.
+            if ranks == 1 {
+                let loader =
+                    InstanceLoader::new(synthetic(37), of_ranks(18, DualRows::Both), 0).unwrap();
+                let epoch = loader.steps_per_epoch();
+                let whole: Vec<_> = loader
+                    .take(20)
+                    .map(|batch| {
+                        let batch = batch.unwrap();
+                        (batch.step, batch.epoch, content(&batch.images))
+                    })
+                    .collect();
+                let joined =
+                    duals(DualRows::Instance, 20)
+                        .into_iter()
+                        .map(|(step, epoch, mut x, y)| {
+                            assert_eq!((x.0.len(), y.0.len()), (9, 9));
+                            x.0.extend(y.0);
+                            x.1.extend(y.1);
+                            x.2.extend(y.2);
+                            (step, epoch, x)
+                        });
+                assert_eq!(joined.collect::<Vec<_>>(), whole);
+                let alone =
+                    DualLoader::new(synthetic(37), of_ranks(6, DualRows::Instance), 0).unwrap();
+                assert_eq!(alone.steps_per_epoch(), epoch);
+            }
+        }
+    }
 }

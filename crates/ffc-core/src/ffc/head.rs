@@ -2,8 +2,9 @@ use std::io::{Read, Write};
 
 use burn::tensor::{Bytes, Tensor};
 
+use super::head_config::needs;
 use super::{FfcHead, FfcOutput, FfcStats};
-use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
 use crate::{ClassPool, Result};
 
@@ -12,11 +13,7 @@ const POOL: &str = "pool.bpk";
 
 impl Head for FfcHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Dual,
-            gallery: true,
-            prefill: self.prefill,
-        }
+        needs(self.prefill)
     }
 
     fn quantities(&self) -> &'static [&'static str] {

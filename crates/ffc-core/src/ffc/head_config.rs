@@ -2,7 +2,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{FfcConfig, FfcHead};
 use crate::margin::MarginConfig;
-use crate::{ClassPool, ClassPoolConfig, Error, HeadContext, Result, Storage, UpdateRule};
+use crate::{
+    BatchForm, ClassPool, ClassPoolConfig, Error, HeadBytes, HeadContext, Needs, Result, Storage,
+    UpdateRule,
+};
 
 /// The FFC head and its group memory in one, for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,17 @@ impl FfcHeadConfig {
         Ok(())
     }
 
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, identities: u64) -> Needs {
+        let wanted = (self.prefill * identities as f64).round() as u64;
+        needs(wanted.min(self.pool as u64))
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+    pub fn bytes(&self, _identities: u64, dim: usize, _batch: usize) -> HeadBytes {
+        self.pool_config(dim).bytes()
+    }
+
     /// A head with an empty pool. It does not look at the embeddings' values before they enter the pool: a training notices what is
     /// not finite or has no length a step later, without waiting for the device.
     ///
@@ -81,12 +95,11 @@ impl FfcHeadConfig {
     pub fn init(&self, context: &HeadContext) -> Result<FfcHead> {
         self.check(context.batch)?;
         let pool = ClassPool::new(self.pool_config(context.dim), context.device)?;
-        let wanted = (self.prefill * context.identities as f64).round() as u64;
         Ok(FfcHead {
             pool,
             margin: self.margin.init()?,
             config: self.ffc_config(),
-            prefill: wanted.min(self.pool as u64),
+            prefill: self.needs(context.identities).prefill,
         })
     }
 
@@ -106,5 +119,14 @@ impl FfcHeadConfig {
             chunk: self.chunk,
             check_embeddings: false,
         }
+    }
+}
+
+/// What FFC's head needs, with embeddings of `prefill` identities before the first step.
+pub(super) fn needs(prefill: u64) -> Needs {
+    Needs {
+        batch: BatchForm::Dual,
+        gallery: true,
+        prefill,
     }
 }

@@ -5,7 +5,7 @@ use super::FullHead;
 use crate::class_weights::{HELD, Rows, Settings, check_identities};
 use crate::margin::{Margin, MarginConfig};
 use crate::memory::{self, Held};
-use crate::{HeadContext, Result};
+use crate::{BatchForm, HeadBytes, HeadContext, Needs, Result};
 
 /// The full classifier, for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,16 @@ impl FullHeadConfig {
         Ok(())
     }
 
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs::only(BatchForm::Instances)
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers.
+    pub fn bytes(&self, identities: u64, dim: usize, _batch: usize) -> HeadBytes {
+        HeadBytes::trained(memory::bytes(1, identities, dim, DType::F32))
+    }
+
     /// A head with initial weights: normal with mean 0 and standard deviation 0.01, the same on every device.
     ///
     /// # Errors
@@ -77,7 +87,7 @@ impl FullHeadConfig {
         let held = Held {
             what: HELD,
             rows: context.identities,
-            bytes: memory::bytes(2, context.identities, context.dim, DType::F32),
+            bytes: (self.bytes(context.identities, context.dim, context.batch)).on_device(),
             remedy: "a head `partial` with its weights in a file, or `ffc`",
         };
         held.check(&device)?;

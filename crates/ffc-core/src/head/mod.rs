@@ -1,5 +1,6 @@
 //! What stands on the networks and turns a step's embeddings into a loss.
 
+mod bytes;
 mod context;
 mod embedding_batch;
 mod leaf;
@@ -13,6 +14,7 @@ use std::io::{Read, Write};
 
 use burn::tensor::{Gradients, Tensor};
 
+pub use bytes::HeadBytes;
 pub use context::{HeadContext, StepContext};
 pub use embedding_batch::{DualEmbeddings, EmbeddingBatch, HeadInput};
 pub use leaf::leaf_like;

@@ -9,6 +9,17 @@ pub struct Needs {
     pub prefill: u64,
 }
 
+impl Needs {
+    /// Batches of a form and nothing else.
+    pub(crate) fn only(batch: BatchForm) -> Self {
+        Self {
+            batch,
+            gallery: false,
+            prefill: 0,
+        }
+    }
+}
+
 /// How the pictures of a batch are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PairsHead;
-use crate::{HeadContext, Result, setting};
+use crate::{BatchForm, HeadBytes, HeadContext, Needs, Result, setting};
 
 /// Settings of a [`PairsHead`], for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,18 @@ impl PairsHeadConfig {
             self.normalize,
             "true for this loss: npair alone compares raw embeddings",
         )
+    }
+
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs::only(BatchForm::Groups {
+            images: self.images,
+        })
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+    pub fn bytes(&self, _identities: u64, _dim: usize, _batch: usize) -> HeadBytes {
+        HeadBytes::default()
     }
 
     /// The head. It has no state.

@@ -11,7 +11,7 @@ use burn::tensor::{IndexingUpdateOp, Tensor};
 use hashbrown::HashMap;
 
 use crate::head::with_gradient;
-use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
+use crate::head::{Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
 use crate::labels::{self, Labels};
 use crate::metric_rows::MetricRows;
 use crate::upload::indices;
@@ -48,13 +48,8 @@ pub struct PairsHead {
 
 impl Head for PairsHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Groups {
-                images: self.config.images,
-            },
-            gallery: false,
-            prefill: 0,
-        }
+        // The same for any set.
+        self.config.needs(0)
     }
 
     /// Means over the pairs of one identity and of two, of cosines, or of products where embeddings are not normalised.

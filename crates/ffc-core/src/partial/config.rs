@@ -1,11 +1,13 @@
+use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 use super::PartialHead;
 use super::storage::{Store, WeightStorage};
 use crate::class_weights::Settings;
 use crate::margin::{Margin, MarginConfig};
+use crate::memory;
 use crate::purpose::Purpose;
-use crate::{HeadContext, Result, setting};
+use crate::{BatchForm, HeadBytes, HeadContext, Needs, Result, setting};
 
 /// Partial FC, for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +93,29 @@ impl PartialHeadConfig {
         self.settings().check()
     }
 
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs::only(BatchForm::Instances)
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers.
+    pub fn bytes(&self, identities: u64, dim: usize, batch: usize) -> HeadBytes {
+        let all = memory::bytes(1, identities, dim, self.storage.dtype());
+        let of_step = memory::bytes(2, self.sampled(identities, batch), dim, DType::F32);
+        match self.storage {
+            // Gathered on the host and again on the device.
+            WeightStorage::File(_) => HeadBytes {
+                of_step: of_step.saturating_mul(2),
+                in_file: all.saturating_mul(2),
+                ..HeadBytes::default()
+            },
+            WeightStorage::F32 | WeightStorage::Bf16 => HeadBytes {
+                of_step,
+                ..HeadBytes::trained(all)
+            },
+        }
+    }
+
     /// A head with initial weights: normal with mean 0 and standard deviation 0.01, the same on every device and in a file.
     ///
     /// # Errors
@@ -108,18 +133,28 @@ impl PartialHeadConfig {
     /// As [`init`](Self::init).
     pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<PartialHead> {
         self.check_settings()?;
-        let count = (self.sample_rate * context.identities as f64) as u64;
-        let sampled = count.max(context.batch as u64).min(context.identities);
+        let sampled = self.sampled(context.identities, context.batch);
+        let bytes = self.bytes(context.identities, context.dim, context.batch);
         Ok(PartialHead {
-            store: Store::new(&self.storage, context, sampled)?,
+            store: Store::new(&self.storage, context, sampled, bytes)?,
             margin,
             settings: self.settings(),
             update: self.update,
             identities: context.identities,
             dim: context.dim,
-            count,
+            count: self.count(context.identities),
             key: Purpose::ClassSample.key(context.seed),
         })
+    }
+
+    /// floor(r N).
+    fn count(&self, identities: u64) -> u64 {
+        (self.sample_rate * identities as f64) as u64
+    }
+
+    /// The most classes that take part in a step.
+    fn sampled(&self, identities: u64, batch: usize) -> u64 {
+        self.count(identities).max(batch as u64).min(identities)
     }
 
     fn settings(&self) -> Settings {

@@ -9,11 +9,7 @@ use crate::margin::part::{MARGIN, read_state, write_state};
 
 impl Head for PartialHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Instances,
-            gallery: false,
-            prefill: 0,
-        }
+        Needs::only(BatchForm::Instances)
     }
 
     fn quantities(&self) -> &'static [&'static str] {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::weight_file::{Half, WeightFile};
 use crate::class_weights::{HELD, InitialWeights, Rows, Sgd, check_identities};
 use crate::head::part;
-use crate::memory::{self, Held};
+use crate::memory::Held;
 use crate::upload::indices;
-use crate::{Error, HeadContext, Result};
+use crate::{Error, HeadBytes, HeadContext, Result};
 
 /// Where class weights and momenta are, and in which number format. The step is always computed in f32.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,41 +34,46 @@ pub(super) enum Store {
     File(WeightFile, Device),
 }
 
+impl WeightStorage {
+    /// Number format of weights and momenta.
+    pub(super) fn dtype(&self) -> DType {
+        match self {
+            Self::F32 | Self::File(_) => DType::F32,
+            Self::Bf16 => DType::BF16,
+        }
+    }
+}
+
 impl Store {
-    /// `sampled` classes take part in a step: they are held in f32 beside the rest.
+    /// `sampled` classes at most take part in a step; `bytes` are what the settings say.
     pub(super) fn new(
         storage: &WeightStorage,
         context: &HeadContext,
         sampled: u64,
+        bytes: HeadBytes,
     ) -> Result<Self> {
         check_identities(context)?;
         let device = context.device.clone().inner();
-        let of_step = memory::bytes(2, sampled, context.dim, DType::F32);
-        let dtype = match storage {
-            WeightStorage::F32 => DType::F32,
-            WeightStorage::Bf16 => DType::BF16,
-            WeightStorage::File(path) => {
-                let step = Held {
-                    what: "sampled class weights with their momenta",
-                    rows: sampled,
-                    // Gathered on the host and again on the device.
-                    bytes: of_step.saturating_mul(2),
-                    remedy: "a lower `sample_rate`, or a head `ffc`",
-                };
-                step.check_bytes(&device)?;
-                let initial = InitialWeights::new(context.seed);
-                let file = WeightFile::create(path, context.identities, context.dim, initial)?;
-                return Ok(Self::File(file, device));
-            }
-        };
+        let dtype = storage.dtype();
+        if let WeightStorage::File(path) = storage {
+            let step = Held {
+                what: "sampled class weights with their momenta",
+                rows: sampled,
+                bytes: bytes.on_device(),
+                remedy: "a lower `sample_rate`, or a head `ffc`",
+            };
+            step.check_bytes(&device)?;
+            let initial = InitialWeights::new(context.seed);
+            let file = WeightFile::create(path, context.identities, context.dim, initial)?;
+            return Ok(Self::File(file, device));
+        }
         if !device.supports_dtype(dtype) {
             return Err(Error::UnsupportedStorage { dtype });
         }
-        let all = memory::bytes(2, context.identities, context.dim, dtype);
         let held = Held {
             what: HELD,
             rows: context.identities,
-            bytes: all.saturating_add(of_step),
+            bytes: bytes.on_device(),
             remedy: "`storage = { file = \"...\" }`, or a head `ffc`",
         };
         held.check(&device)?;

@@ -1,7 +1,8 @@
 use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::memory;
+use crate::{Error, HeadBytes, Result};
 
 /// Settings of a [`ClassPool`](crate::ClassPool).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,15 @@ impl Default for ClassPoolConfig {
 }
 
 impl ClassPoolConfig {
+    /// What a pool's centres take. (The slot map takes some 50 bytes a slot of the host's memory beside.)
+    pub(crate) fn bytes(&self) -> HeadBytes {
+        let (layers, rows) = (self.update.layers(), self.capacity as u64);
+        HeadBytes {
+            rows: memory::bytes(layers, rows, self.dim, self.storage.dtype()),
+            ..HeadBytes::default()
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         if self.dim == 0 {
             return Err(Error::Setting {

@@ -11,7 +11,7 @@ use burn::tensor::{DType, Device, IndexingUpdateOp, Int, Tensor};
 
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
-use crate::memory::{self, Held};
+use crate::memory::Held;
 use crate::plan::BatchPlan;
 use crate::upload::indices;
 use crate::{Error, Result, SlotMap};
@@ -58,7 +58,7 @@ impl ClassPool {
         let held = Held {
             what: "slots of a pool",
             rows: slots,
-            bytes: memory::bytes(config.update.layers(), slots, config.dim, dtype),
+            bytes: config.bytes().on_device(),
             remedy: "a smaller pool",
         };
         held.check(&device)?;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::feature_queue::FeatureQueue;
 use super::{QueueHead, random_start};
 use crate::memory::{self, Held};
-use crate::{Error, HeadContext, Result, setting};
+use crate::{BatchForm, Error, HeadBytes, HeadContext, Needs, Result, setting};
 
 /// Settings of a [`QueueHead`], for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,23 @@ impl QueueHeadConfig {
         Ok(())
     }
 
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs {
+            batch: BatchForm::Pairs,
+            gallery: true,
+            prefill: 0,
+        }
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+    pub fn bytes(&self, _identities: u64, dim: usize, _batch: usize) -> HeadBytes {
+        HeadBytes {
+            rows: memory::bytes(1, self.queue as u64, dim, DType::F32),
+            ..HeadBytes::default()
+        }
+    }
+
     /// A head whose queue no key has entered yet.
     ///
     /// # Errors
@@ -76,7 +93,7 @@ impl QueueHeadConfig {
         let held = Held {
             what: "entries of a queue",
             rows: self.queue as u64,
-            bytes: memory::bytes(1, self.queue as u64, context.dim, DType::F32),
+            bytes: (self.bytes(context.identities, context.dim, context.batch)).on_device(),
             remedy: "a smaller `queue`",
         };
         held.check(&device)?;

@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 
 use super::QueueHead;
 use crate::Result;
-use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 
 /// The matrix of the queue's features.
 const FEATURES: &str = "queue_features.f32";
@@ -11,11 +11,8 @@ const IDENTITIES: &str = "queue_identities.u64";
 
 impl Head for QueueHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Pairs,
-            gallery: true,
-            prefill: 0,
-        }
+        // The same for any set.
+        self.config.needs(0)
     }
 
     fn quantities(&self) -> &'static [&'static str] {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{TripletDistance, TripletHead};
-use crate::{HeadContext, Result, setting};
+use crate::{BatchForm, HeadBytes, HeadContext, Needs, Result, setting};
 
 /// Settings of a [`TripletHead`], for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,18 @@ impl TripletHeadConfig {
             self.normalize,
             "true with the cosine distance",
         )
+    }
+
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs::only(BatchForm::Groups {
+            images: self.images,
+        })
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+    pub fn bytes(&self, _identities: u64, _dim: usize, _batch: usize) -> HeadBytes {
+        HeadBytes::default()
     }
 
     /// The head. It has no state.

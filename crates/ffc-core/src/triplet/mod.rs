@@ -11,7 +11,7 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
 use crate::head::with_gradient;
-use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
+use crate::head::{Head, HeadInput, HeadOutput, Needs, Quantity, StepContext};
 use crate::labels::Labels;
 use crate::metric_rows::MetricRows;
 use crate::softmax::softplus;
@@ -46,13 +46,8 @@ pub struct TripletHead {
 
 impl Head for TripletHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Groups {
-                images: self.config.images,
-            },
-            gallery: false,
-            prefill: 0,
-        }
+        // The same for any set.
+        self.config.needs(0)
     }
 
     /// `active_share` is of the triplets whose negative is not yet farther than the positive by the margin; the distances are means over

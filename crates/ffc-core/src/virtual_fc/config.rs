@@ -5,7 +5,7 @@ use super::{JointConfig, VirtualHead, initial_rows};
 use crate::class_weights::Sgd;
 use crate::margin::{ArcFace, ArcFaceForm};
 use crate::memory::{self, Held};
-use crate::{Error, HeadContext, Result, setting};
+use crate::{BatchForm, Error, HeadBytes, HeadContext, Needs, Result, setting};
 
 /// Settings of a [`VirtualHead`], for the file that configures a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,26 @@ impl VirtualHeadConfig {
         }
     }
 
+    /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
+    pub fn needs(&self, _identities: u64) -> Needs {
+        Needs::only(BatchForm::Groups {
+            images: self.images,
+        })
+    }
+
+    /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+    pub fn bytes(&self, _identities: u64, dim: usize, batch: usize) -> HeadBytes {
+        let shared = self.shared_bytes(dim);
+        match &self.joint {
+            Some(joint) => shared + joint.full(self).bytes(joint.identities, dim, batch),
+            None => shared,
+        }
+    }
+
+    fn shared_bytes(&self, dim: usize) -> HeadBytes {
+        HeadBytes::trained(memory::bytes(1, self.rows as u64, dim, DType::F32))
+    }
+
     /// A head with random rows.
     ///
     /// # Errors
@@ -99,7 +119,7 @@ impl VirtualHeadConfig {
         let held = Held {
             what: "shared class weights with their momenta",
             rows: self.rows as u64,
-            bytes: memory::bytes(2, self.rows as u64, context.dim, DType::F32),
+            bytes: self.shared_bytes(context.dim).on_device(),
             remedy: "fewer `rows`",
         };
         held.check(&device)?;

@@ -7,7 +7,7 @@ use super::lent_rows::LentRows;
 use super::{VirtualHead, VisitingOrder};
 use crate::Result;
 use crate::class_weights;
-use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
+use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 
 /// The matrix of the rows.
 const ROWS: &str = "virtual_rows.f32";
@@ -18,13 +18,8 @@ const LENT: &str = "virtual_lent.bin";
 
 impl Head for VirtualHead {
     fn needs(&self) -> Needs {
-        Needs {
-            batch: BatchForm::Groups {
-                images: self.config.images,
-            },
-            gallery: false,
-            prefill: 0,
-        }
+        // The same for any set.
+        self.config.needs(0)
     }
 
     fn quantities(&self) -> &'static [&'static str] {

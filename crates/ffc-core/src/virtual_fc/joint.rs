@@ -61,6 +61,17 @@ impl JointConfig {
     }
 
     /// Scale and SGD are those of the shared rows.
+    pub(super) fn full(&self, shared: &VirtualHeadConfig) -> FullHeadConfig {
+        FullHeadConfig {
+            scale: shared.scale,
+            margin: self.margin,
+            momentum: shared.momentum,
+            weight_decay: shared.weight_decay,
+            learning_rate_factor: shared.learning_rate_factor,
+            ..Default::default()
+        }
+    }
+
     pub(super) fn init(&self, shared: &VirtualHeadConfig, context: &HeadContext) -> Result<Joint> {
         setting::check(
             self.identities < context.identities,
@@ -68,20 +79,12 @@ impl JointConfig {
             self.identities,
             "fewer than the identities of the set: the others share rows",
         )?;
-        let config = FullHeadConfig {
-            scale: shared.scale,
-            margin: self.margin,
-            momentum: shared.momentum,
-            weight_decay: shared.weight_decay,
-            learning_rate_factor: shared.learning_rate_factor,
-            ..Default::default()
-        };
         let context = HeadContext {
             identities: self.identities,
             ..context.clone()
         };
         Ok(Joint {
-            head: config.init(&context)?,
+            head: self.full(shared).init(&context)?,
             identities: self.identities,
         })
     }

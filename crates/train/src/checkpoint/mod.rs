@@ -31,6 +31,7 @@ use ffc_model::Backbone;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Schedule};
+use crate::step_pictures::has_gallery;
 use crate::trainer::{Trainer, differentiating, init_head};
 use crate::{Error, Result};
 
@@ -299,7 +300,8 @@ impl Checkpoint {
                 .and_then(|()| finished(part, &mut file))
                 .map_err(|error| Error::format(&path, ErrorChain(&error)))?;
         }
-        let gallery = match head.needs().gallery {
+        let trainer = config.trainer(schedule)?;
+        let gallery = match has_gallery(head.needs(), trainer.average.momentum()) {
             true => {
                 self.demand(GALLERY)?;
                 let plain = device.clone().without_autodiff();
@@ -313,7 +315,7 @@ impl Checkpoint {
             .from_bytes(self.read(OPTIMIZER)?)
             .map_err(|error| Error::format(self.path.join(OPTIMIZER), error))?;
         Trainer::resume(
-            config.trainer(schedule)?,
+            trainer,
             &device,
             probe,
             gallery,

@@ -1,14 +1,14 @@
 use ffc_core::{
-    FfcHeadConfig, FullHeadConfig, Head, HeadContext, PairsHeadConfig, PartialHeadConfig,
-    QueueHeadConfig, TripletHeadConfig, VirtualHeadConfig,
+    FfcHeadConfig, FullHeadConfig, Head, HeadBytes, HeadContext, Needs, PairsHeadConfig,
+    PartialHeadConfig, QueueHeadConfig, TripletHeadConfig, VirtualHeadConfig,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
 
 use crate::{Error, Result};
 
-/// The kinds of heads: of each its variant, its name in a file and its settings, which have `check(&self, batch)` and
-/// `init(&self, &HeadContext)`.
+/// The kinds of heads: of each its variant, its name in a file and its settings, which have `check(&self, batch)`,
+/// `needs(&self, identities)`, `bytes(&self, identities, dim, batch)` and `init(&self, &HeadContext)`.
 macro_rules! kinds {
     ($($(#[$docs:meta])* $kind:ident($config:ty) = $name:literal,)*) => {
         /// The head, with the settings of its kind. In a file the table `head` with the kind as key `kind`, by default `"ffc"`.
@@ -40,6 +40,27 @@ macro_rules! kinds {
                     $(Self::$kind(config) => config.check(batch),)*
                 };
                 checked.map_err(|error| Error::in_table("head", error))
+            }
+
+            /// What the training must bring, for a set of `identities`: what a head made by [`init`](Self::init) says, without making one.
+            pub fn needs(&self, identities: u64) -> Needs {
+                match self {
+                    $(Self::$kind(config) => config.needs(identities),)*
+                }
+            }
+
+            /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
+            pub fn bytes(&self, identities: u64, dim: usize, batch: usize) -> HeadBytes {
+                match self {
+                    $(Self::$kind(config) => config.bytes(identities, dim, batch),)*
+                }
+            }
+
+            /// The kind as a file names it.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$kind(_) => $name,)*
+                }
             }
 
             /// A head at its start.

@@ -11,9 +11,9 @@ mod schedule;
 use std::path::PathBuf;
 
 use burn::tensor::DType;
-use ffc_core::{MovingAverage, RunningStatistics};
+use ffc_core::{BatchForm, MovingAverage, RunningStatistics};
 use ffc_data::{
-    AugmentConfig, Channels, Damaged, InstanceOrderConfig, LoaderConfig, Normalisation,
+    AugmentConfig, Channels, Damaged, DualRows, InstanceOrderConfig, LoaderConfig, Normalisation,
 };
 use ffc_model::network::IResNetConfig;
 use ffc_model::{BackboneConfig, ColourOrder, Preprocessing};
@@ -26,7 +26,7 @@ pub use optimizer::OptimizerConfig;
 pub use preset::Preset;
 pub use schedule::{Decay, Schedule, ScheduleConfig};
 
-use crate::{Error, Result, TrainerConfig};
+use crate::{Error, Result, StepPictures, TrainerConfig};
 
 /// Everything that decides a run. In a file every table may be left out, and nearly every key; [`Preset::REFERENCE`] lists
 /// all with their defaults, which are the published training's.
@@ -156,6 +156,8 @@ pub struct LoaderSettings {
     pub workers: usize,
     /// Batches that are held ready. Default: 2.
     pub queue: usize,
+    /// Which loaders fill the 3 B images of FFC's step: `"both"`, `"instance"` or `"identity"` alone. Default: both.
+    pub dual: DualRows,
     /// How the instance loader draws: `{ power = 1.0 }` as the data is, 0 every identity alike. Default: 1.
     pub order: InstanceOrderConfig,
     /// What is done to the pictures. Default: flip only.
@@ -170,6 +172,7 @@ impl Default for LoaderSettings {
             batch,
             workers,
             queue,
+            dual,
             order,
             augment,
             damaged,
@@ -179,6 +182,7 @@ impl Default for LoaderSettings {
             batch,
             workers,
             queue,
+            dual,
             order,
             augment,
             damaged,
@@ -257,6 +261,12 @@ impl Config {
         let loader = self.loader().check();
         loader.map_err(Error::in_loader)?;
         self.head.check(self.loader.batch)?;
+        if self.loader.dual != DualRows::Both && self.head.needs(0).batch != BatchForm::Dual {
+            let kind = self.head.kind();
+            let value = format!("{:?} with head.kind = {kind}", self.loader.dual).to_lowercase();
+            let expected = "both: only FFC's head takes dual batches";
+            return Err(Error::setting("loader.dual", value, expected));
+        }
         self.optimizer.check()?;
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
         let schedule = self.schedule.init(u64::MAX, 1)?;
@@ -292,6 +302,7 @@ impl Config {
             batch,
             workers,
             queue,
+            dual,
             order,
             augment,
             damaged,
@@ -300,6 +311,7 @@ impl Config {
             batch,
             workers,
             queue,
+            dual,
             order,
             augment,
             damaged,
@@ -309,6 +321,12 @@ impl Config {
             seed: self.training.seed,
             ..LoaderConfig::default()
         }
+    }
+
+    /// How many pictures a step takes.
+    pub fn pictures(&self) -> StepPictures {
+        let LoaderSettings { batch, dual, .. } = self.loader;
+        StepPictures::new(self.head.needs(0), batch, dual, self.gallery.momentum)
     }
 
     /// Channels of the pictures.

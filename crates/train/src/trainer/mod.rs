@@ -9,6 +9,7 @@ mod step;
 use std::any::Any;
 use std::fmt;
 
+use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{
@@ -26,6 +27,7 @@ pub use step::{StepNumbers, StepOutput};
 
 use crate::config::{Config, Schedule};
 use crate::gradient::{clip, global_norm};
+use crate::step_pictures::has_gallery;
 use crate::{Error, Result};
 
 /// Networks, head and optimizer of a training.
@@ -35,7 +37,7 @@ use crate::{Error, Result};
 /// leave its part out.
 pub struct Trainer {
     pub(crate) probe: Backbone,
-    /// Where the head needs one.
+    /// Where the head needs one and it is not the trained network itself.
     pub(crate) gallery: Option<Backbone>,
     pub(crate) head: Box<dyn Head>,
     pub(crate) optimizer: ModuleOptimizer,
@@ -68,7 +70,8 @@ impl Trainer {
         config: TrainerConfig,
         device: &Device,
     ) -> Result<Self> {
-        let gallery = (head.needs().gallery).then(|| MovingAverage::gallery(&network));
+        let has_gallery = has_gallery(head.needs(), config.average.momentum());
+        let gallery = has_gallery.then(|| MovingAverage::gallery(&network));
         let optimizer = config.optimizer.init(&network);
         Self::resume(config, device, network, gallery, head, optimizer, 0)
     }
@@ -133,7 +136,8 @@ impl Trainer {
         &self.probe
     }
 
-    /// The network that follows it, where the head needs one.
+    /// The network that follows it, where the head needs one. With momentum 0 it would be the trained network, so there is none, but for
+    /// heads that show it other pictures.
     pub fn gallery(&self) -> Option<&Backbone> {
         self.gallery.as_ref()
     }
@@ -159,15 +163,17 @@ impl Trainer {
     }
 
     /// Gives the head the gallery network's embeddings of the first `rows` pictures, to do before training. (A batch norm needs two
-    /// pictures at least, a head may want one.) Does nothing without a gallery network.
+    /// pictures at least, a head may want one.) Does nothing for heads that take no gallery embeddings.
     ///
     /// # Errors
     ///
     /// Where they do not fit the head.
     pub fn prefill(&mut self, images: &ImageBatch, rows: usize) -> Result<()> {
-        let Some(gallery) = &self.gallery else {
+        if !self.head.needs().gallery {
             return Ok(());
-        };
+        }
+        let own = || self.probe.valid();
+        let gallery = self.gallery.clone().unwrap_or_else(own);
         let plain = self.device.clone().without_autodiff();
         let features = gallery.forward(self.upload(images, &plain), NormMode::Batch)?;
         let rows = rows.min(images.identities().len());
@@ -260,10 +266,12 @@ impl Trainer {
     /// Pictures through the networks. Adds the squared lengths of the embeddings to `lengths`.
     fn embed(&self, images: &ImageBatch, lengths: &mut Vec<Tensor<1>>) -> Result<EmbeddingBatch> {
         let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
-        let gallery = self.by_gallery(pictures.clone().inner(), lengths)?;
+        let by_gallery = self.by_gallery(pictures.clone().inner(), lengths)?;
+        let probe = self.by_probe(pictures, lengths)?;
+        let own = || (self.head.needs().gallery).then(|| probe.clone().inner());
         Ok(EmbeddingBatch {
-            probe: self.by_probe(pictures, lengths)?,
-            gallery,
+            gallery: by_gallery.or_else(own),
+            probe,
             identities: images.identities().to_vec(),
         })
     }

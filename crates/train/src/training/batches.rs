@@ -54,14 +54,6 @@ impl Batches {
         })
     }
 
-    /// Images through the trained network in a step with batches of size B.
-    pub(super) fn images_per_step(form: BatchForm, batch: usize) -> usize {
-        match form {
-            BatchForm::Dual => 3 * batch,
-            _ => batch,
-        }
-    }
-
     /// The next batch. The loaders have no end.
     pub(super) fn next(&mut self) -> Result<Batch> {
         let batch = match self {

@@ -36,7 +36,12 @@ impl TrainingData {
         }
         let evaluators = Evaluator::all(config, building)?;
         let images = dataset.index().images();
-        let epoch = images.div_ceil(config.loader.batch as u64);
+        // Without an instance loader as long as with one.
+        let of_step = match config.pictures().instances {
+            0 => config.loader.batch,
+            instances => instances,
+        };
+        let epoch = images.div_ceil(of_step as u64);
         let lengths = Lengths::new(config, epoch)?;
         let schedule = config.schedule.init(lengths.total, epoch)?;
         Ok(Self {

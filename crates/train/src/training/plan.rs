@@ -3,9 +3,9 @@ use ffc_model::Summary;
 
 use super::batches::Batches;
 use super::data::TrainingData;
-use crate::Result;
 use crate::config::Config;
 use crate::trainer::Trainer;
+use crate::{Result, StepPictures};
 
 /// What a training would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,8 +14,8 @@ pub struct Plan {
     pub identities: u64,
     /// Their images.
     pub images: u64,
-    /// Images of a step through the probe network.
-    pub images_per_step: usize,
+    /// Images of a step.
+    pub pictures: StepPictures,
     /// Steps.
     pub steps: u64,
     /// Steps of an epoch.
@@ -49,7 +49,7 @@ impl Plan {
         Ok(Self {
             identities: index.identities(),
             images: index.images(),
-            images_per_step: Batches::images_per_step(form, config.loader.batch),
+            pictures: config.pictures(),
             steps: data.lengths.total,
             steps_per_epoch: data.lengths.epoch,
             evaluations: evaluations.collect(),
