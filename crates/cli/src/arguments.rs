@@ -37,6 +37,11 @@ pub struct Arguments {
 pub enum Command {
     /// Train a network
     Train(Train),
+    /// Train a plan of settings and seeds side by side, and compare what they reach
+    Compare(Compare),
+    /// Time steps of a configuration
+    #[command(subcommand)]
+    Bench(Bench),
     /// Measure a network on pictures
     Eval(Eval),
     /// Write embeddings of pictures
@@ -87,9 +92,70 @@ pub struct Train {
     /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     pub device: DeviceName,
-    /// Check configuration, data and network, show what would be done, and stop
+    /// Check configuration, data and network, time some steps, show what would be done and how long it takes, and stop
     #[arg(long, conflicts_with = "resume")]
     pub dry_run: bool,
+    /// Save a checkpoint and stop when the standard input ends: for programs that start this one
+    #[arg(long)]
+    pub stop_with_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc compare plan.toml --dry-run                  how long it will take
+  ffc compare plan.toml --jobs 2
+  ffc compare loaders                              a plan that is built in (ffc compare --list)
+
+A plan names a base configuration, columns of settings, a grid and seeds. Each cell is a run in <out>/cells; what is finished is
+never trained again, so that the same command goes on after an interruption. Ctrl-C saves all cells and stops.")]
+pub struct Compare {
+    /// A plan's file, or a plan that is built in
+    #[arg(required_unless_present = "list")]
+    pub plan: Option<String>,
+    /// Folder of the comparison; by default runs/<plan>
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Cells that are trained at the same time, the cores divided among them
+    #[arg(long, default_value_t = 1)]
+    pub jobs: usize,
+    /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceName,
+    /// Time some steps of each column, say how long the whole will take, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// List the plans that are built in
+    #[arg(long, conflicts_with = "plan")]
+    pub list: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Time the steps of a configuration and its head alone
+    Step(BenchStep),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ffc bench step omniglot --set head.pool=386")]
+pub struct BenchStep {
+    /// A configuration file, or a preset
+    pub config: String,
+    /// Change a key of the configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Steps that are timed, as far as half a minute allows
+    #[arg(long, default_value_t = 20)]
+    pub steps: usize,
+    /// Time the evaluations too
+    #[arg(long)]
+    pub evaluate: bool,
+    /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceName,
+    /// Print the numbers as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A network to run over pictures.

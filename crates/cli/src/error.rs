@@ -30,6 +30,10 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] ffc_train::Error),
 
+    /// From a comparison.
+    #[error(transparent)]
+    Compare(#[from] ffc_compare::Error),
+
     /// From a report.
     #[error(transparent)]
     Report(#[from] ffc_report::Error),
@@ -67,6 +71,7 @@ impl Error {
         let usage = match self {
             Self::Usage(_) => true,
             Self::Train(error) => error.is_of_configuration(),
+            Self::Compare(error) => error.is_of_configuration(),
             Self::Eval(error) => error.is_of_configuration(),
             Self::Data(ffc_data::Error::Setting { .. })
             | Self::Model(ffc_model::Error::Setting { .. }) => true,

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ffc_data::ErrorChain;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Bench, Command};
 use logging::LogFormat;
 
 fn main() -> ExitCode {
@@ -31,6 +31,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => commands::train::built_in(progress),
         Some(Command::Train(train)) => commands::train::run(train, progress),
+        Some(Command::Compare(compare)) => commands::compare::run(compare, quiet),
+        Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
         Some(Command::Eval(eval)) => commands::eval::run(eval, quiet),
         Some(Command::Embed(embed)) => commands::embed::run(embed),
         Some(Command::Data(data)) => commands::data::run(data, quiet),

@@ -1,17 +1,8 @@
 use std::path::Path;
 
-use ffc_train::Config;
 use ffc_train::config::Preset;
 
 use crate::error::{Error, Result};
-
-/// Reads a configuration: a file, or a preset by its name.
-pub fn load(name: &str, overrides: &[String]) -> Result<Config> {
-    if Path::new(name).is_file() {
-        return Ok(Config::load(Path::new(name), overrides)?);
-    }
-    Ok(preset(name)?.config(overrides)?)
-}
 
 /// A configuration as it was written, comments included.
 pub fn text(name: &str) -> Result<String> {

@@ -81,7 +81,12 @@ fn timeless(path: &Path) -> Vec<BTreeMap<String, String>> {
     let rows = table.deserialize::<BTreeMap<String, String>>();
     rows.map(|row| {
         let mut row = row.unwrap();
-        for name in ["images_per_s", "data_wait_share", "elapsed_s"] {
+        for name in [
+            "images_per_s",
+            "data_wait_share",
+            "elapsed_s",
+            "peak_memory_bytes",
+        ] {
             assert!(row.remove(name).is_some(), "{name}");
         }
         row

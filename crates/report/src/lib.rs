@@ -10,6 +10,7 @@
 //! | [`Results`], [`Training`], [`Recognition`], [`Setup`] | sections of a page over a run, as HTML |
 //! | [`chart`], [`curves`] | charts as SVG, histograms, ROC curves and running means for them |
 //! | [`RunPage`], [`Page`] | the page of a run, and a page around any sections and charts |
+//! | [`Section`], [`Table`] | what other pages are made of; a table is Markdown and CSV too |
 //!
 //! ```no_run
 //! let run = ffc_report::RunData::read("runs/synthetic-1")?;
@@ -39,6 +40,7 @@ mod run_data;
 mod run_page;
 mod section;
 mod setup;
+mod table;
 mod training;
 
 use std::path::{Path, PathBuf};
@@ -49,7 +51,9 @@ pub use recognition::Recognition;
 pub use results::Results;
 pub use run_data::{Measured, RunData};
 pub use run_page::RunPage;
+pub use section::Section;
 pub use setup::Setup;
+pub use table::Table;
 pub use training::Training;
 
 /// The report's name in the folder of its run.

@@ -11,7 +11,8 @@ impl Interrupt {
         self.0.swap(true, Ordering::Relaxed)
     }
 
-    pub(crate) fn is_requested(&self) -> bool {
+    /// Whether it was asked.
+    pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::peak_memory::peak_memory_bytes;
 use crate::run::{StepMetrics, Values};
 use crate::trainer::StepNumbers;
 
@@ -127,6 +128,7 @@ impl Meter {
             images_per_s: window.images as f64 / seconds,
             data_wait_share: window.waited_s / seconds,
             elapsed_s: elapsed.as_secs_f64(),
+            peak_memory_bytes: peak_memory_bytes(),
         }
     }
 

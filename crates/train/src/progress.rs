@@ -278,6 +278,7 @@ mod tests {
             images_per_s: 412.3,
             data_wait_share: 0.0,
             elapsed_s: 1.0,
+            peak_memory_bytes: None,
         }
     }
 

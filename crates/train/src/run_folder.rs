@@ -89,6 +89,11 @@ impl RunFolder {
         })
     }
 
+    /// Whether another process holds the run of this folder.
+    pub fn is_held(path: &Path) -> bool {
+        path.join(LOCK).exists() && matches!(lock(path), Err(Error::RunFolder { .. }))
+    }
+
     /// Writes overrides down; gives what they changed, old and new.
     pub(crate) fn keep_overrides(&self) -> Result<Vec<String>> {
         if !self.changes.is_empty() {

@@ -1,12 +1,13 @@
 use std::process::ExitCode;
 
+use ffc_train::Config;
 use ffc_train::config::Preset;
 
 use crate::arguments;
 use crate::error::Result;
 use crate::output;
 use crate::output::say;
-use crate::presets::{load, text};
+use crate::presets::text;
 
 /// Shows and checks configurations.
 pub fn run(command: arguments::Config) -> Result<ExitCode> {
@@ -22,13 +23,13 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
             resolved,
         } => {
             if resolved || !set.is_empty() {
-                output::write(format_args!("{}", load(&name, &set)?.to_toml()?));
+                output::write(format_args!("{}", Config::named(&name, &set)?.to_toml()?));
             } else {
                 output::write(format_args!("{}", text(&name)?));
             }
         }
         arguments::Config::Check { config, set } => {
-            load(&config, &set)?;
+            Config::named(&config, &set)?;
             say!("{config} is right");
         }
     }

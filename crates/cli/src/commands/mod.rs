@@ -1,5 +1,7 @@
 //! The commands, one a file.
 
+pub mod bench;
+pub mod compare;
 pub mod completions;
 pub mod config;
 pub mod data;

@@ -2,9 +2,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ffc_data::ErrorChain;
+use ffc_train::format::{duration, significant};
 use ffc_train::progress::Progress;
 use ffc_train::run::EvaluationMetrics;
-use ffc_train::{Interrupt, Plan, RunFolder, Training, TrainingData};
+use ffc_train::{Config, Interrupt, Plan, RunFolder, Timing, Training, TrainingData};
 
 use super::data::show;
 use crate::arguments::Train;
@@ -12,7 +13,9 @@ use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::{Error, INTERRUPTED, Result};
 use crate::output::say;
-use crate::presets;
+
+/// Steps that a dry run times.
+const TIMED_STEPS: usize = 10;
 
 /// Drawn identities, the command's answer to no arguments.
 pub fn built_in(progress: bool) -> Result<ExitCode> {
@@ -23,6 +26,7 @@ pub fn built_in(progress: bool) -> Result<ExitCode> {
         resume: None,
         device: DeviceName::Auto,
         dry_run: false,
+        stop_with_stdin: false,
     };
     run(train, progress)
 }
@@ -45,12 +49,14 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
             (folder, data)
         }
         (None, Some(name)) => {
-            let config = presets::load(name, &arguments.set)?;
+            let config = Config::named(name, &arguments.set)?;
             // What is missing shows before there is a folder.
             let data = TrainingData::open(&config, &mut building)?;
             let plan = Plan::new(&config, &data, &device)?;
             if arguments.dry_run {
                 print(&plan);
+                let timing = Timing::measure(&config, data, &device, TIMED_STEPS, true)?;
+                say!("{}", expected(&config, &timing));
                 return Ok(ExitCode::SUCCESS);
             }
             let path = match arguments.out {
@@ -79,6 +85,15 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
+
+    if arguments.stop_with_stdin {
+        let asked = interrupt.clone();
+        std::thread::spawn(move || {
+            // Whatever comes, the end does.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            asked.request();
+        });
+    }
 
     let progress = |finished, total| match progress {
         true => Progress::stderr(finished, total),
@@ -125,6 +140,22 @@ fn print(plan: &Plan) {
         say!("evaluation {name}: {images} images of {identities} identities");
     }
     say!("{}", plan.network);
+}
+
+/// Says how long it would take.
+fn expected(config: &Config, timing: &Timing) -> String {
+    let evaluation = match config.evaluations.is_empty() {
+        true => String::new(),
+        false => format!(
+            ", the evaluations {} s",
+            significant(timing.evaluation_s, 2)
+        ),
+    };
+    format!(
+        "a step takes {} s{evaluation}: about {} in all",
+        significant(timing.step_s, 2),
+        duration(timing.expected_s(config))
+    )
 }
 
 /// `runs/<name>-<number>`, the first that is free.

@@ -10,7 +10,7 @@ use crate::escape::Escaped;
 /// Points of a series that are drawn at most.
 const MAX_POINTS: usize = 500;
 /// Colours in the style sheet.
-const COLOURS: usize = 6;
+const COLOURS: usize = 8;
 
 /// The picture and the plot in it, in units of the picture.
 const WIDTH: f64 = 520.0;

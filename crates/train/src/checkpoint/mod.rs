@@ -158,6 +158,18 @@ impl Checkpoints {
         }
     }
 
+    /// What the newest checkpoint remembers beside tensors, without a look at its other files. None where there is no checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`], [`Error::Format`].
+    pub fn newest_state(&self) -> Result<Option<State>> {
+        match self.steps()?.last() {
+            Some(&step) => parse(&self.path_of(step).join(STATE)).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn path_of(&self, step: u64) -> PathBuf {
         self.folder.join(format!("step-{step:010}"))
     }

@@ -53,11 +53,14 @@ pub struct StepMetrics {
     /// Time of training so far, evaluations and checkpoints included, over all resumptions.
     #[serde(with = "float")]
     pub elapsed_s: f64,
+    /// The most memory that the process has held since it began or was resumed, in bytes; none where the system does not say.
+    #[serde(default)]
+    pub peak_memory_bytes: Option<u64>,
 }
 
 impl StepMetrics {
     /// Keys of a line beside those of the head.
-    pub(crate) const KEYS: [&str; 9] = [
+    pub(crate) const KEYS: [&str; 10] = [
         "kind",
         "step",
         "epoch",
@@ -67,6 +70,7 @@ impl StepMetrics {
         "images_per_s",
         "data_wait_share",
         "elapsed_s",
+        "peak_memory_bytes",
     ];
 }
 
@@ -125,6 +129,7 @@ mod tests {
             images_per_s: 0.0,
             data_wait_share: 0.0,
             elapsed_s: 0.0,
+            peak_memory_bytes: None,
         });
         let line = serde_json::to_value(line).unwrap();
         let mut keys: Vec<_> = line.as_object().unwrap().keys().cloned().collect();

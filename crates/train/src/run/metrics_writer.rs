@@ -177,7 +177,12 @@ impl Row for StepRow<'_> {
     fn names(&self) -> Vec<&str> {
         let mut names = vec!["step", "epoch", "loss", "learning_rate", "gradient_norm"];
         names.extend(self.1.iter().map(String::as_str));
-        names.extend(["images_per_s", "data_wait_share", "elapsed_s"]);
+        names.extend([
+            "images_per_s",
+            "data_wait_share",
+            "elapsed_s",
+            "peak_memory_bytes",
+        ]);
         names
     }
 
@@ -201,6 +206,7 @@ impl Row for StepRow<'_> {
             before.map(Float::from),
             head,
             after.map(Float::from),
+            metrics.peak_memory_bytes,
         )
     }
 }

@@ -6,6 +6,7 @@ mod evaluations;
 mod evaluator;
 mod lengths;
 mod plan;
+mod timing;
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
 
 pub use data::TrainingData;
 pub use plan::Plan;
+pub use timing::Timing;
 
 use crate::checkpoint::{Best, Checkpoints, DataIdentity, Scored, State};
 use crate::config::Config;

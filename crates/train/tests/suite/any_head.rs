@@ -1,7 +1,11 @@
 //! Every kind of head in the same run.
 
 use std::fs;
+use std::path::Path;
 
+use burn::tensor::Device;
+use ffc_core::{HeadBytes, HeadContext};
+use ffc_train::config::HeadConfig;
 use ffc_train::{Config, Environment, Interrupt, RunFolder};
 use tempfile::tempdir;
 
@@ -26,6 +30,65 @@ const HEADS: [&str; 14] = [
     r#"kind = "pairs", loss = "supcon""#,
 ];
 
+fn parsed(head: &str, folder: &Path) -> HeadConfig {
+    let head = head.replace("FOLDER", folder.to_str().unwrap());
+    let text = format!("head = {{ {head} }}");
+    Config::parse(&text, "test", &["loader.batch=4".to_owned()])
+        .unwrap_or_else(|error| panic!("{head}: {error}"))
+        .head
+}
+
+/// What settings say of a head is what the head itself says, and the bytes are those of the matrices that it saves.
+#[test]
+fn settings_tell_needs_and_bytes() {
+    let device = Device::flex().autodiff();
+    for text in HEADS {
+        let folder = tempdir().unwrap();
+        let config = parsed(text, folder.path());
+        let context = HeadContext {
+            identities: 50,
+            dim: 8,
+            batch: 4,
+            seed: 0,
+            device: &device,
+        };
+        let head = config.init(&context).unwrap();
+        assert_eq!(config.needs(50), head.needs(), "{text}");
+        let matrices =
+            (head.parts().iter()).filter(|part| part.ends_with(".f32") && **part != "margin.f32");
+        let saved: usize = matrices
+            .map(|&part| {
+                let mut bytes = Vec::new();
+                head.write_part(part, &mut bytes).unwrap();
+                bytes.len()
+            })
+            .sum();
+        let HeadBytes {
+            rows,
+            momenta,
+            of_step,
+            in_file,
+        } = config.bytes(50, 8, 4);
+        let kept = match text {
+            // Saved in 32 bits.
+            text if text.contains("bf16") => 2 * (rows + momenta),
+            // Two layers of the pool, which is saved as a record.
+            text if text.contains("\"ffc\"") => rows - 2 * 12 * 8 * 4,
+            _ => rows + momenta + in_file,
+        };
+        assert_eq!(kept, saved as u64, "{text}");
+        // Of Partial FC's sample, at least the batch's classes, rows and momenta; of a file's on the host too.
+        let sampled = |rows: u64| 2 * rows * 8 * 4;
+        let copies = match text {
+            text if text.contains("0.5") => sampled(25),
+            text if text.contains("bf16") => sampled(5),
+            text if text.contains("file") => 2 * sampled(5),
+            _ => 0,
+        };
+        assert_eq!(of_step, copies, "{text}");
+    }
+}
+
 /// A run with any head that is interrupted after every step ends as one that is not.
 #[test]
 fn any_head_resumes_bit_for_bit() {
@@ -33,11 +96,7 @@ fn any_head_resumes_bit_for_bit() {
     for head in HEADS {
         let mut config = config();
         let folder = tempdir().unwrap();
-        let head = head.replace("FOLDER", folder.path().to_str().unwrap());
-        let text = format!("head = {{ {head} }}");
-        config.head = Config::parse(&text, "test", &["loader.batch=4".to_owned()])
-            .unwrap_or_else(|error| panic!("{head}: {error}"))
-            .head;
+        config.head = parsed(head, folder.path());
         config.training.length = "6 steps".parse().unwrap();
         let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
         let run_folder = RunFolder::create(&whole, config.clone(), &Environment::new()).unwrap();

@@ -43,6 +43,22 @@ fn collect(prefix: &str, value: &toml::Value, keys: &mut BTreeSet<String>) {
     }
 }
 
+/// Loaders of a dual batch are for the head that takes one.
+#[test]
+fn loaders_of_a_dual_batch_are_for_ffc() {
+    let parse = |text: &str| Config::parse(text, "my.toml", &[]);
+    let config = parse("loader.dual = \"identity\"").unwrap();
+    assert_eq!(config.pictures().instances, 0);
+    let error = parse("loader.dual = \"instance\"\nhead.kind = \"full\"").unwrap_err();
+    let parts = [
+        "loader.dual",
+        "instance",
+        "head.kind = full",
+        "must be both",
+    ];
+    assert_says(&error.to_string(), &parts);
+}
+
 /// Presets are right, and what is written is read back as it was.
 #[test]
 fn presets_are_read_and_written() {

@@ -13,7 +13,10 @@ use super::tiny::{alone, batches, schedule, tiny, trainer};
 fn fingerprint(trainer: &Trainer) -> Vec<Vec<u8>> {
     let folder = tempdir().unwrap();
     let mut parts = Vec::new();
-    for network in [trainer.probe(), trainer.gallery().unwrap()] {
+    for network in [Some(trainer.probe()), trainer.gallery()]
+        .into_iter()
+        .flatten()
+    {
         let file = folder.path().join("network.safetensors");
         network
             .write_weights(&file, &tiny().preprocessing())
@@ -44,11 +47,17 @@ fn run(trainer: &mut Trainer, config: &Config, steps: usize) -> Vec<f32> {
 fn resume_at_every_step() {
     let _alone = alone();
     let device = Device::flex();
-    for optimizer in [
-        r#"optimizer = { kind = "sgd", learning_rate = 0.05, decay_norms_and_biases = false }"#,
-        r#"optimizer = { kind = "adamw" }"#,
+    for (optimizer, momentum) in [
+        (
+            r#"optimizer = { kind = "sgd", learning_rate = 0.05, decay_norms_and_biases = false }"#,
+            0.99,
+        ),
+        (r#"optimizer = { kind = "adamw" }"#, 0.99),
+        // Without a gallery network.
+        (r#"optimizer = { kind = "adamw" }"#, 0.0),
     ] {
         let mut config = tiny();
+        config.gallery.momentum = momentum;
         config.optimizer = Config::parse(optimizer, "test", &[]).unwrap().optimizer;
         config.training.clip_norm = Some(1.0);
 

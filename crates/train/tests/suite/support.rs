@@ -22,6 +22,7 @@ pub fn step_metrics(step: u64) -> StepMetrics {
         images_per_s: 512.0,
         data_wait_share: 0.0625,
         elapsed_s: step as f64 * 1.5,
+        peak_memory_bytes: Some(1024 * step),
     }
 }
 

@@ -93,6 +93,36 @@ fn gradient_checkpointing_changes_nothing() {
     }
 }
 
+/// With momentum 0 there is no gallery network, and the losses are those of one that is made equal to the trained network in every step.
+#[test]
+fn with_momentum_0_the_network_is_its_own_gallery() {
+    let _alone = alone();
+    let mut config = tiny_with("head.prefill=0.3");
+    let run = |config: &Config| {
+        let mut trainer = trainer(config);
+        let batches = batches(config, 0, 6);
+        trainer.prefill(&batches[5].x, 5).unwrap();
+        let losses: Vec<f32> = batches
+            .iter()
+            .map(|batch| trainer.step(batch).unwrap().read().unwrap().loss)
+            .collect();
+        (losses, trainer.gallery().is_some())
+    };
+    // So small that nothing of the old weights is left in 32 bits.
+    config.gallery.momentum = 1e-300;
+    let (expected, has_gallery) = run(&config);
+    assert!(has_gallery);
+    config.gallery.momentum = 0.0;
+    let (losses, has_gallery) = run(&config);
+    assert!(!has_gallery);
+    for (loss, expected) in losses.iter().zip(&expected) {
+        assert!(
+            (loss - expected).abs() < 1e-5 * expected,
+            "{loss} {expected}"
+        );
+    }
+}
+
 #[test]
 fn the_loss_falls() {
     let _alone = alone();

@@ -70,6 +70,7 @@ pub fn metrics(folder: &Path) -> Vec<Metric> {
     for metric in &mut metrics {
         if let Metric::Step(step) = metric {
             (step.images_per_s, step.data_wait_share, step.elapsed_s) = (0.0, 0.0, 0.0);
+            step.peak_memory_bytes = None;
         }
     }
     metrics

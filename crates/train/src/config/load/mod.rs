@@ -7,7 +7,8 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use self::overrides::{Overrides, kind};
-use super::Config;
+use super::{Config, Preset};
+use crate::resume_rule::changes;
 use crate::{Error, Result};
 
 impl Config {
@@ -23,6 +24,27 @@ impl Config {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         Self::parse(&text, &path.display().to_string(), overrides)
+    }
+
+    /// The same of a file, or of a [`Preset`] by its name where there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`Error::Config`] where it is neither.
+    pub fn named(name: &str, overrides: &[String]) -> Result<Self> {
+        if Path::new(name).is_file() {
+            return Self::load(Path::new(name), overrides);
+        }
+        match Preset::named(name) {
+            Some(preset) => preset.config(overrides),
+            None => Err(Error::Config {
+                origin: name.to_owned(),
+                problem: format!(
+                    "is neither a file nor a preset; presets are {}",
+                    Preset::ALL.map(|preset| preset.name).join(", ")
+                ),
+            }),
+        }
     }
 
     /// The same from text, which `origin` names in messages.
@@ -69,6 +91,16 @@ impl Config {
     /// [`Error::Config`] where a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(unwritable)
+    }
+
+    /// Settings in which `other` differs, each with its value here and there.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_toml`](Self::to_toml).
+    pub fn differences(&self, other: &Self) -> Result<Vec<String>> {
+        let changes = changes(self, other)?;
+        Ok(changes.iter().map(|change| change.to_string()).collect())
     }
 
     fn to_value(&self) -> Result<Value> {

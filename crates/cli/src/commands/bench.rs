@@ -1,0 +1,59 @@
+use std::process::ExitCode;
+
+use ffc_train::format::{count, duration, significant};
+use ffc_train::{Config, Timing, TrainingData};
+
+use crate::arguments::BenchStep;
+use crate::error::{Error, Result};
+use crate::output::say;
+
+/// Times the steps of a configuration.
+pub fn step(arguments: BenchStep) -> Result<ExitCode> {
+    let (device, name) = arguments.device.open()?;
+    let config = Config::named(&arguments.config, &arguments.set)?;
+    let data = TrainingData::open(&config, &mut |_| {})?;
+    let timing = Timing::measure(&config, data, &device, arguments.steps, arguments.evaluate)?;
+    if arguments.json {
+        let json = serde_json::to_string(&timing);
+        say!(
+            "{}",
+            json.map_err(|error| Error::Failed(error.to_string()))?
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (dim, batch) = (config.backbone.embedding(), config.loader.batch);
+    let bytes = config.head.bytes(timing.identities, dim, batch);
+    let per_s = |images: usize| significant(images as f64 / timing.step_s, 3);
+    let mib = |bytes: u64| significant(bytes as f64 / f64::from(1 << 20), 3);
+    let pictures = timing.pictures;
+    say!("{} identities, on {name}", count(timing.identities));
+    say!(
+        "a step: {} ms, of it the head alone {} ms",
+        significant(1e3 * timing.step_s, 3),
+        significant(1e3 * timing.head_s, 3)
+    );
+    say!(
+        "images/s: {} trained, {} embedded, {} instances",
+        per_s(pictures.trained),
+        per_s(pictures.embedded),
+        per_s(pictures.instances)
+    );
+    if arguments.evaluate {
+        say!("the evaluations: {}", duration(timing.evaluation_s));
+    }
+    say!(
+        "the head keeps {} MiB of rows, {} of momenta, {} of copies in a step, {} in a file",
+        mib(bytes.rows),
+        mib(bytes.momenta),
+        mib(bytes.of_step),
+        mib(bytes.in_file)
+    );
+    if let Some(peak) = timing.peak_memory_bytes {
+        say!("the process held {} MiB at most", mib(peak));
+    }
+    say!(
+        "the whole training: about {}",
+        duration(timing.expected_s(&config))
+    );
+    Ok(ExitCode::SUCCESS)
+}

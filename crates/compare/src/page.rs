@@ -1,0 +1,148 @@
+use std::path::PathBuf;
+
+use ffc_report::chart::{Axis, Chart, Point, Scale, Series, Style, Unit};
+use ffc_report::{Page, Section};
+use ffc_train::format::count;
+
+use crate::comparison::Comparison;
+use crate::results::{Found, Results};
+use crate::statistics::Interval;
+use crate::{Error, Result};
+
+/// What is written below the charts of every comparison.
+const NOTE: &str = "Lines are means over seeds with 95 % intervals by Student's t. What decides is the difference to the first column, taken \
+    seed by seed, with its interval. Training is the time without evaluations and checkpoints. Head is what it keeps by its settings; peak \
+    memory is the process's high-water mark.";
+
+const AMOUNT: Axis = Axis {
+    scale: Scale::Linear,
+    unit: Unit::Number,
+    includes: &[0.0],
+};
+
+const SHARE: Axis = Axis {
+    scale: Scale::Linear,
+    unit: Unit::Percent,
+    includes: &[],
+};
+
+impl Results {
+    /// Writes `results.md`, `results.csv` and `results.html` into the folder of the comparison. Gives the page's path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write(&self, comparison: &Comparison<'_>) -> Result<PathBuf> {
+        let path = |name: &str| comparison.folder().join(name);
+        let write = |name: &str, bytes: &[u8]| {
+            let path = path(name);
+            ffc_files::write(&path, bytes).map_err(Error::io("write", &path))
+        };
+        write("results.md", self.markdown().as_bytes())?;
+        let table = self.cells_table().to_csv();
+        let table = table.map_err(|error| Error::io("write", path("results.csv"))(error.into()))?;
+        write("results.csv", &table)?;
+        write("results.html", self.page().as_bytes())?;
+        Ok(path("results.html"))
+    }
+
+    /// The summaries of all measures under the title.
+    fn markdown(&self) -> String {
+        let mut text = format!("# {}\n\nEvery cell: {}.\n", self.title, self.length);
+        for measure in self.measures() {
+            text.push_str(&format!("\n{}", self.summary(measure).table()));
+        }
+        text
+    }
+
+    fn page(&self) -> String {
+        let sections: Vec<Section> = self
+            .measures()
+            .into_iter()
+            .map(|measure| Section {
+                title: format!("{}: {}", measure.0, measure.1),
+                note: None,
+                charts: vec![
+                    self.chart(
+                        measure,
+                        "over trained images",
+                        "images",
+                        |found, trained| found.step as f64 * trained,
+                    ),
+                    self.chart(
+                        measure,
+                        "over seconds of training",
+                        "seconds",
+                        |found, _| found.seconds,
+                    ),
+                ],
+                table: Some(self.summary(measure).table()),
+            })
+            .collect();
+        let seeds = self.cells.iter().map(|cell| cell.seed);
+        let mut seeds: Vec<u64> = seeds.collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        Page {
+            kind: "FFC comparison",
+            title: &self.title,
+            facts: vec![
+                format!("every cell {}", self.length),
+                format!("{} columns", count(self.columns.len() as u64)),
+                format!("{} seeds", count(seeds.len() as u64)),
+            ],
+            sections: sections.iter().map(|section| section as _).collect(),
+            notes: vec![NOTE.to_owned()],
+        }
+        .to_string()
+    }
+
+    /// A measure over what `x` makes of a value and of the pictures that a step trains on.
+    fn chart(
+        &self,
+        measure: (&str, &str),
+        title: &str,
+        x_label: &'static str,
+        x: impl Fn(&Found, f64) -> f64,
+    ) -> Chart {
+        let series = self.columns.iter().enumerate().map(|(at, column)| {
+            let cells = self.cells.iter().filter(|cell| cell.column == at);
+            let curves: Vec<&[Found]> = cells.map(|cell| cell.curve(measure)).collect();
+            let longest = curves.iter().map(|curve| curve.len()).max().unwrap_or(0);
+            let trained = column.pictures.trained as f64;
+            // Cells of a column are evaluated after the same steps.
+            let points = (0..longest).filter_map(|number| {
+                let found: Vec<&Found> = curves
+                    .iter()
+                    .filter_map(|curve| curve.get(number))
+                    .collect();
+                let of = |of: &dyn Fn(&Found) -> f64| {
+                    let values: Vec<f64> = found.iter().map(|found| of(found)).collect();
+                    Interval::new(&values)
+                };
+                let value = of(&|found| found.value)?;
+                Some(Point {
+                    x: of(&|found| x(found, trained))?.mean,
+                    y: value.mean,
+                    interval: value.ends(),
+                })
+            });
+            Series {
+                name: column.name.clone(),
+                style: Style::Dots,
+                colour: at,
+                points: points.collect(),
+            }
+        });
+        Chart {
+            title: title.to_owned(),
+            headline: None,
+            note: None,
+            x: AMOUNT,
+            x_label,
+            y: SHARE,
+            series: series.collect(),
+            marks: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ffc_train::Config;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::budget::Budget;
+use crate::column::{Column, combinations, overrides};
+use crate::{Error, Result};
+
+/// What is compared. In a file of TOML:
+///
+/// ```
+/// # let plan = r#"
+/// title = "Pool sizes"
+/// base = "synthetic"             # a preset, or a configuration's path
+/// seeds = [0, 1, 2]              # default: 0 to 2
+/// length = { images = 48000 }    # of every cell; default: as the base says
+/// evaluations = 4                # over that length; default: 4
+///
+/// [set]                          # settings of every cell
+/// loader.batch = 32
+///
+/// [[column]]                     # settings that go together
+/// name = "ffc"
+/// set = { head.kind = "ffc" }
+///
+/// [grid]                         # each column with every combination of these
+/// "head.pool" = [100, 1000]
+/// # "#;
+/// # let plan = ffc_compare::Plan::parse(plan, "example").unwrap();
+/// # assert_eq!(plan.columns().len(), 2);
+/// ```
+///
+/// The first column is what the others are compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    origin: String,
+    file: File,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    title: String,
+    base: String,
+    #[serde(default = "three_seeds")]
+    seeds: Vec<u64>,
+    length: Option<Budget>,
+    #[serde(default = "four")]
+    evaluations: u64,
+    #[serde(default)]
+    set: Table,
+    #[serde(default)]
+    column: Vec<ColumnTable>,
+    #[serde(default)]
+    grid: BTreeMap<String, Vec<Value>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColumnTable {
+    name: String,
+    #[serde(default)]
+    set: Table,
+}
+
+fn three_seeds() -> Vec<u64> {
+    vec![0, 1, 2]
+}
+
+fn four() -> u64 {
+    4
+}
+
+/// Lines of metrics in the time between two evaluations.
+const LINES: u64 = 20;
+
+impl Plan {
+    /// The plans that come with the crate: their names and texts.
+    pub const BUILT_IN: [(&str, &str); 0] = [];
+
+    /// Reads a file, or a plan that comes with the crate by its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] where there is none, or as [`parse`](Self::parse); [`Error::Io`].
+    pub fn load(name: &str) -> Result<Self> {
+        if Path::new(name).is_file() {
+            let text = std::fs::read_to_string(name).map_err(Error::io("read", name))?;
+            return Self::parse(&text, name);
+        }
+        let built_in = Self::BUILT_IN.into_iter().find(|(known, _)| *known == name);
+        match built_in {
+            Some((name, text)) => Self::parse(text, &format!("plan {name}")),
+            None => Err(Error::Plan {
+                origin: name.to_owned(),
+                problem: format!(
+                    "is neither a file nor a plan that is built in, which are {}",
+                    Self::BUILT_IN.map(|(name, _)| name).join(", ")
+                ),
+            }),
+        }
+    }
+
+    /// Reads a plan from text, which `origin` names in messages, and checks every column's configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] where it is not TOML or a key or value of its own is wrong; [`Error::Column`] where a column's configuration is.
+    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+        let wrong = |problem: String| Error::Plan {
+            origin: origin.to_owned(),
+            problem,
+        };
+        let file: File =
+            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        if file.seeds.is_empty() {
+            return Err(wrong("seeds is empty, but one is needed at least".into()));
+        }
+        let twice = |numbers: &[u64]| {
+            let mut numbers = numbers.to_vec();
+            numbers.sort_unstable();
+            numbers
+                .windows(2)
+                .find(|pair| pair[0] == pair[1])
+                .map(|pair| pair[0])
+        };
+        if let Some(seed) = twice(&file.seeds) {
+            return Err(wrong(format!("seed {seed} is given twice")));
+        }
+        if file.evaluations == 0 {
+            return Err(wrong("evaluations is 0, but must be at least 1".into()));
+        }
+        if let Some(problem) = file.length.and_then(Budget::problem) {
+            return Err(wrong(problem));
+        }
+        if let Some((key, _)) = file.grid.iter().find(|(_, values)| values.is_empty()) {
+            return Err(wrong(format!("grid.\"{key}\" has no values")));
+        }
+        let plan = Self {
+            origin: origin.to_owned(),
+            columns: columns(&file),
+            file,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Checks what can be known before anything is timed.
+    fn check(&self) -> Result<()> {
+        let wrong = |problem: String| Error::Plan {
+            origin: self.origin.clone(),
+            problem,
+        };
+        let mut slugs = BTreeMap::new();
+        for column in &self.columns {
+            if column.slug().is_empty() {
+                return Err(wrong(format!(
+                    "column {:?} has no letters or digits",
+                    column.name
+                )));
+            }
+            if let Some(other) = slugs.insert(column.slug(), &column.name) {
+                let name = &column.name;
+                return Err(wrong(format!(
+                    "columns {other:?} and {name:?} have the same name"
+                )));
+            }
+            // A second is as good as any time: settings are checked, not lengths.
+            let config = self.config(column, self.file.seeds[0], Some(1.0))?;
+            if config.evaluations.is_empty() {
+                return Err(wrong(format!(
+                    "{} has no [[evaluation]], so that there is nothing to compare",
+                    self.file.base
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it compares.
+    pub fn title(&self) -> &str {
+        &self.file.title
+    }
+
+    /// The configuration that all cells share, but for their settings: a preset or a path.
+    pub fn base(&self) -> &str {
+        &self.file.base
+    }
+
+    /// How long every cell trains; as the base says where there is none.
+    pub fn length(&self) -> Option<Budget> {
+        self.file.length
+    }
+
+    /// The seeds.
+    pub fn seeds(&self) -> &[u64] {
+        &self.file.seeds
+    }
+
+    /// The columns, the one first that the others are compared with.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Whether a column's steps must be timed before its length is known.
+    pub(crate) fn needs_time(&self) -> bool {
+        matches!(self.file.length, Some(Budget::Seconds(_)))
+    }
+
+    /// The settings of a column as overrides of the base, without length and seed.
+    pub(crate) fn overrides(&self, column: &Column) -> Vec<String> {
+        let mut all = overrides(&self.file.set);
+        all.extend(column.overrides.iter().cloned());
+        all
+    }
+
+    /// The configuration of a column's cell. `step_s` is what a step takes, where that decides the length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Column`], [`Error::Plan`].
+    pub(crate) fn config(&self, column: &Column, seed: u64, step_s: Option<f64>) -> Result<Config> {
+        let load = |overrides: &[String]| {
+            Config::named(&self.file.base, overrides).map_err(|source| Error::Column {
+                origin: self.origin.clone(),
+                column: column.name.clone(),
+                source,
+            })
+        };
+        let own = self.overrides(column);
+        let mut all = Vec::new();
+        if let Some(length) = self.file.length {
+            let steps = length.steps(load(&own)?.pictures(), step_s);
+            let steps = steps.map_err(|problem| Error::Plan {
+                origin: self.origin.clone(),
+                problem: format!("column {}: {problem}", column.name),
+            })?;
+            let between = steps.div_ceil(self.file.evaluations);
+            let log = (between / LINES).max(1);
+            all.extend([
+                format!("training.length={steps} steps"),
+                format!("training.evaluate={between} steps"),
+                format!("training.log={log} steps"),
+                format!("checkpoint.every={between} steps"),
+                "checkpoint.keep=1".to_owned(),
+            ]);
+        }
+        all.extend(own);
+        all.push(format!("training.seed={seed}"));
+        load(&all)
+    }
+}
+
+/// The columns with every combination of the grid.
+fn columns(file: &File) -> Vec<Column> {
+    let given: Vec<(Option<&str>, Vec<String>)> = match &file.column[..] {
+        [] => vec![(None, Vec::new())],
+        columns => columns
+            .iter()
+            .map(|column| (Some(column.name.as_str()), overrides(&column.set)))
+            .collect(),
+    };
+    let grid: Vec<(String, Vec<Value>)> = file.grid.clone().into_iter().collect();
+    let combinations = combinations(&grid);
+    let of = |(name, settings): &(Option<&str>, Vec<String>)| {
+        let combined = combinations.iter().map(|(names, overrides)| {
+            let mut words: Vec<&str> = (*name).into_iter().collect();
+            words.extend(names.iter().map(String::as_str));
+            Column {
+                name: match &words[..] {
+                    [] => file.base.clone(),
+                    words => words.join(", "),
+                },
+                overrides: settings.iter().chain(overrides).cloned().collect(),
+            }
+        });
+        combined.collect::<Vec<_>>()
+    };
+    given.iter().flat_map(of).collect()
+}
