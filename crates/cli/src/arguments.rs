@@ -105,6 +105,7 @@ pub struct Train {
   ffc compare plan.toml --dry-run                  how long it will take
   ffc compare plan.toml --jobs 2
   ffc compare loaders                              a plan that is built in (ffc compare --list)
+  ffc compare loaders --base my.toml --out runs/my-loaders
 
 A plan names a base configuration, columns of settings, a grid and seeds. Each cell is a run in <out>/cells; what is finished is
 never trained again, so that the same command goes on after an interruption. Ctrl-C saves all cells and stops.")]
@@ -112,6 +113,15 @@ pub struct Compare {
     /// A plan's file, or a plan that is built in
     #[arg(required_unless_present = "list")]
     pub plan: Option<String>,
+    /// Another base: a configuration file, or a preset
+    #[arg(long, value_name = "CONFIG")]
+    pub base: Option<String>,
+    /// Change a key of every cell's configuration; what the plan's columns say has precedence
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Other seeds
+    #[arg(long, value_delimiter = ',')]
+    pub seeds: Option<Vec<u64>>,
     /// Folder of the comparison; by default runs/<plan>
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -133,6 +143,44 @@ pub struct Compare {
 pub enum Bench {
     /// Time the steps of a configuration and its head alone
     Step(BenchStep),
+    /// Memory and time of every head over the number of identities
+    Identities(BenchIdentities),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  ffc bench identities --identities 10000,1000000,100000000 --heads \"FFC,full,Partial FC 0.1\"
+
+Each head at each number is a process of its own, so that its memory is measured alone. What does not fit is computed from the head's
+settings and from what was measured, and marked. What is in the folder already is not measured again.")]
+pub struct BenchIdentities {
+    /// A configuration of drawn identities, or a preset of such
+    #[arg(default_value = "synthetic")]
+    pub config: String,
+    /// Change a key of the configuration, for all heads
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Numbers of identities
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000, 10_000_000, 100_000_000])]
+    pub identities: Vec<u64>,
+    /// Heads; by default all
+    #[arg(long, value_delimiter = ',')]
+    pub heads: Vec<String>,
+    /// Steps that are timed, as far as half a minute allows
+    #[arg(long, default_value_t = 20)]
+    pub steps: usize,
+    /// GiB that a process may hold
+    #[arg(long, default_value_t = 8.0)]
+    pub memory: f64,
+    /// Seconds that a step of a head may take
+    #[arg(long, default_value_t = 5.0)]
+    pub head_seconds: f64,
+    /// Folder for the results
+    #[arg(long, default_value = "runs/identities")]
+    pub out: PathBuf,
+    /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub device: DeviceName,
 }
 
 #[derive(Debug, Args)]

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Train(train)) => commands::train::run(train, progress),
         Some(Command::Compare(compare)) => commands::compare::run(compare, quiet),
         Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
+        Some(Command::Bench(Bench::Identities(sweep))) => commands::bench::identities(sweep, quiet),
         Some(Command::Eval(eval)) => commands::eval::run(eval, quiet),
         Some(Command::Embed(embed)) => commands::embed::run(embed),
         Some(Command::Data(data)) => commands::data::run(data, quiet),

@@ -286,6 +286,9 @@ impl<'a> Comparison<'a> {
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<Child> {
         let cell = &self.cells[at];
+        if RunFolder::is_held(&cell.folder) {
+            tell(Event::Waiting(cell));
+        }
         let since = Instant::now();
         while RunFolder::is_held(&cell.folder) {
             if since.elapsed() > MOST_WAIT {
@@ -293,8 +296,7 @@ impl<'a> Comparison<'a> {
                     path: cell.folder.clone(),
                 });
             }
-            tell(Event::Waiting(cell));
-            std::thread::sleep(Duration::from_secs(1));
+            std::thread::sleep(LOOK_EVERY);
         }
         if let Some(config) = new {
             drop(RunFolder::create(&cell.folder, config, environment)?);

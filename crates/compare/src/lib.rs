@@ -15,6 +15,7 @@ mod cell;
 mod column;
 mod comparison;
 mod error;
+pub mod identities;
 
 mod page;
 mod plan;

@@ -38,6 +38,8 @@ use crate::{Error, Result};
 pub struct Plan {
     origin: String,
     file: File,
+    /// Settings of every cell that came from outside the file.
+    settings: Vec<String>,
     columns: Vec<Column>,
 }
 
@@ -80,7 +82,14 @@ const LINES: u64 = 20;
 
 impl Plan {
     /// The plans that come with the crate: their names and texts.
-    pub const BUILT_IN: [(&str, &str); 0] = [];
+    pub const BUILT_IN: [(&str, &str); 6] = [
+        ("loaders", include_str!("../plans/loaders.toml")),
+        ("methods", include_str!("../plans/methods.toml")),
+        ("pool-size", include_str!("../plans/pool-size.toml")),
+        ("momentum", include_str!("../plans/momentum.toml")),
+        ("update-rule", include_str!("../plans/update-rule.toml")),
+        ("prefill", include_str!("../plans/prefill.toml")),
+    ];
 
     /// Reads a file, or a plan that comes with the crate by its name.
     ///
@@ -117,7 +126,42 @@ impl Plan {
         };
         let file: File =
             toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
-        if file.seeds.is_empty() {
+        let plan = Self {
+            origin: origin.to_owned(),
+            columns: columns(&file),
+            settings: Vec::new(),
+            file,
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The same plan on another base, with further settings of every cell that columns and grid have precedence over, or with other seeds.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn changed(
+        mut self,
+        base: Option<String>,
+        settings: Vec<String>,
+        seeds: Option<Vec<u64>>,
+    ) -> Result<Self> {
+        self.file.base = base.unwrap_or(self.file.base);
+        self.file.seeds = seeds.unwrap_or(self.file.seeds);
+        self.settings = settings;
+        self.columns = columns(&self.file);
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Checks what can be known before anything is timed.
+    fn check(&self) -> Result<()> {
+        let wrong = |problem: String| Error::Plan {
+            origin: self.origin.clone(),
+            problem,
+        };
+        if self.file.seeds.is_empty() {
             return Err(wrong("seeds is empty, but one is needed at least".into()));
         }
         let twice = |numbers: &[u64]| {
@@ -128,33 +172,18 @@ impl Plan {
                 .find(|pair| pair[0] == pair[1])
                 .map(|pair| pair[0])
         };
-        if let Some(seed) = twice(&file.seeds) {
+        if let Some(seed) = twice(&self.file.seeds) {
             return Err(wrong(format!("seed {seed} is given twice")));
         }
-        if file.evaluations == 0 {
+        if self.file.evaluations == 0 {
             return Err(wrong("evaluations is 0, but must be at least 1".into()));
         }
-        if let Some(problem) = file.length.and_then(Budget::problem) {
+        if let Some(problem) = self.file.length.and_then(Budget::problem) {
             return Err(wrong(problem));
         }
-        if let Some((key, _)) = file.grid.iter().find(|(_, values)| values.is_empty()) {
+        if let Some((key, _)) = self.file.grid.iter().find(|(_, values)| values.is_empty()) {
             return Err(wrong(format!("grid.\"{key}\" has no values")));
         }
-        let plan = Self {
-            origin: origin.to_owned(),
-            columns: columns(&file),
-            file,
-        };
-        plan.check()?;
-        Ok(plan)
-    }
-
-    /// Checks what can be known before anything is timed.
-    fn check(&self) -> Result<()> {
-        let wrong = |problem: String| Error::Plan {
-            origin: self.origin.clone(),
-            problem,
-        };
         let mut slugs = BTreeMap::new();
         for column in &self.columns {
             if column.slug().is_empty() {
@@ -214,7 +243,7 @@ impl Plan {
     /// The settings of a column as overrides of the base, without length and seed.
     pub(crate) fn overrides(&self, column: &Column) -> Vec<String> {
         let mut all = overrides(&self.file.set);
-        all.extend(column.overrides.iter().cloned());
+        all.extend(self.settings.iter().chain(&column.overrides).cloned());
         all
     }
 

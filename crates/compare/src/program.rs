@@ -21,6 +21,23 @@ pub struct Program {
 }
 
 impl Program {
+    /// The program that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Program`] where the system does not tell which it is.
+    pub fn this(device: String) -> Result<Self> {
+        let path = std::env::current_exe().map_err(|error| Error::Program {
+            program: "ffc".to_owned(),
+            problem: format!("cannot be found: {error}"),
+        })?;
+        Ok(Self {
+            path,
+            device,
+            threads: None,
+        })
+    }
+
     /// Starts or resumes the training of a run folder. It saves and stops when its standard input is closed, so also when this process is
     /// gone. What it writes is added to `output`.
     pub(crate) fn train(&self, run: &Path, output: &Path) -> Result<Child> {

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     SyntheticImage,
     GroupImages,
     OneEach,
+    ThinnedRank,
+    ThinnedImages,
 }
 
 impl Purpose {

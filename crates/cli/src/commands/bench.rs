@@ -1,11 +1,13 @@
 use std::process::ExitCode;
 
+use ffc_compare::Program;
+use ffc_compare::identities::{HEADS, Measurement, Sweep, table, write_results};
 use ffc_train::format::{count, duration, significant};
 use ffc_train::{Config, Timing, TrainingData};
 
-use crate::arguments::BenchStep;
+use crate::arguments::{BenchIdentities, BenchStep};
 use crate::error::{Error, Result};
-use crate::output::say;
+use crate::output::{self, say};
 
 /// Times the steps of a configuration.
 pub fn step(arguments: BenchStep) -> Result<ExitCode> {
@@ -55,5 +57,51 @@ pub fn step(arguments: BenchStep) -> Result<ExitCode> {
         "the whole training: about {}",
         duration(timing.expected_s(&config))
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures heads over the number of identities.
+pub fn identities(arguments: BenchIdentities, quiet: bool) -> Result<ExitCode> {
+    let (device, _) = arguments.device.open()?;
+    drop(device);
+    let mut identities = arguments.identities;
+    identities.sort_unstable();
+    identities.dedup();
+    let all = || HEADS.map(|(name, _)| name.to_owned()).to_vec();
+    let sweep = Sweep {
+        base: arguments.config,
+        overrides: arguments.set,
+        identities,
+        heads: if arguments.heads.is_empty() {
+            all()
+        } else {
+            arguments.heads
+        },
+        steps: arguments.steps,
+        memory_bytes: (arguments.memory * f64::from(1 << 30)) as u64,
+        head_s: arguments.head_seconds,
+    };
+    let program = Program::this(arguments.device.to_string())?;
+    let measurements = sweep.run(
+        &arguments.out,
+        &program,
+        &mut |measurement: &Measurement| {
+            if !quiet {
+                let how = if measurement.is_measured {
+                    "measured"
+                } else {
+                    "computed"
+                };
+                eprintln!(
+                    "{}, {} identities: {how}",
+                    measurement.head,
+                    count(measurement.identities)
+                );
+            }
+        },
+    )?;
+    let page = write_results(&arguments.out, &sweep.base, &measurements)?;
+    output::write(format_args!("{}", table(&measurements)));
+    say!("page: {}", page.display());
     Ok(ExitCode::SUCCESS)
 }

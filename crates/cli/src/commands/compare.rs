@@ -21,14 +21,12 @@ pub fn run(arguments: Compare, quiet: bool) -> Result<ExitCode> {
     if arguments.jobs == 0 {
         return Err(Error::Usage("--jobs must be at least 1".into()));
     }
-    let plan = Plan::load(&name)?;
+    let plan = Plan::load(&name)?.changed(arguments.base, arguments.set, arguments.seeds)?;
     let (device, device_name) = arguments.device.open()?;
     drop(device);
-    let path = std::env::current_exe();
     let program = Program {
-        path: path.map_err(|error| Error::Failed(format!("cannot find this program: {error}")))?,
-        device: arguments.device.to_string(),
         threads: threads(arguments.jobs),
+        ..Program::this(arguments.device.to_string())?
     };
     let out = arguments.out.unwrap_or_else(|| folder(&name));
     let mut comparison = Comparison::open(&plan, &out, program)?;

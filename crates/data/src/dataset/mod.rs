@@ -1,5 +1,6 @@
 mod rotated;
 mod selected;
+mod thinned;
 
 use std::path::Path;
 use std::sync::OnceLock;

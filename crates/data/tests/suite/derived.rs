@@ -108,3 +108,63 @@ fn encoded_pictures_are_turned_too() {
     ];
     assert_eq!(batch.pixels(), expected.concat());
 }
+
+/// Every identity keeps as many different images as the law gives to one of them, in its own numbers.
+#[test]
+fn a_thinned_set_has_the_laws_images() {
+    let config = SyntheticConfig {
+        identities: 40,
+        images: ImageCounts::Equal { images: 9 },
+        size_px: 16,
+        ..Default::default()
+    };
+    let parent = Arc::new(Dataset::synthetic(config).unwrap());
+    let law = ImageCounts::Zipf {
+        max: 20,
+        min: 1,
+        exponent: 0.8,
+    };
+    let thinned = parent.clone().thin(law).unwrap();
+    let index = thinned.index();
+    assert_eq!(index.identities(), 40);
+    let mut counts = Vec::new();
+    let mut firsts = Vec::new();
+    for identity in 0..40 {
+        let images = index.images_of(identity);
+        counts.push(images.end - images.start);
+        let origins = |dataset: &Dataset, images: std::ops::Range<u64>| {
+            let mut origins: Vec<String> = images.map(|image| dataset.origin(image)).collect();
+            origins.sort_unstable();
+            origins.dedup();
+            origins
+        };
+        let (first, number) = (images.start, images.end - images.start);
+        let taken = origins(&thinned, images);
+        let all = origins(&parent, parent.index().images_of(identity));
+        assert_eq!(taken.len() as u64, number, "no image twice");
+        assert!(taken.iter().all(|origin| all.contains(origin)));
+        firsts.push(
+            all.iter()
+                .position(|origin| *origin == thinned.origin(first)),
+        );
+    }
+    // The law's numbers, no more than there are, in another order.
+    let mut expected: Vec<u64> = (0..40).map(|rank| law.of(rank).min(9)).collect();
+    assert_ne!(counts, expected);
+    counts.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(counts, expected);
+    // Not always from an identity's first image on.
+    firsts.sort_unstable();
+    firsts.dedup();
+    assert!(firsts.len() > 5, "{firsts:?}");
+
+    let again = parent.clone().thin(law).unwrap();
+    assert_eq!(again.fingerprint().unwrap(), thinned.fingerprint().unwrap());
+    let other = parent
+        .clone()
+        .thin(ImageCounts::Equal { images: 2 })
+        .unwrap();
+    assert_ne!(other.fingerprint().unwrap(), thinned.fingerprint().unwrap());
+    assert!(parent.thin(ImageCounts::Equal { images: 0 }).is_err());
+}

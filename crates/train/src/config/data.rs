@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ffc_data::{BuildConfig, BuildProgress, Dataset, SourceConfig, Synthetic};
+use ffc_data::{BuildConfig, BuildProgress, Dataset, ImageCounts, SourceConfig, Synthetic};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -25,6 +25,10 @@ pub struct DataConfig {
     /// name; where it is both, the list is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identities: Option<PathBuf>,
+    /// How many images of each identity are taken at most, by a law: `{ law = "equal", images = 5 }`, or a long tail by
+    /// `{ law = "zipf", max = 20, min = 1, exponent = 0.44 }`. Which identities have many is drawn, the same for all seeds. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageCounts>,
     /// Whether each identity counts four times, turned by quarters: for characters, not for faces. Default: false.
     pub rotations: bool,
     /// How an index is built.
@@ -89,6 +93,9 @@ impl DataConfig {
         if let Some(list) = &self.identities {
             let identities = listed(&dataset, list)?;
             dataset = Arc::new(dataset.select(identities)?);
+        }
+        if let Some(counts) = self.images {
+            dataset = Arc::new(dataset.thin(counts)?);
         }
         if self.rotations {
             dataset = Arc::new(dataset.with_rotations()?);

@@ -44,7 +44,7 @@ impl ImageCounts {
         }
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let setting = |setting, value: String, expected| {
             Err(Error::Setting {
                 setting,

@@ -1,0 +1,280 @@
+//! A comparison that is killed, and ones that cannot be.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tempfile::TempDir;
+
+const BASE: &str = r#"
+[data]
+source = { format = "synthetic", identities = 40, images = { law = "equal", images = 3 }, size_px = 16 }
+
+[loader]
+batch = 4
+
+[backbone]
+network = "compact"
+width = 0.25
+embedding = 16
+height_px = 16
+width_px = 16
+
+[head]
+pool = 12
+
+[optimizer]
+kind = "adamw"
+
+[schedule]
+decay = { kind = "cosine", floor = 0.0 }
+
+[[evaluation]]
+name = "unseen"
+data = { source = { format = "synthetic", identities = 20, first_identity = 1000, size_px = 16 } }
+protocol = { kind = "random_pairs", pairs = 40 }
+"#;
+
+const PLAN: &str = r#"
+title = "Two pools"
+base = "base.toml"
+seeds = [0, 1, 2]
+length = { images = 2400 }
+evaluations = 3
+
+[grid]
+"head.pool" = [12, 30]
+"#;
+
+const KILLS: usize = 20;
+
+/// A folder with the base and a plan.
+fn folder(plan: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("base.toml"), BASE).unwrap();
+    fs::write(folder.path().join("plan.toml"), plan).unwrap();
+    folder
+}
+
+fn ffc(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ffc"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn compare(folder: &Path, arguments: &[&str]) -> Output {
+    let all = ["compare", "plan.toml", "--device", "cpu", "--out", "out"];
+    ffc(folder, &[&all, arguments].concat()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The table of the cells, without what the clock says.
+fn timeless(folder: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut table = csv::Reader::from_path(folder.join("out/results.csv")).unwrap();
+    let rows = table.deserialize::<BTreeMap<String, String>>();
+    rows.map(|row| {
+        let mut row = row.unwrap();
+        for name in [
+            "training_s",
+            "images_per_s",
+            "embedded_per_s",
+            "instances_per_s",
+            "peak_memory_bytes",
+        ] {
+            assert!(!row.remove(name).unwrap().is_empty(), "{name}");
+        }
+        row
+    })
+    .collect()
+}
+
+/// Killed at random, with two cells at a time, it ends with the same table. The processes of its cells save and stop by themselves.
+#[test]
+fn killed_and_called_again() {
+    let whole = folder(PLAN);
+    let output = compare(whole.path(), &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = timeless(whole.path());
+    // Two columns, three seeds; before training and three times after.
+    assert_eq!(expected.len(), 2 * 3 * 4);
+
+    let killed = folder(PLAN);
+    let mut rng = StdRng::seed_from_u64(17);
+    for number in 0..KILLS {
+        let all = ["compare", "plan.toml", "--device", "cpu", "--out", "out"];
+        let mut running = ffc(killed.path(), &[&all[..], &["--jobs", "2"]].concat())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_millis(rng.random_range(20..700));
+        while Instant::now() < until && running.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(
+            running.try_wait().unwrap().is_none(),
+            "finished after {number} kills"
+        );
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+    let output = compare(killed.path(), &["--jobs", "2"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(timeless(killed.path()), expected);
+
+    // There is nothing left to do; a further seed is all that a longer plan adds.
+    let before = fs::read(killed.path().join("out/results.csv")).unwrap();
+    let output = compare(killed.path(), &[]);
+    assert!(
+        stderr(&output).contains("6 of 6 cells are finished"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(
+        fs::read(killed.path().join("out/results.csv")).unwrap(),
+        before
+    );
+    let longer = PLAN.replace("[0, 1, 2]", "[0, 1, 2, 3]");
+    fs::write(killed.path().join("plan.toml"), longer).unwrap();
+    let output = compare(killed.path(), &[]);
+    assert!(
+        stderr(&output).contains("6 of 8 cells are finished"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(timeless(killed.path())[..18], expected[..18]);
+    assert_eq!(timeless(killed.path()).len(), 8 * 4);
+
+    // Cells of other settings stay as they are.
+    let other = PLAN.replace("images = 2400", "images = 1200");
+    fs::write(killed.path().join("plan.toml"), other).unwrap();
+    let output = compare(killed.path(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = stderr(&output);
+    for part in [
+        "pool-12-seed-0",
+        "training.length from \"200 steps\" to \"100 steps\"",
+        "--out",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+/// A cell that fails is named, the others go on, and it is tried again.
+#[test]
+fn a_cell_that_fails() {
+    let plan = r#"
+        title = "A path"
+        base = "base.toml"
+        seeds = [0]
+        length = { steps = 4 }
+        [[column]]
+        name = "drawn"
+        [[column]]
+        name = "from a file"
+        set = { data.path = "pictures" }
+    "#;
+    let folder = folder(plan);
+    let output = compare(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in ["1 failed", "failed: from a file, seed 0: ", "pictures"] {
+        assert!(table.contains(part), "{table}");
+    }
+    assert!(stderr(&output).contains("drawn, seed 0: finished"));
+    for name in ["results.md", "results.html", "results.csv"] {
+        assert!(folder.path().join("out").join(name).exists(), "{name}");
+    }
+
+    // Two identities with two pictures each.
+    for (identity, level) in [("a", 10), ("b", 200)] {
+        let of = folder.path().join("pictures").join(identity);
+        fs::create_dir_all(&of).unwrap();
+        for number in 0..2_u8 {
+            let pixels = (0..64).map(|at| level + at * number).collect::<Vec<u8>>();
+            let header = b"P5 8 8 255\n".to_vec();
+            fs::write(of.join(format!("{number}.pgm")), [header, pixels].concat()).unwrap();
+        }
+    }
+    let output = compare(folder.path(), &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 of 2 cells are finished"));
+}
+
+/// Plans that are wrong are refused before anything is trained.
+#[test]
+fn wrong_plans() {
+    for (plan, parts) in [
+        ("title = 3", &["plan.toml", "title"][..]),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\nseed = [1]",
+            &["unknown field `seed`"],
+        ),
+        (
+            "title = \"a\"\nbase = \"other.toml\"",
+            &["other.toml", "presets are"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\n[grid]\n\"head.pol\" = [3]",
+            &["column pol 3", "head.pol", "did you mean `pool`?"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\n[grid]\n\"head.pool\" = [12, 3]",
+            &["column pool 3", "at least"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\nlength = { instances = 10 }\n[grid]\n\"loader.dual\" = [\"identity\"]",
+            &["dual identity", "no instances"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\nseeds = [1, 1]",
+            &["seed 1 is given twice"],
+        ),
+        (
+            "title = \"a\"\nbase = \"reference\"",
+            &["no [[evaluation]]"],
+        ),
+    ] {
+        let folder = folder(plan);
+        let output = compare(folder.path(), &[]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "`{message}` does not say `{part}`");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+        assert!(!folder.path().join("out").exists());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = ffc(folder.path(), &["compare", "nothing"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("neither a file nor a plan"));
+}
+
+/// How long it takes is said, and nothing is trained.
+#[test]
+fn a_dry_run_trains_nothing() {
+    let folder = folder(&PLAN.replace("images = 2400", "seconds = 1"));
+    let output = compare(folder.path(), &["--dry-run"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in ["pool 12: a step ", "6 cells to train: about "] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!folder.path().join("out/cells").exists());
+}
