@@ -200,7 +200,7 @@ fn a_cell_that_fails() {
     }
 
     // Two identities with two pictures each.
-    for (identity, level) in [("a", 10), ("b", 200)] {
+    for (identity, level) in [("a", 10), ("b", 100)] {
         let of = folder.path().join("pictures").join(identity);
         fs::create_dir_all(&of).unwrap();
         for number in 0..2_u8 {
@@ -242,6 +242,10 @@ fn wrong_plans() {
         (
             "title = \"a\"\nbase = \"base.toml\"\nseeds = [1, 1]",
             &["seed 1 is given twice"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\nset = { training.seed = 4 }",
+            &["sets training.seed, which the plan's seeds decide"],
         ),
         (
             "title = \"a\"\nbase = \"reference\"",

@@ -244,7 +244,7 @@ impl<'a> Comparison<'a> {
     /// Pictures of a step of a cell.
     pub(crate) fn pictures(&self, cell: &Cell) -> Result<StepPictures> {
         let column = &self.plan.columns()[cell.column];
-        Ok(self.plan.config(column, cell.seed, Some(1.0))?.pictures())
+        Ok(self.plan.of_any_length(column)?.pictures())
     }
 
     /// The configuration of a cell.

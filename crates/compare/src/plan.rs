@@ -198,8 +198,19 @@ impl Plan {
                     "columns {other:?} and {name:?} have the same name"
                 )));
             }
-            // A second is as good as any time: settings are checked, not lengths.
-            let config = self.config(column, self.file.seeds[0], Some(1.0))?;
+            for (key, own, is_decided) in [
+                ("training.seed", "seeds", true),
+                ("training.length", "length", self.file.length.is_some()),
+            ] {
+                let given = |setting: &String| setting.starts_with(&format!("{key}="));
+                if is_decided && self.overrides(column).iter().any(given) {
+                    let name = &column.name;
+                    return Err(wrong(format!(
+                        "column {name} sets {key}, which the plan's {own} decide"
+                    )));
+                }
+            }
+            let config = self.of_any_length(column)?;
             if config.evaluations.is_empty() {
                 return Err(wrong(format!(
                     "{} has no [[evaluation]], so that there is nothing to compare",
@@ -245,6 +256,12 @@ impl Plan {
         let mut all = overrides(&self.file.set);
         all.extend(self.settings.iter().chain(&column.overrides).cloned());
         all
+    }
+
+    /// The configuration of a column, long where its length is not known yet: for what does not depend on it.
+    pub(crate) fn of_any_length(&self, column: &Column) -> Result<Config> {
+        const SHORT_S: f64 = 1e-4;
+        self.config(column, self.file.seeds[0], Some(SHORT_S))
     }
 
     /// The configuration of a column's cell. `step_s` is what a step takes, where that decides the length.

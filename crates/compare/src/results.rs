@@ -89,7 +89,7 @@ impl Results {
         for (at, column) in plan.columns().iter().enumerate() {
             let mut of_column = comparison.cells().iter().filter(|cell| cell.column == at);
             let identities = of_column.find_map(|cell| identities(&cell.folder));
-            let config = plan.config(column, plan.seeds()[0], Some(1.0))?;
+            let config = plan.of_any_length(column)?;
             let (dim, batch) = (config.backbone.embedding(), config.loader.batch);
             columns.push(ColumnResult {
                 name: column.name.clone(),
@@ -230,5 +230,66 @@ impl Clock {
             0 => to_s,
             steps => from_s + (to_s - from_s) * (step - from) as f64 / steps as f64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ffc_train::run::Values;
+
+    use super::*;
+
+    fn line(step: u64, images_per_s: f64) -> StepMetrics {
+        StepMetrics {
+            step,
+            epoch: 0.0,
+            loss: 0.0,
+            learning_rate: 0.0,
+            gradient_norm: 0.0,
+            head: Values::default(),
+            images_per_s,
+            data_wait_share: 0.0,
+            elapsed_s: 1e6,
+            peak_memory_bytes: None,
+        }
+    }
+
+    /// Time is that of the steps by their speed, whatever passed between them.
+    #[test]
+    fn the_clock_leaves_evaluations_out() {
+        // Ten images a step: 5 steps in 5 s, then 5 in 10 s.
+        let clock = Clock::new(&[line(5, 10.0), line(10, 5.0)], 10);
+        let seconds = [0, 1, 5, 6, 10, 11].map(|step| clock.seconds(step));
+        assert_eq!(seconds, [0.0, 1.0, 5.0, 7.0, 15.0, 15.0]);
+        assert_eq!(clock.total_s(), 15.0);
+        assert_eq!(Clock::new(&[], 10).seconds(3), 0.0);
+    }
+
+    /// The gallery network's values where there is one, one curve for each measure.
+    #[test]
+    fn curves_are_of_the_evaluated_network() {
+        let found = |step: u64, network: &str, measure: &str, value: f64| EvaluationMetrics {
+            step,
+            name: "unseen".into(),
+            network: network.into(),
+            measure: measure.into(),
+            value,
+            low: 0.0,
+            high: 1.0,
+        };
+        let all = vec![
+            found(0, "gallery", "accuracy", 0.5),
+            found(0, "gallery", "rank-1", 0.1),
+            found(5, "probe", "accuracy", 0.9),
+            found(5, "gallery", "accuracy", 0.8),
+        ];
+        let clock = Clock::new(&[line(5, 10.0)], 10);
+        let curves = measured(all.clone(), &clock);
+        assert_eq!(curves.len(), 2);
+        let values: Vec<f64> = curves[0].curve.iter().map(|found| found.value).collect();
+        assert_eq!(values, [0.5, 0.8]);
+        assert_eq!(curves[0].curve[1].seconds, 5.0);
+        let only_probe = measured(vec![all[2].clone()], &clock);
+        assert_eq!(only_probe[0].curve[0].value, 0.9);
     }
 }

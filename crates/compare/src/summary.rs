@@ -255,3 +255,111 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
     format!("{} {unit}", significant(value, 3))
 }
+
+#[cfg(test)]
+mod tests {
+    use ffc_train::StepPictures;
+
+    use super::*;
+    use crate::results::{ColumnResult, Found, Measured};
+
+    const MEASURE: (&str, &str) = ("unseen", "accuracy");
+
+    fn cell(column: usize, seed: u64, value: f64, state: CellState) -> CellResult {
+        CellResult {
+            column,
+            seed,
+            state,
+            measures: vec![Measured {
+                evaluation: MEASURE.0.into(),
+                measure: MEASURE.1.into(),
+                curve: vec![
+                    Found {
+                        step: 0,
+                        seconds: 0.0,
+                        value: 0.5,
+                    },
+                    Found {
+                        step: 10,
+                        seconds: 4.0,
+                        value,
+                    },
+                ],
+            }],
+            training_s: 4.0,
+            images_per_s: Some(24.0),
+            peak_memory_bytes: Some(1000 + seed),
+        }
+    }
+
+    fn results(cells: Vec<CellResult>) -> Results {
+        let column = |name: &str, embedded| ColumnResult {
+            name: name.into(),
+            pictures: StepPictures {
+                trained: 12,
+                embedded,
+                instances: 4,
+            },
+            head: None,
+        };
+        Results {
+            title: "two".into(),
+            length: "10 steps".into(),
+            columns: vec![column("a", 24), column("b", 12)],
+            cells,
+        }
+    }
+
+    /// Seed by seed: what seeds share is no part of the difference's interval. Cells that are not finished have no value.
+    #[test]
+    fn differences_are_paired() {
+        let finished = |column, seed, value| cell(column, seed, value, CellState::Finished);
+        let failed = CellState::Failed("out of memory".into());
+        let results = results(vec![
+            finished(0, 0, 0.80),
+            finished(1, 0, 0.82),
+            finished(0, 1, 0.90),
+            finished(1, 1, 0.92),
+            finished(0, 2, 0.70),
+            cell(1, 2, 0.99, CellState::Waiting),
+            cell(0, 3, 0.99, failed),
+            finished(1, 3, 0.60),
+        ]);
+        let summary = results.summary(MEASURE);
+        let [a, b] = &summary.rows[..] else {
+            panic!("{summary:?}")
+        };
+        let value = a.value.unwrap();
+        assert!((value.mean - 0.8).abs() < 1e-12 && value.count == 3);
+        // The deviation of 0.8, 0.9, 0.7 is 0.1, the quantile of two degrees of freedom 4.3027.
+        assert!((value.half.unwrap() - 4.3027 * 0.1 / 3_f64.sqrt()).abs() < 1e-9);
+        assert_eq!((a.failed, a.waiting, b.failed, b.waiting), (1, 0, 0, 1));
+        assert_eq!(a.difference, None);
+        let difference = b.difference.unwrap();
+        assert!((difference.mean - 0.02).abs() < 1e-12 && difference.count == 2);
+        assert!(difference.half.unwrap() < 1e-9);
+        assert_eq!(a.images_per_s, Some([24.0, 48.0, 8.0]));
+        assert_eq!(b.images_per_s, Some([24.0, 24.0, 8.0]));
+        assert_eq!(a.peak_memory_bytes, Some(1003));
+
+        let table = summary.table().to_string();
+        for part in [
+            "80.00 ± 24.84 %",
+            "+2.00 (+2.00 to +2.00)",
+            "3, 1 failed",
+            "3, 1 to come",
+        ] {
+            assert!(table.contains(part), "{table}");
+        }
+        let rows = results.cells_table().rows;
+        assert_eq!(rows.len(), 8 * 2);
+        assert_eq!(rows[1][..4], ["a", "0", "finished", "unseen"]);
+        assert_eq!(rows[1][5..9], ["10", "120", "4.000", "0.800000"]);
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        let texts = [0, 999, 102_400, 125_829_120, 8 << 30].map(bytes);
+        assert_eq!(texts, ["0 B", "999 B", "100 KiB", "120 MiB", "8 GiB"]);
+    }
+}

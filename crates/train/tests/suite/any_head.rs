@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use ffc_core::{HeadBytes, HeadContext};
 use ffc_train::config::HeadConfig;
-use ffc_train::{Config, Environment, Interrupt, RunFolder};
+use ffc_train::{Config, Environment, Interrupt, RunFolder, Timing, TrainingData};
 use tempfile::tempdir;
 
 use super::tiny::alone;
@@ -86,6 +86,32 @@ fn settings_tell_needs_and_bytes() {
             _ => 0,
         };
         assert_eq!(of_step, copies, "{text}");
+    }
+}
+
+/// Steps of any head can be timed, and nothing is left behind.
+#[test]
+fn steps_of_any_head_are_timed() {
+    let _alone = alone();
+    for text in HEADS {
+        let folder = tempdir().unwrap();
+        let mut config = config();
+        config.head = parsed(text, folder.path());
+        let data = TrainingData::open(&config, &mut |_| {}).unwrap();
+        let timing = Timing::measure(&config, data, &Device::flex(), 1, true)
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(
+            (timing.identities, timing.steps_per_epoch),
+            (40, 30),
+            "{text}"
+        );
+        assert_eq!(timing.pictures, config.pictures());
+        assert!(timing.step_s > 0.0 && timing.head_s > 0.0 && timing.evaluation_s > 0.0);
+        // 8 steps; evaluations before them, after 4, after 8 and of the other network.
+        let expected = 8.0 * timing.step_s + 4.0 * timing.evaluation_s;
+        assert!((timing.expected_s(&config) - expected).abs() < 1e-9);
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, usize::from(text.contains("file")), "{text}");
     }
 }
 
