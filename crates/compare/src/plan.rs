@@ -82,11 +82,12 @@ const LINES: u64 = 20;
 
 impl Plan {
     /// The plans that come with the crate: their names and texts.
-    pub const BUILT_IN: [(&str, &str); 6] = [
+    pub const BUILT_IN: [(&str, &str); 7] = [
         ("loaders", include_str!("../plans/loaders.toml")),
         ("methods", include_str!("../plans/methods.toml")),
         ("pool-size", include_str!("../plans/pool-size.toml")),
         ("momentum", include_str!("../plans/momentum.toml")),
+        ("gallery", include_str!("../plans/gallery.toml")),
         ("update-rule", include_str!("../plans/update-rule.toml")),
         ("prefill", include_str!("../plans/prefill.toml")),
     ];
@@ -327,4 +328,88 @@ fn columns(file: &File) -> Vec<Column> {
         combined.collect::<Vec<_>>()
     };
     given.iter().flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_plans_are_right() {
+        for (name, text) in Plan::BUILT_IN {
+            let plan = Plan::load(name).unwrap();
+            assert_eq!(plan, Plan::parse(text, &format!("plan {name}")).unwrap());
+            assert!(plan.columns().len() >= 2, "{name}");
+            // Comparisons that are told apart by lengths alone tell nothing.
+            assert!(plan.length().is_some() && plan.seeds().len() >= 3, "{name}");
+        }
+    }
+
+    const PLAN: &str = r#"
+        title = "Batches"
+        base = "synthetic"
+        seeds = [4, 7]
+        length = { images = 960 }
+        evaluations = 2
+        [set]
+        training.log = "3 steps"
+        [[column]]
+        name = "ffc"
+        [[column]]
+        name = "full"
+        set = { head.kind = "full" }
+        [grid]
+        "loader.batch" = [32, 16]
+    "#;
+
+    /// Every cell trains on as many pictures, and settings of columns have precedence over those of all cells.
+    #[test]
+    fn cells_have_one_length() {
+        let plan = Plan::parse(PLAN, "test").unwrap();
+        let names: Vec<&str> = (plan.columns().iter())
+            .map(|column| &*column.name)
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "ffc, batch 32",
+                "ffc, batch 16",
+                "full, batch 32",
+                "full, batch 16"
+            ]
+        );
+        for (column, steps) in plan.columns().iter().zip([10, 20, 30, 60]) {
+            let config = plan.config(column, 7, None).unwrap();
+            assert_eq!(config.training.length.to_string(), format!("{steps} steps"));
+            assert_eq!(
+                config.training.evaluate.to_string(),
+                format!("{} steps", steps / 2)
+            );
+            assert_eq!(config.training.log.to_string(), "3 steps");
+            assert_eq!(config.training.seed, 7);
+            assert_eq!(config.pictures().trained as u64 * steps, 960);
+        }
+        let settings = vec![
+            "loader.batch=8".to_owned(),
+            "training.log=1 step".to_owned(),
+        ];
+        let plan = plan
+            .changed(Some("synthetic".into()), settings, Some(vec![1]))
+            .unwrap();
+        let config = plan.config(&plan.columns()[1], 1, None).unwrap();
+        assert_eq!(config.loader.batch, 16);
+        assert_eq!(config.training.log.to_string(), "1 step");
+        assert_eq!(plan.seeds(), [1]);
+    }
+
+    /// Time decides the steps where the plan says so, and is needed then.
+    #[test]
+    fn seconds_become_steps() {
+        let plan = PLAN.replace("images = 960", "seconds = 5.0");
+        let plan = Plan::parse(&plan, "test").unwrap();
+        assert!(plan.needs_time());
+        let config = plan.config(&plan.columns()[0], 4, Some(0.25)).unwrap();
+        assert_eq!(config.training.length.to_string(), "20 steps");
+        assert!(plan.config(&plan.columns()[0], 4, None).is_err());
+    }
 }

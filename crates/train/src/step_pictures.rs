@@ -2,6 +2,8 @@ use ffc_core::{BatchForm, Needs};
 use ffc_data::DualRows;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{GalleryConfig, GallerySides};
+
 /// How many pictures a step takes, by the ways in which trainings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,14 +18,15 @@ pub struct StepPictures {
 
 impl StepPictures {
     /// Of batches of size B for a head that needs these.
-    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, gallery_momentum: f64) -> Self {
+    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, gallery: &GalleryConfig) -> Self {
         let trained = match needs.batch {
             BatchForm::Dual => 3 * batch,
             _ => batch,
         };
-        let by_gallery = match has_gallery(needs, gallery_momentum) {
-            true => trained,
-            false => 0,
+        let by_gallery = match (has_gallery(needs, gallery.momentum), gallery.sides) {
+            (false, _) => 0,
+            (true, GallerySides::Both) => trained,
+            (true, GallerySides::One) => trained / 2,
         };
         Self {
             trained,
@@ -53,11 +56,15 @@ mod tests {
             gallery,
             prefill: 0,
         };
+        let gallery = GalleryConfig {
+            momentum,
+            ..GalleryConfig::default()
+        };
         let StepPictures {
             trained,
             embedded,
             instances,
-        } = StepPictures::new(needs, 8, dual, momentum);
+        } = StepPictures::new(needs, 8, dual, &gallery);
         [trained, embedded, instances]
     }
 
@@ -73,5 +80,15 @@ mod tests {
         assert_eq!(other(BatchForm::Instances, false), [8, 8, 8]);
         assert_eq!(other(BatchForm::Groups { images: 2 }, false), [8, 8, 0]);
         assert_eq!(other(BatchForm::Pairs, true), [8, 16, 0]);
+        let one = GalleryConfig {
+            sides: GallerySides::One,
+            ..GalleryConfig::default()
+        };
+        let needs = Needs {
+            batch: BatchForm::Dual,
+            gallery: true,
+            prefill: 0,
+        };
+        assert_eq!(StepPictures::new(needs, 8, Both, &one).embedded, 24 + 12);
     }
 }

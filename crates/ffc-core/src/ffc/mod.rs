@@ -128,7 +128,7 @@ impl FfcHead {
         &mut self.pool
     }
 
-    /// All four matrices at unit length, in the order probe x, probe y, gallery x, gallery y.
+    /// All matrices at unit length, in the order probe x, probe y, gallery x, gallery y.
     fn unit_rows(&self, batch: &DualEmbeddings) -> Result<UnitRows> {
         let DualEmbeddings { x, y } = batch;
         let dim = self.pool.config().dim;
@@ -136,12 +136,18 @@ impl FfcHead {
             let rows = rows.ok_or(Error::NoGallery { what })?;
             Matrix::new(what, rows.clone(), identities, dim)
         };
-        let matrices = vec![
+        let mut matrices = vec![
             matrix(Embeddings::ProbeX, Some(&x.probe), &x.identities)?,
             matrix(Embeddings::ProbeY, Some(&y.probe), &y.identities)?,
             matrix(Embeddings::GalleryX, x.gallery.as_ref(), &x.identities)?,
-            matrix(Embeddings::GalleryY, y.gallery.as_ref(), &y.identities)?,
         ];
+        if y.gallery.is_some() {
+            matrices.push(matrix(
+                Embeddings::GalleryY,
+                y.gallery.as_ref(),
+                &y.identities,
+            )?);
+        }
         self.pool
             .check_rows(x.identities.len().max(y.identities.len()))?;
         if self.config.check_embeddings {
@@ -153,6 +159,9 @@ impl FfcHead {
 
     /// Computes the loss of a step and edits the pool.
     ///
+    /// Side y may come without gallery embeddings, which would enter the pool for the first pass alone: the rows of side x then meet the pool
+    /// as the step found it, or as they leave it where it was empty, and those whose identity is not in it are fresh. The published step has both.
+    ///
     /// # Errors
     ///
     /// Bad input, with the head unchanged.
@@ -163,19 +172,34 @@ impl FfcHead {
         let rows = x_rows + y_rows;
         let probe = units.slice(0..rows);
         let gallery_x = units.slice(rows..rows + x_rows).unit;
-        let gallery_y = units.slice(rows + x_rows..2 * rows).unit;
+        let (entering, features) = match y.gallery {
+            Some(_) => (&y.identities[..], units.slice(rows + x_rows..2 * rows).unit),
+            // A loss needs centres.
+            None if self.pool.slots().is_empty() => (&x.identities[..], gallery_x.clone()),
+            None => (&[][..], gallery_x.clone()),
+        };
 
         if let Some(state) = self.margin.state_mut() {
             state.observe(&probe.length);
         }
 
         let slots = self.pool.slots();
-        let tentative = slots.plan(&y.identities);
+        let tentative = slots.plan(entering);
         let lasting = slots.plan(&x.identities);
-        let tentative_revision = self.pool.revise(&tentative, gallery_y);
+        let tentative_revision = self.pool.revise(&tentative, features);
         let lasting_revision = self.pool.revise(&lasting, gallery_x);
 
-        let scan = PoolScan::new(&self.pool, &[&tentative, &lasting], self.config.chunk);
+        // What the other side writes in the published step; the pool's own where it writes nothing.
+        let scored = y
+            .identities
+            .iter()
+            .filter_map(|&identity| slots.get(identity));
+        let scan = PoolScan::new(
+            &self.pool,
+            &[&tentative, &lasting],
+            scored,
+            self.config.chunk,
+        );
         let passes = [
             Pass::new(&scan, &tentative, &tentative_revision, &x.identities, 0),
             Pass::new(&scan, &lasting, &lasting_revision, &y.identities, x_rows),

@@ -39,7 +39,7 @@ impl Pass {
             match plan.slot_after(scan.pool().slots(), identity) {
                 Some(slot) => {
                     let Ok(column) = changed.binary_search(&slot) else {
-                        unreachable!("the other pass writes every identity that this one scores");
+                        unreachable!("the slots of all identities that are scored are set apart");
                     };
                     existing.push((row, column as u32));
                 }

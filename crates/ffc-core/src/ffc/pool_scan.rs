@@ -11,7 +11,7 @@ use crate::upload::indices;
 /// the same in both passes and all terms of the loss.
 pub(super) struct PoolScan<'a> {
     pool: &'a ClassPool,
-    /// Slots that the step changes in either pass, in ascending order.
+    /// Slots that the step changes in either pass, or that rows are scored against as they are, in ascending order.
     changed: Vec<u32>,
     /// Number of slots to go through, from 0 on.
     slots: usize,
@@ -21,9 +21,14 @@ pub(super) struct PoolScan<'a> {
 }
 
 impl<'a> PoolScan<'a> {
-    pub(super) fn new(pool: &'a ClassPool, plans: &[&BatchPlan], chunk: usize) -> Self {
+    pub(super) fn new(
+        pool: &'a ClassPool,
+        plans: &[&BatchPlan],
+        scored: impl Iterator<Item = u32>,
+        chunk: usize,
+    ) -> Self {
         let edits = plans.iter().flat_map(|plan| plan.edits());
-        let mut changed: Vec<u32> = edits.map(|edit| edit.slot).collect();
+        let mut changed: Vec<u32> = edits.map(|edit| edit.slot).chain(scored).collect();
         changed.sort_unstable();
         changed.dedup();
 

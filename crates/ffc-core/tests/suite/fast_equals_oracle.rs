@@ -167,10 +167,16 @@ fn run(case: &Case) {
                 identities: identities.clone(),
             }
         };
+        // Of some runs every step, of others every third.
+        let one_sided = case.seed % 4 == 1 || (case.seed % 4 == 2 && step % 3 == 2);
+        let (half_x, mut half_y) = (half(&fast[0], &x), half(&fast[1], &y));
+        if one_sided {
+            half_y.gallery = None;
+        }
         let output = head
             .step(DualEmbeddings {
-                x: half(&fast[0], &x),
-                y: half(&fast[1], &y),
+                x: half_x,
+                y: half_y,
             })
             .unwrap();
         let found = output.loss.backward();
@@ -179,10 +185,14 @@ fn run(case: &Case) {
         let half =
             |probe: &Tensor<2>, (_, gallery, identities): &(_, Tensor<2>, Vec<u64>)| OracleHalf {
                 probe: probe.clone(),
-                gallery: gallery.clone(),
+                gallery: Some(gallery.clone()),
                 identities: identities.clone(),
             };
-        let loss = oracle.step(&half(&slow[0], &x), &half(&slow[1], &y));
+        let (half_x, mut half_y) = (half(&slow[0], &x), half(&slow[1], &y));
+        if one_sided {
+            half_y.gallery = None;
+        }
+        let loss = oracle.step(&half_x, &half_y);
         let expected = loss.backward();
 
         let name = format!("step {step}");

@@ -167,7 +167,7 @@ impl Run for Oracle {
     ) -> State {
         let half = |(probe, gallery, identities)| OracleHalf {
             probe,
-            gallery,
+            gallery: Some(gallery),
             identities,
         };
         let loss = Oracle::step(self, &half(x), &half(y));

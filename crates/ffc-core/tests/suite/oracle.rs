@@ -29,7 +29,8 @@ pub struct Oracle {
 /// One half of a batch: rows as tensors (the probe's may be tracked by autodiff) and identities.
 pub struct OracleHalf {
     pub probe: Tensor<2>,
-    pub gallery: Tensor<2>,
+    /// None in a half y whose features are not known.
+    pub gallery: Option<Tensor<2>>,
     pub identities: Vec<u64>,
 }
 
@@ -48,11 +49,16 @@ impl Oracle {
     /// The step's loss, with its autodiff graph. Edits the pool.
     pub fn step(&mut self, x: &OracleHalf, y: &OracleHalf) -> Tensor<1> {
         let before = self.clone();
-        let double = self.edit(&y.gallery, &y.identities);
+        let gallery_x = x.gallery.as_ref().unwrap();
+        let double = match &y.gallery {
+            Some(gallery) => self.edit(gallery, &y.identities),
+            None if self.recency.is_empty() => self.edit(gallery_x, &x.identities),
+            None => vec![false; self.capacity],
+        };
         let a = self.loss(x, &double);
         *self = before;
 
-        let double = self.edit(&x.gallery, &x.identities);
+        let double = self.edit(gallery_x, &x.identities);
         a + self.loss(y, &double)
     }
 

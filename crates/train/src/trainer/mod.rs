@@ -25,7 +25,7 @@ pub use config::TrainerConfig;
 pub use images::StepImages;
 pub use step::{StepNumbers, StepOutput};
 
-use crate::config::{Config, Schedule};
+use crate::config::{Config, GallerySides, Schedule};
 use crate::gradient::{clip, global_norm};
 use crate::step_pictures::has_gallery;
 use crate::{Error, Result};
@@ -199,18 +199,20 @@ impl Trainer {
             let average = self.config.average;
             trace_span!("average").in_scope(|| average.update(gallery, &self.probe))?;
         }
-        check_pairs(self.head.needs().batch, images)?;
+        let needs = self.head.needs();
+        check_pairs(needs.batch, images)?;
+        let has_both = self.config.sides == GallerySides::Both;
         let mut lengths = Vec::new();
         let input: HeadInput = match images {
             StepImages::Dual { x, y } => DualEmbeddings {
-                x: self.embed(x, &mut lengths)?,
-                y: self.embed(y, &mut lengths)?,
+                x: self.embed(x, needs.gallery, &mut lengths)?,
+                y: self.embed(y, needs.gallery && has_both, &mut lengths)?,
             }
             .into(),
             StepImages::Pairs { first, second } => {
                 self.embed_pairs(first, second, &mut lengths)?.into()
             }
-            StepImages::Single(images) => self.embed(images, &mut lengths)?.into(),
+            StepImages::Single(images) => self.embed(images, needs.gallery, &mut lengths)?.into(),
         };
         let images = match &input {
             HeadInput::Dual(DualEmbeddings { x, y }) => x.identities.len() + y.identities.len(),
@@ -263,14 +265,23 @@ impl Trainer {
         })
     }
 
-    /// Pictures through the networks. Adds the squared lengths of the embeddings to `lengths`.
-    fn embed(&self, images: &ImageBatch, lengths: &mut Vec<Tensor<1>>) -> Result<EmbeddingBatch> {
+    /// Pictures through the trained network, and with `by_gallery` through the gallery network. Adds the squared lengths of the embeddings to
+    /// `lengths`.
+    fn embed(
+        &self,
+        images: &ImageBatch,
+        by_gallery: bool,
+        lengths: &mut Vec<Tensor<1>>,
+    ) -> Result<EmbeddingBatch> {
         let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
-        let by_gallery = self.by_gallery(pictures.clone().inner(), lengths)?;
+        let gallery = match by_gallery {
+            true => self.by_gallery(pictures.clone().inner(), lengths)?,
+            false => None,
+        };
         let probe = self.by_probe(pictures, lengths)?;
-        let own = || (self.head.needs().gallery).then(|| probe.clone().inner());
+        let own = || by_gallery.then(|| probe.clone().inner());
         Ok(EmbeddingBatch {
-            gallery: by_gallery.or_else(own),
+            gallery: gallery.or_else(own),
             probe,
             identities: images.identities().to_vec(),
         })
