@@ -349,7 +349,7 @@ mod tests {
         title = "Batches"
         base = "synthetic"
         seeds = [4, 7]
-        length = { images = 960 }
+        length = { images = 9600 }
         evaluations = 2
         [set]
         training.log = "3 steps"
@@ -378,7 +378,7 @@ mod tests {
                 "full, batch 16"
             ]
         );
-        for (column, steps) in plan.columns().iter().zip([10, 20, 30, 60]) {
+        for (column, steps) in plan.columns().iter().zip([100, 200, 300, 600]) {
             let config = plan.config(column, 7, None).unwrap();
             assert_eq!(config.training.length.to_string(), format!("{steps} steps"));
             assert_eq!(
@@ -387,7 +387,7 @@ mod tests {
             );
             assert_eq!(config.training.log.to_string(), "3 steps");
             assert_eq!(config.training.seed, 7);
-            assert_eq!(config.pictures().trained as u64 * steps, 960);
+            assert_eq!(config.pictures().trained as u64 * steps, 9600);
         }
         let settings = vec![
             "loader.batch=8".to_owned(),
@@ -405,11 +405,11 @@ mod tests {
     /// Time decides the steps where the plan says so, and is needed then.
     #[test]
     fn seconds_become_steps() {
-        let plan = PLAN.replace("images = 960", "seconds = 5.0");
+        let plan = PLAN.replace("images = 9600", "seconds = 50.0");
         let plan = Plan::parse(&plan, "test").unwrap();
         assert!(plan.needs_time());
         let config = plan.config(&plan.columns()[0], 4, Some(0.25)).unwrap();
-        assert_eq!(config.training.length.to_string(), "20 steps");
+        assert_eq!(config.training.length.to_string(), "200 steps");
         assert!(plan.config(&plan.columns()[0], 4, None).is_err());
     }
 }
