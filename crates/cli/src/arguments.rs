@@ -137,6 +137,9 @@ pub struct Compare {
     /// List the plans that are built in
     #[arg(long, conflicts_with = "plan")]
     pub list: bool,
+    /// Print the plan as it is written, to make another of it
+    #[arg(long)]
+    pub show: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use ffc_train::RunFolder;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
@@ -44,7 +45,7 @@ const PLAN: &str = r#"
 title = "Two pools"
 base = "base.toml"
 seeds = [0, 1, 2]
-length = { images = 2400 }
+length = { images = 4800 }
 evaluations = 3
 
 [grid]
@@ -101,6 +102,14 @@ fn timeless(folder: &Path) -> Vec<BTreeMap<String, String>> {
     .collect()
 }
 
+/// Folders of the cells that have begun.
+fn cells(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder.join("out/cells")) else {
+        return Vec::new();
+    };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
 /// Killed at random, with two cells at a time, it ends with the same table. The processes of its cells save and stop by themselves.
 #[test]
 fn killed_and_called_again() {
@@ -130,7 +139,21 @@ fn killed_and_called_again() {
         );
         running.kill().unwrap();
         running.wait().unwrap();
+        // The processes of its cells notice, save and stop.
+        let until = Instant::now() + Duration::from_secs(20);
+        while cells(killed.path())
+            .iter()
+            .any(|cell| RunFolder::is_held(cell))
+        {
+            assert!(
+                Instant::now() < until,
+                "a cell goes on after its comparison is gone"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
+    let unfinished = |cell: &PathBuf| !cell.join("last-gallery.safetensors").exists();
+    assert!(cells(killed.path()).iter().any(unfinished));
     let output = compare(killed.path(), &["--jobs", "2"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(timeless(killed.path()), expected);
@@ -159,14 +182,14 @@ fn killed_and_called_again() {
     assert_eq!(timeless(killed.path()).len(), 8 * 4);
 
     // Cells of other settings stay as they are.
-    let other = PLAN.replace("images = 2400", "images = 1200");
+    let other = PLAN.replace("images = 4800", "images = 2400");
     fs::write(killed.path().join("plan.toml"), other).unwrap();
     let output = compare(killed.path(), &[]);
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output);
     for part in [
         "pool-12-seed-0",
-        "training.length from \"200 steps\" to \"100 steps\"",
+        "training.length from \"400 steps\" to \"200 steps\"",
         "--out",
     ] {
         assert!(message.contains(part), "{message}");
@@ -245,7 +268,15 @@ fn wrong_plans() {
         ),
         (
             "title = \"a\"\nbase = \"base.toml\"\nset = { training.seed = 4 }",
-            &["sets training.seed, which the plan's seeds decide"],
+            &["column base.toml: it sets training.seed, which the plan's seeds decide"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\nlength = { steps = 9 }\nset = { training.length = \"4 steps\" }",
+            &["it sets training.length"],
+        ),
+        (
+            "title = \"a\"\nbase = \"base.toml\"\n[grid]\n\"loader.dual\" = [\"both\", \"instance\"]",
+            &["an epoch is not as long in column dual instance as in column dual both"],
         ),
         (
             "title = \"a\"\nbase = \"reference\"",
@@ -270,15 +301,55 @@ fn wrong_plans() {
     assert!(stderr(&output).contains("neither a file nor a plan"));
 }
 
-/// How long it takes is said, and nothing is trained.
+/// How long it takes is said, and nothing is written. Seconds decide the length then, the same for all seeds.
 #[test]
-fn a_dry_run_trains_nothing() {
-    let folder = folder(&PLAN.replace("images = 2400", "seconds = 1"));
+fn seconds_of_training() {
+    let folder = folder(&PLAN.replace("images = 4800", "seconds = 0.2"));
     let output = compare(folder.path(), &["--dry-run"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     for part in ["pool 12: a step ", "6 cells to train: about "] {
         assert!(said.contains(part), "{said}");
     }
-    assert!(!folder.path().join("out/cells").exists());
+    assert!(!folder.path().join("out").exists());
+
+    let output = compare(folder.path(), &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let last_step = |row: &BTreeMap<String, String>| {
+        (row["column"].clone(), row["step"].parse::<u64>().unwrap())
+    };
+    let mut lengths: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (column, step) in timeless(folder.path()).iter().map(last_step) {
+        lengths.entry(column).or_default().push(step);
+    }
+    for steps in lengths.values() {
+        let longest = *steps.iter().max().unwrap();
+        assert!(longest > 4, "{lengths:?}");
+        assert_eq!(
+            steps.iter().filter(|step| **step == longest).count(),
+            3,
+            "{lengths:?}"
+        );
+    }
+    // What was timed once is not timed again.
+    let output = compare(folder.path(), &[]);
+    assert!(!stderr(&output).contains("timing"), "{}", stderr(&output));
+}
+
+/// A cell that lost its files is named, and so is one that was killed.
+#[test]
+fn a_cell_that_lost_its_files() {
+    let plan = PLAN
+        .replace("images = 4800", "steps = 4")
+        .replace("[0, 1, 2]", "[0]");
+    let folder = folder(&plan);
+    assert!(compare(folder.path(), &[]).status.success());
+    let lost = folder.path().join("out/cells/pool-30-seed-0/metrics.jsonl");
+    fs::remove_file(&lost).unwrap();
+    let output = compare(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in ["1 failed", "failed: pool 30, seed 0: "] {
+        assert!(table.contains(part), "{table}");
+    }
 }

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ffc_train::Config;
+use ffc_train::run::file_name;
 use serde::{Deserialize, Serialize};
 
 use crate::column::Column;
@@ -34,6 +35,27 @@ pub enum CellState {
     Finished,
     /// Its training failed, with this message. It is tried again when the comparison is.
     Failed(String),
+    /// It was finished and has lost its files: this one is gone. It is not tried again.
+    Lost(PathBuf),
+}
+
+impl CellState {
+    /// Whether it is to be trained.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Waiting | Self::Failed(_))
+    }
+
+    /// What is wrong with it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Waiting | Self::Finished => None,
+            Self::Failed(problem) => Some(problem.clone()),
+            Self::Lost(path) => Some(format!(
+                "{} is gone; remove the cell's folder to have it trained anew",
+                path.display()
+            )),
+        }
+    }
 }
 
 impl Cell {
@@ -58,7 +80,14 @@ impl Cell {
         }
         let text = fs::read(&path).map_err(Error::io("read", &path))?;
         // What cannot be read is found out anew.
-        Ok(serde_json::from_slice(&text).unwrap_or(CellState::Waiting))
+        let state = serde_json::from_slice(&text).unwrap_or(CellState::Waiting);
+        let missing = [file_name::CONFIG, file_name::METRICS]
+            .into_iter()
+            .find(|name| !self.folder.join(name).exists());
+        Ok(match (state, missing) {
+            (CellState::Finished, Some(name)) => CellState::Lost(self.folder.join(name)),
+            (state, _) => state,
+        })
     }
 
     pub(crate) fn set_state(&self, state: &CellState) -> Result<()> {
@@ -71,15 +100,21 @@ impl Cell {
         self.folder.join(OUTPUT)
     }
 
-    /// What its program complained of last.
-    pub(crate) fn complaint(&self) -> Option<String> {
+    /// Bytes that its programs have written so far.
+    pub(crate) fn output_bytes(&self) -> u64 {
+        fs::metadata(self.output()).map_or(0, |file| file.len())
+    }
+
+    /// What its program complained of, beyond so many bytes that others wrote before.
+    pub(crate) fn complaint(&self, before: u64) -> Option<String> {
         let text = fs::read(self.output()).ok()?;
-        last_error(&String::from_utf8_lossy(&text))
+        let text = text.get(before as usize..)?;
+        last_error(&String::from_utf8_lossy(text))
     }
 
     /// Whether the run has begun. One with other settings is refused.
     pub(crate) fn is_begun(&self, config: &Config) -> Result<bool> {
-        let path = self.folder.join("config.toml");
+        let path = self.folder.join(file_name::CONFIG);
         if !path.exists() {
             return Ok(false);
         }

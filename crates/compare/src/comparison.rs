@@ -1,12 +1,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
+use ffc_core::WeightStorage;
+use ffc_train::config::HeadConfig;
 use ffc_train::{Config, Environment, Interrupt, RunFolder, StepPictures, Timing};
+use serde::{Deserialize, Serialize};
 
 use crate::cell::{Cell, CellState};
+use crate::column::Column;
 use crate::plan::Plan;
 use crate::program::Program;
 use crate::{Error, Result};
@@ -14,23 +18,34 @@ use crate::{Error, Result};
 /// What the steps of the columns took when they were timed, where time decides how long they train.
 const TIMINGS: &str = "timings.json";
 const LOCK: &str = ".lock";
+/// Weights of a cell whose head keeps them in a file.
+const WEIGHTS: &str = "class-weights";
 /// Steps that are timed.
 const TIMED_STEPS: usize = 10;
+/// What a training ends with that was interrupted and saved.
+const INTERRUPTED: i32 = 130;
 /// Time between two looks at the processes.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How long a process is waited for that still saves the run of a cell, left over from a comparison that was killed.
-const MOST_WAIT: Duration = Duration::from_secs(120);
 
-/// A plan at work in a folder: `cells/<column>-seed-<seed>` are its runs.
+/// A plan and the folder that it is at work in: `cells/<column>-seed-<seed>` are its runs.
 #[derive(Debug)]
 pub struct Comparison<'a> {
     plan: &'a Plan,
     folder: PathBuf,
     program: Program,
     cells: Vec<Cell>,
-    timings: BTreeMap<String, Timing>,
-    /// Locked while this lives.
-    _lock: File,
+    /// By the columns' folder names.
+    timings: BTreeMap<String, Timed>,
+}
+
+/// What a column's steps took, and with what that was measured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Timed {
+    base: String,
+    overrides: Vec<String>,
+    device: String,
+    threads: Option<usize>,
+    timing: Timing,
 }
 
 /// What happens while cells are trained.
@@ -51,32 +66,40 @@ pub enum Event<'a> {
 }
 
 /// How long a comparison will take.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Expected {
-    /// Of each column what was measured.
-    pub columns: Vec<Timing>,
-    /// Cells that are not finished yet.
+    /// Of each column what was measured, or why it could not be.
+    pub columns: Vec<Result<Timing>>,
+    /// Cells that are not finished yet, of columns that could be timed.
     pub cells: usize,
     /// Seconds that they take, so many at a time.
     pub seconds: f64,
+}
+
+/// A cell that waits for its training, with its configuration where it has no folder yet.
+struct Waiting {
+    cell: usize,
+    new: Option<Config>,
+    /// Whether it was told that another process holds its run.
+    is_told: bool,
 }
 
 struct Running {
     cell: usize,
     child: Child,
     since: Instant,
+    /// Bytes of output before.
+    before: u64,
 }
 
 impl<'a> Comparison<'a> {
-    /// Opens the folder of a comparison, or makes one. Cells that lie there must be those of the plan; further columns and seeds may come to
-    /// a plan at any time.
+    /// The comparison of a plan in a folder, which need not be there yet. Cells that lie there must be those of the plan; further columns and
+    /// seeds may come to a plan at any time.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] where another process works there; [`Error::Io`].
-    pub fn open(plan: &'a Plan, folder: &Path, program: Program) -> Result<Self> {
-        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        let lock = lock(folder)?;
+    /// [`Error::Plan`] where the times of columns that lie there cannot be read; [`Error::Io`].
+    pub fn new(plan: &'a Plan, folder: &Path, program: Program) -> Result<Self> {
         let path = folder.join(TIMINGS);
         let timings = match path.exists() {
             true => {
@@ -99,7 +122,6 @@ impl<'a> Comparison<'a> {
             folder: folder.to_owned(),
             program,
             timings,
-            _lock: lock,
         })
     }
 
@@ -122,25 +144,28 @@ impl<'a> Comparison<'a> {
     ///
     /// # Errors
     ///
-    /// Where a column cannot be timed.
+    /// [`Error::OtherRun`] where a cell's folder holds another run; [`Error::Io`].
     pub fn expect(&self, jobs: usize, tell: &mut dyn FnMut(Event<'_>)) -> Result<Expected> {
         let (mut columns, mut seconds_of) = (Vec::new(), Vec::new());
         for column in self.plan.columns() {
             tell(Event::Timing(&column.name));
-            let overrides = self.plan.overrides(column);
-            let timing = self
-                .program
-                .time(self.plan.base(), &overrides, TIMED_STEPS, true)?;
-            let config = self
-                .plan
-                .config(column, self.plan.seeds()[0], Some(timing.step_s))?;
-            seconds_of.push(timing.expected_s(&config));
+            let timing = self.measure(column, true);
+            let whole = timing.as_ref().ok().map(|timing| {
+                let config = self
+                    .plan
+                    .config(column, self.plan.seeds()[0], Some(timing.step_s));
+                config.map(|config| timing.expected_s(&config))
+            });
+            seconds_of.push(whole.transpose()?);
             columns.push(timing);
         }
         let mut open = Vec::new();
         for cell in &self.cells {
-            if cell.state()? != CellState::Finished {
-                open.push(seconds_of[cell.column]);
+            if !self.plan.needs_time() {
+                cell.is_begun(&self.config(cell)?)?;
+            }
+            if cell.state()?.is_open() {
+                open.extend(seconds_of[cell.column]);
             }
         }
         let longest = open.iter().copied().fold(0.0, f64::max);
@@ -156,8 +181,9 @@ impl<'a> Comparison<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::OtherRun`] where a cell's folder holds another run, before anything is trained; where programs cannot be started or folders
-    /// not written. A cell that fails is no error: it is told, and the others go on.
+    /// [`Error::Busy`] where another process compares in the folder; [`Error::OtherRun`] where a cell's folder holds another run, before
+    /// anything is trained; where programs cannot be started or folders not written. A cell that fails is no error: it is told, and the
+    /// others go on.
     pub fn run(
         &mut self,
         jobs: usize,
@@ -165,7 +191,15 @@ impl<'a> Comparison<'a> {
         environment: &Environment,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool> {
-        self.time(interrupt, tell)?;
+        fs::create_dir_all(&self.folder).map_err(Error::io("make the folder", &self.folder))?;
+        let _lock = lock(&self.folder)?;
+        if let Err(error) = self.time(interrupt, tell) {
+            // Ctrl-C ends the program that times, too.
+            return match interrupt.is_requested() {
+                true => Ok(false),
+                false => Err(error),
+            };
+        }
         if interrupt.is_requested() {
             return Ok(false);
         }
@@ -173,8 +207,12 @@ impl<'a> Comparison<'a> {
         for (at, cell) in self.cells.iter().enumerate() {
             let config = self.config(cell)?;
             let is_begun = cell.is_begun(&config)?;
-            if cell.state()? != CellState::Finished {
-                waiting.push_back((at, (!is_begun).then_some(config)));
+            if cell.state()?.is_open() {
+                waiting.push_back(Waiting {
+                    cell: at,
+                    new: (!is_begun).then_some(config),
+                    is_told: false,
+                });
             }
         }
         let mut running = Vec::new();
@@ -185,10 +223,10 @@ impl<'a> Comparison<'a> {
         result
     }
 
-    /// Trains cells, those with a configuration for the first time. Those that still run at an error are in `running`.
+    /// Trains cells. Those that still run at an error are in `running`.
     fn train(
         &self,
-        mut waiting: VecDeque<(usize, Option<Config>)>,
+        mut waiting: VecDeque<Waiting>,
         running: &mut Vec<Running>,
         jobs: usize,
         interrupt: &Interrupt,
@@ -196,24 +234,34 @@ impl<'a> Comparison<'a> {
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool> {
         loop {
-            while running.len() < jobs.max(1) && !interrupt.is_requested() {
-                let Some((at, new)) = waiting.pop_front() else {
+            // Each that waits is looked at once in a round: a process that is left over may still hold its run.
+            for _ in 0..waiting.len() {
+                if running.len() >= jobs.max(1) || interrupt.is_requested() {
+                    break;
+                }
+                let Some(mut next) = waiting.pop_front() else {
                     break;
                 };
-                running.push(Running {
-                    cell: at,
-                    child: self.start(at, new, environment, tell)?,
-                    since: Instant::now(),
-                });
+                let cell = &self.cells[next.cell];
+                if RunFolder::is_held(&cell.folder) {
+                    if !std::mem::replace(&mut next.is_told, true) {
+                        tell(Event::Waiting(cell));
+                    }
+                    waiting.push_back(next);
+                    continue;
+                }
+                tell(Event::Started(cell));
+                running.push(self.start(next, environment)?);
             }
-            if running.is_empty() {
-                return Ok(!interrupt.is_requested());
+            let is_stopping = interrupt.is_requested();
+            if running.is_empty() && (waiting.is_empty() || is_stopping) {
+                return Ok(!is_stopping);
             }
-            if interrupt.is_requested() {
+            if is_stopping {
                 // They save and stop when their input ends.
-                running
-                    .iter_mut()
-                    .for_each(|running| drop(running.child.stdin.take()));
+                for running in running.iter_mut() {
+                    drop(running.child.stdin.take());
+                }
             }
             std::thread::sleep(LOOK_EVERY);
             let mut at = 0;
@@ -221,24 +269,50 @@ impl<'a> Comparison<'a> {
                 let ended = running[at].child.try_wait();
                 match ended.map_err(Error::io("wait for the training in", &self.folder))? {
                     None => at += 1,
-                    Some(status) => {
-                        let Running { cell, since, .. } = running.swap_remove(at);
-                        let cell = &self.cells[cell];
-                        let stopped = status.code() == Some(130);
-                        if status.success() {
-                            cell.set_state(&CellState::Finished)?;
-                            tell(Event::Finished(cell, since.elapsed().as_secs_f64()));
-                        } else if stopped && interrupt.is_requested() {
-                            tell(Event::Stopped(cell));
-                        } else {
-                            let problem = cell.complaint().unwrap_or_else(|| status.to_string());
-                            cell.set_state(&CellState::Failed(problem.clone()))?;
-                            tell(Event::Failed(cell, &problem));
-                        }
-                    }
+                    Some(status) => self.end(running.swap_remove(at), status, is_stopping, tell)?,
                 }
             }
         }
+    }
+
+    /// Starts a cell's process.
+    fn start(&self, waiting: Waiting, environment: &Environment) -> Result<Running> {
+        let cell = &self.cells[waiting.cell];
+        if let Some(config) = waiting.new {
+            drop(RunFolder::create(&cell.folder, config, environment)?);
+        }
+        cell.set_state(&CellState::Waiting)?;
+        let before = cell.output_bytes();
+        Ok(Running {
+            cell: waiting.cell,
+            child: self.program.train(&cell.folder, &cell.output())?,
+            since: Instant::now(),
+            before,
+        })
+    }
+
+    /// Notes how a cell's process ended.
+    fn end(
+        &self,
+        running: Running,
+        status: ExitStatus,
+        is_stopping: bool,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Result<()> {
+        let cell = &self.cells[running.cell];
+        if status.success() {
+            cell.set_state(&CellState::Finished)?;
+            tell(Event::Finished(cell, running.since.elapsed().as_secs_f64()));
+        } else if status.code() == Some(INTERRUPTED) && is_stopping {
+            tell(Event::Stopped(cell));
+        } else {
+            // A process that was killed could not say why.
+            let complaint = status.code().and_then(|_| cell.complaint(running.before));
+            let problem = complaint.unwrap_or_else(|| status.to_string());
+            cell.set_state(&CellState::Failed(problem.clone()))?;
+            tell(Event::Failed(cell, &problem));
+        }
+        Ok(())
     }
 
     /// Pictures of a step of a cell.
@@ -247,62 +321,65 @@ impl<'a> Comparison<'a> {
         Ok(self.plan.of_any_length(column)?.pictures())
     }
 
-    /// The configuration of a cell.
+    /// The configuration of a cell. Weights in a file lie in its folder.
     fn config(&self, cell: &Cell) -> Result<Config> {
         let column = &self.plan.columns()[cell.column];
-        let step_s = self.timings.get(&column.slug()).map(|timing| timing.step_s);
-        self.plan.config(column, cell.seed, step_s)
+        let timed = self.timings.get(&column.slug());
+        let step_s = timed.map(|timed| timed.timing.step_s);
+        let mut config = self.plan.config(column, cell.seed, step_s)?;
+        if let HeadConfig::Partial(partial) = &mut config.head
+            && let WeightStorage::File(path) = &mut partial.storage
+        {
+            *path = cell.folder.join(WEIGHTS);
+        }
+        Ok(config)
     }
 
-    /// Times the columns whose length depends on it and that were not timed yet.
+    /// What a column's steps take.
+    fn measure(&self, column: &Column, evaluate: bool) -> Result<Timing> {
+        let overrides = self.plan.overrides(column);
+        let timing = (self.program).time(self.plan.base(), &overrides, TIMED_STEPS, evaluate);
+        timing.map_err(|source| Error::Timing {
+            column: column.name.clone(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Times the columns whose length depends on it and that were not timed yet, or not with the same settings, device and threads. Those
+    /// that have begun keep their length.
     fn time(&mut self, interrupt: &Interrupt, tell: &mut dyn FnMut(Event<'_>)) -> Result<()> {
         if !self.plan.needs_time() {
             return Ok(());
         }
-        for column in self.plan.columns() {
+        for (at, column) in self.plan.columns().iter().enumerate() {
             let slug = column.slug();
-            if self.timings.contains_key(&slug) || interrupt.is_requested() {
+            let overrides = self.plan.overrides(column);
+            let mut of_column = self.cells.iter().filter(|cell| cell.column == at);
+            let is_begun = of_column.any(|cell| cell.folder.exists());
+            let is_known = self.timings.get(&slug).is_some_and(|timed| {
+                let is_same = timed.device == self.program.device
+                    && timed.threads == self.program.threads
+                    && timed.base == self.plan.base()
+                    && timed.overrides == overrides;
+                is_same || is_begun
+            });
+            if is_known || interrupt.is_requested() {
                 continue;
             }
             tell(Event::Timing(&column.name));
-            let overrides = self.plan.overrides(column);
-            let timing = self
-                .program
-                .time(self.plan.base(), &overrides, TIMED_STEPS, false)?;
-            self.timings.insert(slug, timing);
+            let timed = Timed {
+                base: self.plan.base().to_owned(),
+                device: self.program.device.clone(),
+                threads: self.program.threads,
+                timing: self.measure(column, false)?,
+                overrides,
+            };
+            self.timings.insert(slug, timed);
             let path = self.folder.join(TIMINGS);
             let text = serde_json::to_vec_pretty(&self.timings).unwrap_or_default();
             ffc_files::write(&path, &text).map_err(Error::io("write", &path))?;
         }
         Ok(())
-    }
-
-    /// Starts a cell's process. `new` is its configuration, where it has no folder yet.
-    fn start(
-        &self,
-        at: usize,
-        new: Option<Config>,
-        environment: &Environment,
-        tell: &mut dyn FnMut(Event<'_>),
-    ) -> Result<Child> {
-        let cell = &self.cells[at];
-        if RunFolder::is_held(&cell.folder) {
-            tell(Event::Waiting(cell));
-        }
-        let since = Instant::now();
-        while RunFolder::is_held(&cell.folder) {
-            if since.elapsed() > MOST_WAIT {
-                return Err(Error::Busy {
-                    path: cell.folder.clone(),
-                });
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-        if let Some(config) = new {
-            drop(RunFolder::create(&cell.folder, config, environment)?);
-        }
-        tell(Event::Started(cell));
-        self.program.train(&cell.folder, &cell.output())
     }
 }
 

@@ -56,6 +56,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// The steps of a column cannot be timed.
+    #[error("column {column} cannot be timed")]
+    Timing {
+        /// The column.
+        column: String,
+        /// Why.
+        source: Box<Error>,
+    },
+
     /// A file or folder cannot be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {

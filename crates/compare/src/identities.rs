@@ -16,12 +16,14 @@ use crate::{Error, Result};
 
 /// What was measured so far.
 const MEASURED: &str = "measured.json";
+/// Entries of the queue that is published, of which whole batches are taken.
+const QUEUE: usize = 8192;
 /// The key of the identities' number.
 const IDENTITIES: &str = "data.source.identities";
 
-/// Heads that are compared, with the settings that make them one another's equals at one batch, and FFC's own.
+/// Heads that are compared, with their settings. Each step has as many trained pictures as one of FFC's.
 pub const HEADS: [(&str, &[&str]); 8] = [
-    ("FFC", &[]),
+    ("FFC", &["head.kind=ffc"]),
     ("full", &["head.kind=full"]),
     ("Partial FC 0.1", &["head.kind=partial"]),
     (
@@ -62,6 +64,8 @@ pub struct Measurement {
     pub identities: u64,
     /// Whether it was measured; else time and peak are what follows from smaller numbers and the head's bytes.
     pub is_measured: bool,
+    /// Why it could not be measured, where it was tried.
+    pub problem: Option<String>,
     /// Pictures of a step.
     pub pictures: StepPictures,
     /// What the head keeps, by its settings.
@@ -74,12 +78,12 @@ pub struct Measurement {
     pub step_s: Option<f64>,
 }
 
-/// A measurement as it is kept.
+/// A measurement as it is kept, with what it depends on.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    head: String,
-    identities: u64,
-    settings: Vec<String>,
+    config: String,
+    device: String,
+    steps: usize,
     timing: Timing,
 }
 
@@ -95,43 +99,72 @@ impl Sweep {
         program: &Program,
         tell: &mut dyn FnMut(&Measurement),
     ) -> Result<Vec<Measurement>> {
+        // All of them, before hours are spent on the first.
+        let mut columns = Vec::new();
+        for name in &self.heads {
+            let mut of_head = Vec::new();
+            for &identities in &self.identities {
+                let overrides = self.overrides(settings(name)?, identities)?;
+                let config = Config::named(&self.base, &overrides)?;
+                of_head.push((identities, overrides, config));
+            }
+            columns.push((name, of_head));
+        }
         fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         let mut kept = read(folder)?;
         let mut all = Vec::new();
-        for name in &self.heads {
-            let settings = settings(name)?;
+        for (name, points) in columns {
             let mut of_head: Vec<Measurement> = Vec::new();
-            for &identities in &self.identities {
-                let mut overrides = self.overrides.clone();
-                overrides.extend(settings.iter().map(|&setting| setting.to_owned()));
-                overrides.push(format!("{IDENTITIES}={identities}"));
-                let config = Config::named(&self.base, &overrides)?;
-                let expected = expected(name, identities, &config, &of_head);
+            for (identities, overrides, config) in points {
+                let mut measurement = expected(name, identities, &config, &of_head);
+                let text = config.to_toml()?;
                 let known = kept.iter().find(|kept| {
-                    kept.head == *name
-                        && kept.identities == identities
-                        && kept.settings == overrides
+                    kept.config == text && kept.device == program.device && kept.steps == self.steps
                 });
-                let measurement = match known {
-                    Some(known) => expected.measured(&known.timing),
-                    None if !self.fits(&expected, &of_head) => expected,
-                    None => {
-                        let timing = program.time(&self.base, &overrides, self.steps, false)?;
-                        let measurement = expected.measured(&timing);
-                        kept.push(Kept {
-                            head: name.clone(),
-                            identities,
-                            settings: overrides,
-                            timing,
-                        });
-                        write(folder, &kept)?;
-                        measurement
+                if let Some(known) = known {
+                    measurement = measurement.measured(&known.timing);
+                } else if self.fits(&measurement, &of_head) {
+                    match program.time(&self.base, &overrides, self.steps, false) {
+                        Ok(timing) => {
+                            measurement = measurement.measured(&timing);
+                            kept.push(Kept {
+                                config: text,
+                                device: program.device.clone(),
+                                steps: self.steps,
+                                timing,
+                            });
+                            write(folder, &kept)?;
+                        }
+                        // A process that the system ended for its memory is no reason to leave the others out.
+                        Err(error) => measurement.problem = Some(error.to_string()),
                     }
-                };
+                }
                 tell(&measurement);
                 of_head.push(measurement);
             }
             all.extend(of_head);
+        }
+        Ok(all)
+    }
+
+    /// The settings of a head at a number of identities: batches of as many trained pictures as FFC's, a queue of whole batches.
+    fn overrides(&self, settings: &[&str], identities: u64) -> Result<Vec<String>> {
+        let with = |settings: &[&str]| {
+            let mut all = self.overrides.clone();
+            all.extend(settings.iter().map(|&setting| setting.to_owned()));
+            all.push(format!("{IDENTITIES}={identities}"));
+            all
+        };
+        let trained = Config::named(&self.base, &with(&["head.kind=ffc"]))?
+            .pictures()
+            .trained;
+        let mut all = with(settings);
+        if !settings.contains(&"head.kind=ffc") {
+            all.push(format!("loader.batch={trained}"));
+        }
+        if settings.contains(&"head.kind=queue") {
+            let batches = (QUEUE / trained).max(1);
+            all.push(format!("head.queue={}", batches * trained));
         }
         Ok(all)
     }
@@ -184,6 +217,7 @@ fn expected(head: &str, identities: u64, config: &Config, smaller: &[Measurement
         head: head.to_owned(),
         identities,
         is_measured: false,
+        problem: None,
         pictures: config.pictures(),
         bytes,
         peak_memory_bytes: last.and_then(|last| Some(last.peak_memory_bytes? + added(last))),
@@ -268,6 +302,43 @@ pub fn table(measurements: &[Measurement]) -> Table {
     table
 }
 
+/// The same in plain numbers.
+fn numbers(measurements: &[Measurement]) -> Table {
+    let mut table = Table::new([
+        "head",
+        "identities",
+        "measured",
+        "rows_bytes",
+        "momenta_bytes",
+        "step_bytes",
+        "file_bytes",
+        "peak_memory_bytes",
+        "head_s",
+        "step_s",
+        "trained_per_s",
+        "embedded_per_s",
+        "instances_per_s",
+    ]);
+    let text = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.6}"));
+    for measurement in measurements {
+        let kept = measurement.bytes;
+        let peak = measurement.peak_memory_bytes;
+        let mut row = vec![
+            measurement.head.clone(),
+            measurement.identities.to_string(),
+            measurement.is_measured.to_string(),
+        ];
+        row.extend(
+            [kept.rows, kept.momenta, kept.of_step, kept.in_file].map(|bytes| bytes.to_string()),
+        );
+        row.push(peak.map_or(String::new(), |peak| peak.to_string()));
+        row.extend([measurement.head_s, measurement.step_s].map(text));
+        row.extend((0..3).map(|at| text(measurement.images_per_s().map(|per_s| per_s[at]))));
+        table.rows.push(row);
+    }
+    table
+}
+
 /// Writes `identities.md`, `identities.csv` and `identities.html` into the folder. Gives the page's path.
 ///
 /// # Errors
@@ -281,7 +352,7 @@ pub fn write_results(folder: &Path, base: &str, measurements: &[Measurement]) ->
     };
     let table = table(measurements);
     write("identities.md", table.to_string().as_bytes())?;
-    let csv = table.to_csv();
+    let csv = numbers(measurements).to_csv();
     let csv = csv.map_err(|error| Error::io("write", path("identities.csv"))(error.into()))?;
     write("identities.csv", &csv)?;
     write(
@@ -422,8 +493,19 @@ mod tests {
 
     #[test]
     fn every_head_fits_the_built_in_job() {
-        for (_, settings) in HEADS {
-            config(10_000, settings);
+        for (name, settings) in HEADS {
+            let sweep = Sweep {
+                base: "synthetic".into(),
+                overrides: Vec::new(),
+                identities: Vec::new(),
+                heads: Vec::new(),
+                steps: 1,
+                memory_bytes: 0,
+                head_s: 0.0,
+            };
+            let overrides = sweep.overrides(settings, 10_000).unwrap();
+            let config = Config::named("synthetic", &overrides).unwrap();
+            assert_eq!(config.pictures().trained, 96, "{name}");
         }
     }
 

@@ -4,8 +4,9 @@ use ffc_report::chart::{Axis, Chart, Point, Scale, Series, Style, Unit};
 use ffc_report::{Page, Section};
 use ffc_train::format::count;
 
+use crate::cell::CellState;
 use crate::comparison::Comparison;
-use crate::results::{Found, Results};
+use crate::results::{CellResult, Found, Results};
 use crate::statistics::Interval;
 use crate::{Error, Result};
 
@@ -106,16 +107,23 @@ impl Results {
         x: impl Fn(&Found, f64) -> f64,
     ) -> Chart {
         let series = self.columns.iter().enumerate().map(|(at, column)| {
-            let cells = self.cells.iter().filter(|cell| cell.column == at);
-            let curves: Vec<&[Found]> = cells.map(|cell| cell.curve(measure)).collect();
-            let longest = curves.iter().map(|curve| curve.len()).max().unwrap_or(0);
+            // Those that the table counts; as long as there is none, what there is.
+            let curves = |wanted: fn(&CellResult) -> bool| -> Vec<&[Found]> {
+                let cells = self.cells.iter();
+                let cells = cells.filter(|cell| cell.column == at && wanted(cell));
+                let curves = cells.map(|cell| cell.curve(measure));
+                curves.filter(|curve| !curve.is_empty()).collect()
+            };
+            let mut counted = curves(|cell| cell.state == CellState::Finished);
+            if counted.is_empty() {
+                counted = curves(|_| true);
+            }
+            // A mean over other seeds at each point would jump.
+            let shortest = counted.iter().map(|curve| curve.len()).min().unwrap_or(0);
             let trained = column.pictures.trained as f64;
             // Cells of a column are evaluated after the same steps.
-            let points = (0..longest).filter_map(|number| {
-                let found: Vec<&Found> = curves
-                    .iter()
-                    .filter_map(|curve| curve.get(number))
-                    .collect();
+            let points = (0..shortest).filter_map(|number| {
+                let found: Vec<&Found> = counted.iter().map(|curve| &curve[number]).collect();
                 let of = |of: &dyn Fn(&Found) -> f64| {
                     let values: Vec<f64> = found.iter().map(|found| of(found)).collect();
                     Interval::new(&values)

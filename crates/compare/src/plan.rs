@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ffc_train::Config;
+use ffc_train::config::{Decay, Length};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -77,6 +78,8 @@ fn four() -> u64 {
     4
 }
 
+/// Letters of a column's name as a folder's.
+const MOST_LETTERS: usize = 100;
 /// Lines of metrics in the time between two evaluations.
 const LINES: u64 = 20;
 
@@ -98,21 +101,37 @@ impl Plan {
     ///
     /// [`Error::Plan`] where there is none, or as [`parse`](Self::parse); [`Error::Io`].
     pub fn load(name: &str) -> Result<Self> {
+        let text = Self::text(name)?;
+        if !Path::new(name).is_file() {
+            return Self::parse(&text, &format!("plan {name}"));
+        }
+        let mut file = read(&text, name)?;
+        // As it is written, or else beside the plan.
+        let beside = Path::new(name).with_file_name(&file.base);
+        if !Path::new(&file.base).is_file() && beside.is_file() {
+            file.base = beside.to_string_lossy().into_owned();
+        }
+        Self::new(file, name)
+    }
+
+    /// The text of a plan's file, or of a plan that comes with the crate.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Plan`] where there is none; [`Error::Io`].
+    pub fn text(name: &str) -> Result<String> {
         if Path::new(name).is_file() {
-            let text = std::fs::read_to_string(name).map_err(Error::io("read", name))?;
-            return Self::parse(&text, name);
+            return std::fs::read_to_string(name).map_err(Error::io("read", name));
         }
         let built_in = Self::BUILT_IN.into_iter().find(|(known, _)| *known == name);
-        match built_in {
-            Some((name, text)) => Self::parse(text, &format!("plan {name}")),
-            None => Err(Error::Plan {
-                origin: name.to_owned(),
-                problem: format!(
-                    "is neither a file nor a plan that is built in, which are {}",
-                    Self::BUILT_IN.map(|(name, _)| name).join(", ")
-                ),
-            }),
-        }
+        let (_, text) = built_in.ok_or_else(|| Error::Plan {
+            origin: name.to_owned(),
+            problem: format!(
+                "is neither a file nor a plan that is built in, which are {}",
+                Self::BUILT_IN.map(|(name, _)| name).join(", ")
+            ),
+        })?;
+        Ok(text.to_owned())
     }
 
     /// Reads a plan from text, which `origin` names in messages, and checks every column's configuration.
@@ -121,12 +140,10 @@ impl Plan {
     ///
     /// [`Error::Plan`] where it is not TOML or a key or value of its own is wrong; [`Error::Column`] where a column's configuration is.
     pub fn parse(text: &str, origin: &str) -> Result<Self> {
-        let wrong = |problem: String| Error::Plan {
-            origin: origin.to_owned(),
-            problem,
-        };
-        let file: File =
-            toml::from_str(text).map_err(|error| wrong(error.to_string().trim_end().to_owned()))?;
+        Self::new(read(text, origin)?, origin)
+    }
+
+    fn new(file: File, origin: &str) -> Result<Self> {
         let plan = Self {
             origin: origin.to_owned(),
             columns: columns(&file),
@@ -185,12 +202,13 @@ impl Plan {
         if let Some((key, _)) = self.file.grid.iter().find(|(_, values)| values.is_empty()) {
             return Err(wrong(format!("grid.\"{key}\" has no values")));
         }
-        let mut slugs = BTreeMap::new();
+        let (mut slugs, mut epochs) = (BTreeMap::new(), Vec::new());
         for column in &self.columns {
-            if column.slug().is_empty() {
+            let letters = column.slug().len();
+            if letters == 0 || letters > MOST_LETTERS {
+                let name = &column.name;
                 return Err(wrong(format!(
-                    "column {:?} has no letters or digits",
-                    column.name
+                    "column {name:?} has {letters} letters and digits, but a folder's name needs 1 to {MOST_LETTERS}"
                 )));
             }
             if let Some(other) = slugs.insert(column.slug(), &column.name) {
@@ -199,19 +217,23 @@ impl Plan {
                     "columns {other:?} and {name:?} have the same name"
                 )));
             }
-            for (key, own, is_decided) in [
-                ("training.seed", "seeds", true),
-                ("training.length", "length", self.file.length.is_some()),
-            ] {
-                let given = |setting: &String| setting.starts_with(&format!("{key}="));
-                if is_decided && self.overrides(column).iter().any(given) {
-                    let name = &column.name;
-                    return Err(wrong(format!(
-                        "column {name} sets {key}, which the plan's {own} decide"
-                    )));
-                }
-            }
             let config = self.of_any_length(column)?;
+            epochs.push((
+                config.pictures().instances,
+                config.loader.batch,
+                &column.name,
+            ));
+            if self.in_epochs(&config)
+                && let Some((.., first)) = epochs
+                    .iter()
+                    .find(|epoch| epoch.0 != epochs[0].0 || epoch.1 != epochs[0].1)
+            {
+                return Err(wrong(format!(
+                    "an epoch is not as long in column {first} as in column {}, so that lengths in epochs would differ: give the plan a length, and \
+                     schedule.warm_up and schedule.decay.milestones in steps",
+                    epochs[0].2
+                )));
+            }
             if config.evaluations.is_empty() {
                 return Err(wrong(format!(
                     "{} has no [[evaluation]], so that there is nothing to compare",
@@ -259,6 +281,18 @@ impl Plan {
         all
     }
 
+    /// Whether the length of a column's training or the course of its rate is in epochs.
+    fn in_epochs(&self, config: &Config) -> bool {
+        let is_epochs = |length: &Length| matches!(length, Length::Epochs(_));
+        let milestones = match &config.schedule.decay {
+            Decay::MultiStep { milestones, .. } => &milestones[..],
+            _ => &[],
+        };
+        is_epochs(&config.training.length)
+            || is_epochs(&config.schedule.warm_up)
+            || milestones.iter().any(is_epochs)
+    }
+
     /// The configuration of a column, long where its length is not known yet: for what does not depend on it.
     pub(crate) fn of_any_length(&self, column: &Column) -> Result<Config> {
         const SHORT_S: f64 = 1e-4;
@@ -278,14 +312,17 @@ impl Plan {
                 source,
             })
         };
+        let wrong = |problem: String| Error::Plan {
+            origin: self.origin.clone(),
+            problem: format!("column {}: {problem}", column.name),
+        };
         let own = self.overrides(column);
         let mut all = Vec::new();
+        let mut planned = None;
         if let Some(length) = self.file.length {
             let steps = length.steps(load(&own)?.pictures(), step_s);
-            let steps = steps.map_err(|problem| Error::Plan {
-                origin: self.origin.clone(),
-                problem: format!("column {}: {problem}", column.name),
-            })?;
+            let steps = steps.map_err(wrong)?;
+            planned = Some(Length::Steps(steps));
             let between = steps.div_ceil(self.file.evaluations);
             let log = (between / LINES).max(1);
             all.extend([
@@ -296,10 +333,29 @@ impl Plan {
                 "checkpoint.keep=1".to_owned(),
             ]);
         }
-        all.extend(own);
         all.push(format!("training.seed={seed}"));
-        load(&all)
+        all.extend(own);
+        let config = load(&all)?;
+        if config.training.seed != seed {
+            return Err(wrong(
+                "it sets training.seed, which the plan's seeds decide".into(),
+            ));
+        }
+        if planned.is_some_and(|planned| planned != config.training.length) {
+            return Err(wrong(
+                "it sets training.length, which the plan's length decides".into(),
+            ));
+        }
+        Ok(config)
     }
+}
+
+/// Reads a plan's file.
+fn read(text: &str, origin: &str) -> Result<File> {
+    toml::from_str(text).map_err(|error| Error::Plan {
+        origin: origin.to_owned(),
+        problem: error.to_string().trim_end().to_owned(),
+    })
 }
 
 /// The columns with every combination of the grid.

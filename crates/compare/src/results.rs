@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use ffc_core::HeadBytes;
-use ffc_train::run::{EvaluationMetrics, Metric, StepMetrics, read_metrics};
+use ffc_data::ErrorChain;
+use ffc_train::run::{EvaluationMetrics, Metric, StepMetrics, file_name, read_metrics};
 use ffc_train::{Checkpoints, StepPictures};
 
 use crate::Result;
@@ -134,7 +135,7 @@ impl CellResult {
     pub fn last(&self, measure: (&str, &str)) -> Option<f64> {
         match self.state {
             CellState::Finished => self.curve(measure).last().map(|found| found.value),
-            CellState::Waiting | CellState::Failed(_) => None,
+            _ => None,
         }
     }
 }
@@ -146,11 +147,17 @@ fn identities(run: &Path) -> Option<u64> {
 }
 
 fn read_cell(cell: &Cell, pictures: StepPictures) -> Result<CellResult> {
-    let path = cell.folder.join(ffc_train::run::file_name::METRICS);
+    let path = cell.folder.join(file_name::METRICS);
     let metrics = match path.exists() {
-        true => read_metrics(&path)?,
-        false => Vec::new(),
+        true => read_metrics(&path),
+        false => Ok(Vec::new()),
     };
+    let mut state = cell.state()?;
+    // Results of the others are no worse for it.
+    let metrics = metrics.unwrap_or_else(|error| {
+        state = CellState::Failed(ErrorChain(&error).to_string());
+        Vec::new()
+    });
     let (mut steps, mut evaluations) = (Vec::new(), Vec::new());
     for metric in metrics {
         match metric {
@@ -164,7 +171,7 @@ fn read_cell(cell: &Cell, pictures: StepPictures) -> Result<CellResult> {
     Ok(CellResult {
         column: cell.column,
         seed: cell.seed,
-        state: cell.state()?,
+        state,
         measures: measured(evaluations, &clock),
         training_s,
         images_per_s: images.map(|images| images as f64 / training_s.max(1e-9)),

@@ -81,7 +81,7 @@ impl Results {
                 }),
                 head: column.head,
                 peak_memory_bytes: cells(at).filter_map(|cell| cell.peak_memory_bytes).max(),
-                failed: states(|state| matches!(state, CellState::Failed(_))),
+                failed: states(|state| state.problem().is_some()),
                 waiting: states(|state| *state == CellState::Waiting),
             }
         });
@@ -119,10 +119,10 @@ impl Results {
                 let per_s = cell.images_per_s.map(|per_s| per_s * of_trained);
                 per_s.map_or(String::new(), |per_s| format!("{per_s:.3}"))
             };
-            let state = match &cell.state {
-                CellState::Waiting => "waiting".to_owned(),
-                CellState::Finished => "finished".to_owned(),
-                CellState::Failed(problem) => format!("failed: {problem}"),
+            let state = match (cell.state.problem(), &cell.state) {
+                (Some(problem), _) => format!("failed: {problem}"),
+                (None, CellState::Finished) => "finished".to_owned(),
+                (None, _) => "waiting".to_owned(),
             };
             let mut put = |of_measure: [String; 6]| {
                 let mut row = vec![column.name.clone(), cell.seed.to_string(), state.clone()];

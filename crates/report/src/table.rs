@@ -65,7 +65,15 @@ impl fmt::Display for Html<'_> {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = || std::iter::once(&self.headings).chain(&self.rows);
+        // Markdown would take them for ends of columns.
+        let escaped = |line: &Vec<String>| -> Vec<String> {
+            line.iter().map(|text| text.replace('|', "\\|")).collect()
+        };
+        let all: Vec<Vec<String>> = std::iter::once(&self.headings)
+            .chain(&self.rows)
+            .map(escaped)
+            .collect();
+        let lines = || all.iter();
         let width = |at: usize| {
             let texts = lines().filter_map(|line| line.get(at));
             texts.map(|text| text.chars().count()).max().unwrap_or(0)
@@ -101,6 +109,11 @@ mod tests {
             table.to_string(),
             "| head | ±      |\n|------|--------|\n| ffc  | 92.2 % |\n"
         );
+        let bar = Table {
+            headings: vec!["a | b".into()],
+            rows: Vec::new(),
+        };
+        assert_eq!(bar.to_string(), "| a \\| b |\n|--------|\n");
         assert_eq!(
             table.html().to_string(),
             "<div class=\"card table\"><table><thead><tr><th>head</th><th>±</th></tr></thead><tbody>\

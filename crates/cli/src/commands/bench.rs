@@ -62,6 +62,17 @@ pub fn step(arguments: BenchStep) -> Result<ExitCode> {
 
 /// Measures heads over the number of identities.
 pub fn identities(arguments: BenchIdentities, quiet: bool) -> Result<ExitCode> {
+    for (argument, value) in [
+        ("--memory", arguments.memory),
+        ("--head-seconds", arguments.head_seconds),
+    ] {
+        // What is no number is not above 0 either.
+        if value.is_nan() || value <= 0.0 {
+            return Err(Error::Usage(format!(
+                "{argument} is {value}, but must be above 0"
+            )));
+        }
+    }
     let (device, _) = arguments.device.open()?;
     drop(device);
     let mut identities = arguments.identities;
@@ -87,10 +98,10 @@ pub fn identities(arguments: BenchIdentities, quiet: bool) -> Result<ExitCode> {
         &program,
         &mut |measurement: &Measurement| {
             if !quiet {
-                let how = if measurement.is_measured {
-                    "measured"
-                } else {
-                    "computed"
+                let how = match (&measurement.problem, measurement.is_measured) {
+                    (Some(problem), _) => problem,
+                    (None, true) => "measured",
+                    (None, false) => "computed",
                 };
                 eprintln!(
                     "{}, {} identities: {how}",

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ffc_compare::{Cell, CellState, Comparison, Event, Plan, Program, Results};
+use ffc_data::ErrorChain;
 use ffc_train::Interrupt;
 use ffc_train::format::{duration, significant};
 
@@ -18,6 +19,10 @@ pub fn run(arguments: Compare, quiet: bool) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     };
+    if arguments.show {
+        output::write(format_args!("{}", Plan::text(&name)?));
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.jobs == 0 {
         return Err(Error::Usage("--jobs must be at least 1".into()));
     }
@@ -25,11 +30,15 @@ pub fn run(arguments: Compare, quiet: bool) -> Result<ExitCode> {
     let (device, device_name) = arguments.device.open()?;
     drop(device);
     let program = Program {
-        threads: threads(arguments.jobs),
+        threads: threads(
+            arguments
+                .jobs
+                .min(plan.columns().len() * plan.seeds().len()),
+        ),
         ..Program::this(arguments.device.to_string())?
     };
     let out = arguments.out.unwrap_or_else(|| folder(&name));
-    let mut comparison = Comparison::open(&plan, &out, program)?;
+    let mut comparison = Comparison::new(&plan, &out, program)?;
     let tell = |event: Event<'_>| {
         if !quiet && let Event::Timing(column) = event {
             eprintln!("timing {column}");
@@ -37,17 +46,27 @@ pub fn run(arguments: Compare, quiet: bool) -> Result<ExitCode> {
     };
     if arguments.dry_run {
         let expected = comparison.expect(arguments.jobs, &mut { tell })?;
-        for (column, timing) in plan.columns().iter().zip(&expected.columns) {
-            let step = significant(1e3 * timing.step_s, 3);
-            let evaluation = significant(timing.evaluation_s, 2);
-            say!(
-                "{}: a step {step} ms, the evaluations {evaluation} s",
-                column.name
-            );
+        let mut problem = None;
+        for (column, timing) in plan.columns().iter().zip(expected.columns) {
+            match timing {
+                Ok(timing) => say!(
+                    "{}: a step {} ms, the evaluations {} s",
+                    column.name,
+                    significant(1e3 * timing.step_s, 3),
+                    significant(timing.evaluation_s, 2)
+                ),
+                Err(error) => {
+                    say!("{}", ErrorChain(&error));
+                    problem = Some(error);
+                }
+            }
         }
         let seconds = duration(expected.seconds);
         say!("{} cells to train: about {seconds}", expected.cells);
-        return Ok(ExitCode::SUCCESS);
+        return match problem {
+            None => Ok(ExitCode::SUCCESS),
+            Some(error) => Err(error.into()),
+        };
     }
 
     let interrupt = Interrupt::default();
@@ -109,16 +128,16 @@ pub fn run(arguments: Compare, quiet: bool) -> Result<ExitCode> {
         },
     );
     // What is there is shown, whatever ended the rest.
-    let results = Results::read(&comparison)?;
-    let page = results.write(&comparison);
+    let shown =
+        Results::read(&comparison).and_then(|results| Ok((results.write(&comparison)?, results)));
     let all_trained = trained?;
-    let page = page?;
+    let (page, results) = shown?;
     for measure in results.measures() {
         output::write(format_args!("{}\n", results.summary(measure).table()));
     }
     let mut failed = 0;
     for of in &results.cells {
-        if let CellState::Failed(problem) = &of.state {
+        if let Some(problem) = of.state.problem() {
             failed += 1;
             say!("failed: {}, seed {}: {problem}", names[of.column], of.seed);
         }

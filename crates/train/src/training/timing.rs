@@ -1,13 +1,16 @@
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
-use ffc_core::{DualEmbeddings, EmbeddingBatch, Head, HeadInput, StepContext};
+use ffc_core::{
+    DualEmbeddings, EmbeddingBatch, Head, HeadInput, QueueStart, StepContext, WeightStorage,
+};
 use serde::{Deserialize, Serialize};
 
 use super::batches::Batches;
 use super::data::TrainingData;
 use super::evaluations::Evaluations;
-use crate::config::{Config, Length};
+use crate::config::{Config, HeadConfig, Length};
 use crate::peak_memory::peak_memory_bytes;
 use crate::progress::Progress;
 use crate::step_pictures::StepPictures;
@@ -41,7 +44,8 @@ pub struct Timing {
 
 impl Timing {
     /// Makes `steps` steps of a training, fewer where they take more than half a minute, and the evaluations once if `evaluate` says so.
-    /// Nothing is written; weights in a file are made there.
+    /// Nothing stays: weights in a file are made in another one beside it. FFC's pool and a queue are full from the start, as they are in nearly all
+    /// of a training.
     ///
     /// # Errors
     ///
@@ -60,7 +64,10 @@ impl Timing {
             schedule,
         } = data;
         let identities = dataset.index().identities();
+        let (config, _file) = as_it_will_be(config);
+        let config = &config;
         let mut trainer = Trainer::from_config(config, identities, schedule, device)?;
+        fill(config, identities, &mut *trainer.head, device)?;
         let form = trainer.head().needs().batch;
         let mut batches = Batches::new(form, dataset, config.loader(), 0)?;
 
@@ -106,6 +113,50 @@ impl Timing {
         let evaluations = 2 + total.div_ceil(steps(config.training.evaluate));
         total as f64 * self.step_s + evaluations as f64 * self.evaluation_s
     }
+}
+
+/// A file of weights that is gone when this is.
+struct ThrowAway(PathBuf);
+
+impl Drop for ThrowAway {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The configuration with a queue that is full from the start, and with weights in a file of their own.
+fn as_it_will_be(config: &Config) -> (Config, Option<ThrowAway>) {
+    let mut config = config.clone();
+    let mut file = None;
+    match &mut config.head {
+        HeadConfig::Queue(queue) => queue.start = QueueStart::Random,
+        HeadConfig::Partial(partial) => {
+            if let WeightStorage::File(path) = &mut partial.storage {
+                path.as_mut_os_string()
+                    .push(format!(".timing-{}", std::process::id()));
+                file = Some(ThrowAway(path.clone()));
+            }
+        }
+        _ => {}
+    }
+    (config, file)
+}
+
+/// Fills FFC's pool with drawn embeddings, as far as there are identities.
+fn fill(config: &Config, identities: u64, head: &mut dyn Head, device: &Device) -> Result<()> {
+    let HeadConfig::Ffc(ffc) = &config.head else {
+        return Ok(());
+    };
+    const AT_ONCE: u64 = 4096;
+    let slots = identities.min(ffc.pool as u64);
+    let dim = config.backbone.embedding();
+    for first in (0..slots).step_by(AT_ONCE as usize) {
+        let some: Vec<u64> = (first..slots.min(first + AT_ONCE)).collect();
+        let normal = Distribution::Normal(0.0, 1.0);
+        let features = Tensor::random([some.len(), dim], normal, device);
+        head.prefill(features, &some)?;
+    }
+    Ok(())
 }
 
 /// The median time of some calls, after those that warm up.
