@@ -339,7 +339,7 @@ fn numbers(measurements: &[Measurement]) -> Table {
     table
 }
 
-/// Writes `identities.md`, `identities.csv` and `identities.html` into the folder. Gives the page's path.
+/// Writes `identities.md`, `identities.csv`, `identities.html` and each chart as `identities-<name>.svg` into the folder. Gives the page's path.
 ///
 /// # Errors
 ///
@@ -355,6 +355,11 @@ pub fn write_results(folder: &Path, base: &str, measurements: &[Measurement]) ->
     let csv = numbers(measurements).to_csv();
     let csv = csv.map_err(|error| Error::io("write", path("identities.csv"))(error.into()))?;
     write("identities.csv", &csv)?;
+    for (name, chart) in charts(measurements) {
+        if let Some(picture) = chart.picture() {
+            write(&format!("identities-{name}.svg"), picture.as_bytes())?;
+        }
+    }
     write(
         "identities.html",
         page(base, measurements, table).as_bytes(),
@@ -362,31 +367,52 @@ pub fn write_results(folder: &Path, base: &str, measurements: &[Measurement]) ->
     Ok(path("identities.html"))
 }
 
-fn page(base: &str, measurements: &[Measurement], table: Table) -> String {
+/// The charts, and the names of their files.
+fn charts(measurements: &[Measurement]) -> [(&'static str, Chart); 6] {
     let gib = f64::from(1 << 30);
+    let of = |title, value: &dyn Fn(&Measurement) -> Option<f64>| chart(measurements, title, value);
+    [
+        (
+            "head-bytes",
+            of("Head's state, GiB", &|of| {
+                Some((of.bytes.on_device() + of.bytes.in_file) as f64 / gib)
+            }),
+        ),
+        (
+            "peak-memory",
+            of("Peak memory of the process, GiB", &|of| {
+                of.peak_memory_bytes.map(|bytes| bytes as f64 / gib)
+            }),
+        ),
+        (
+            "head-time",
+            of("The head alone, ms a step", &|of| Some(1e3 * of.head_s?)),
+        ),
+        (
+            "trained",
+            of("Trained images a second", &|of| Some(of.images_per_s()?[0])),
+        ),
+        (
+            "embedded",
+            of("Embedded images a second", &|of| {
+                Some(of.images_per_s()?[1])
+            }),
+        ),
+        (
+            "instances",
+            of("Instances a second", &|of| Some(of.images_per_s()?[2])),
+        ),
+    ]
+}
+
+fn page(base: &str, measurements: &[Measurement], table: Table) -> String {
     let section = Section {
         title: "Over the number of identities".to_owned(),
         note: Some("Solid lines were measured, dashed ones are computed.".to_owned()),
-        charts: vec![
-            chart(measurements, "Head's state, GiB", |of| {
-                Some((of.bytes.on_device() + of.bytes.in_file) as f64 / gib)
-            }),
-            chart(measurements, "Peak memory of the process, GiB", |of| {
-                of.peak_memory_bytes.map(|bytes| bytes as f64 / gib)
-            }),
-            chart(measurements, "The head alone, ms a step", |of| {
-                Some(1e3 * of.head_s?)
-            }),
-            chart(measurements, "Trained images a second", |of| {
-                Some(of.images_per_s()?[0])
-            }),
-            chart(measurements, "Embedded images a second", |of| {
-                Some(of.images_per_s()?[1])
-            }),
-            chart(measurements, "Instances a second", |of| {
-                Some(of.images_per_s()?[2])
-            }),
-        ],
+        charts: charts(measurements)
+            .into_iter()
+            .map(|(_, chart)| chart)
+            .collect(),
         table: Some(table),
     };
     Page {
@@ -408,7 +434,7 @@ fn page(base: &str, measurements: &[Measurement], table: Table) -> String {
 fn chart(
     measurements: &[Measurement],
     title: &str,
-    value: impl Fn(&Measurement) -> Option<f64>,
+    value: &dyn Fn(&Measurement) -> Option<f64>,
 ) -> Chart {
     const LOG: Axis = Axis {
         scale: Scale::Log,

@@ -28,7 +28,8 @@ const SHARE: Axis = Axis {
 };
 
 impl Results {
-    /// Writes `results.md`, `results.csv` and `results.html` into the folder of the comparison. Gives the page's path.
+    /// Writes `results.md`, `results.csv`, `results.html` and each chart as `measure-<number>-<axis>.svg` into the folder of the comparison.
+    /// Gives the page's path.
     ///
     /// # Errors
     ///
@@ -43,6 +44,17 @@ impl Results {
         let table = self.cells_table().to_csv();
         let table = table.map_err(|error| Error::io("write", path("results.csv"))(error.into()))?;
         write("results.csv", &table)?;
+        for (number, measure) in self.measures().into_iter().enumerate() {
+            for chart in self.charts(measure) {
+                let over = chart.x_label;
+                if let Some(picture) = chart.picture() {
+                    write(
+                        &format!("measure-{}-{over}.svg", number + 1),
+                        picture.as_bytes(),
+                    )?;
+                }
+            }
+        }
         write("results.html", self.page().as_bytes())?;
         Ok(path("results.html"))
     }
@@ -63,20 +75,7 @@ impl Results {
             .map(|measure| Section {
                 title: format!("{}: {}", measure.0, measure.1),
                 note: None,
-                charts: vec![
-                    self.chart(
-                        measure,
-                        "over trained images",
-                        "images",
-                        |found, trained| found.step as f64 * trained,
-                    ),
-                    self.chart(
-                        measure,
-                        "over seconds of training",
-                        "seconds",
-                        |found, _| found.seconds,
-                    ),
-                ],
+                charts: self.charts(measure).into(),
                 table: Some(self.summary(measure).table()),
             })
             .collect();
@@ -96,6 +95,24 @@ impl Results {
             notes: vec![NOTE.to_owned()],
         }
         .to_string()
+    }
+
+    /// A measure over trained images and over seconds.
+    fn charts(&self, measure: (&str, &str)) -> [Chart; 2] {
+        [
+            self.chart(
+                measure,
+                "over trained images",
+                "images",
+                |found, trained| found.step as f64 * trained,
+            ),
+            self.chart(
+                measure,
+                "over seconds of training",
+                "seconds",
+                |found, _| found.seconds,
+            ),
+        ]
     }
 
     /// A measure over what `x` makes of a value and of the pictures that a step trains on.
@@ -143,7 +160,7 @@ impl Results {
             }
         });
         Chart {
-            title: title.to_owned(),
+            title: format!("{}, {} {title}", measure.0, measure.1),
             headline: None,
             note: None,
             x: AMOUNT,

@@ -31,10 +31,11 @@ impl fmt::Display for Page<'_> {
 <meta name=\"color-scheme\" content=\"light dark\">
 <title>{title} – FFC</title>
 <style>
-{}</style>
+{}{}</style>
 </head>
 <body>
 <header><p class=\"kind\">{}</p><h1>{title}</h1><p class=\"when\">",
+            include_str!("chart/style.css"),
             include_str!("style.css"),
             Escaped(self.kind)
         )?;

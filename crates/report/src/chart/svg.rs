@@ -49,7 +49,7 @@ impl fmt::Display for Chart {
             }
             f.write_str("</ul>")?;
         }
-        match self.plot(&series) {
+        match self.plot(&series, true) {
             Some(plot) => plot.fmt(f)?,
             None => f.write_str("<p class=\"missing\">No value can be drawn.</p>")?,
         }
@@ -63,6 +63,40 @@ impl fmt::Display for Chart {
         }
         f.write_str("</figure>")
     }
+}
+
+/// A plot below its heading and a legend whose entries go on in a new line where one is full.
+fn picture(title: &str, series: &[Series], plot: &Plot<'_>) -> String {
+    // A letter of the legend is about as wide, and a line as high.
+    const LETTER: f64 = 6.6;
+    const LINE: f64 = 18.0;
+    let (mut x, mut y) = (12.0, 42.0);
+    let mut legend = String::new();
+    let named = series.iter().filter(|series| series.style != Style::Faint);
+    for series in named {
+        let width = 40.0 + LETTER * series.name.chars().count() as f64;
+        if x > 12.0 && x + width > WIDTH {
+            (x, y) = (12.0, y + LINE);
+        }
+        legend += &format!(
+            "<g class=\"{}\"><path class=\"line\" d=\"M{x:.1} {:.1}h22\"/></g><text x=\"{:.1}\" y=\"{y:.1}\">{}</text>",
+            class(series),
+            y - 4.0,
+            x + 28.0,
+            Escaped(&series.name)
+        );
+        x += width;
+    }
+    let top = y + 6.0;
+    let height = top + HEIGHT;
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\">\
+         <style>{}text {{ font-family: system-ui, sans-serif; }} .title {{ fill: var(--text); font-size: 15px; font-weight: 600; }}</style>\
+         <rect width=\"{WIDTH}\" height=\"{height}\" rx=\"12\" fill=\"var(--card)\"/>\
+         <text class=\"title\" x=\"12\" y=\"22\">{}</text>{legend}<svg y=\"{top}\" width=\"{WIDTH}\" height=\"{HEIGHT}\">{plot}</svg></svg>\n",
+        include_str!("style.css"),
+        Escaped(title)
+    )
 }
 
 /// With few enough points that a long run makes no large file.
@@ -85,8 +119,15 @@ fn class(series: &Series) -> String {
 }
 
 impl Chart {
-    /// The plot of what can be drawn, if anything can.
-    fn plot<'a>(&'a self, series: &'a [Series]) -> Option<Plot<'a>> {
+    /// The chart as a file of its own, with heading and legend; none where nothing can be drawn.
+    pub fn picture(&self) -> Option<String> {
+        let series: Vec<Series> = self.series.iter().map(thinned).collect();
+        let plot = self.plot(&series, false)?;
+        Some(picture(&self.title, &series, &plot))
+    }
+
+    /// The plot of what can be drawn, if anything can; with what a page's script needs.
+    fn plot<'a>(&'a self, series: &'a [Series], for_script: bool) -> Option<Plot<'a>> {
         let points = || {
             let points = series.iter().flat_map(|series| &series.points);
             points.filter(|point| is_drawable(point.x) && is_drawable(point.y))
@@ -100,6 +141,7 @@ impl Chart {
         Some(Plot {
             chart: self,
             series,
+            for_script,
             x: Range::new(&self.x, x_low, x_high, false),
             y: Range::new(&self.y, y_low, y_high, true),
         })
@@ -124,6 +166,7 @@ fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
 struct Plot<'a> {
     chart: &'a Chart,
     series: &'a [Series],
+    for_script: bool,
     x: Range,
     y: Range,
 }
@@ -132,13 +175,16 @@ impl fmt::Display for Plot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\" data-chart=\"{}\">",
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\"",
             Escaped(&format!(
                 "{} against {}",
                 self.chart.title, self.chart.x_label
             )),
-            Escaped(&self.data()),
         )?;
+        if self.for_script {
+            write!(f, " data-chart=\"{}\"", Escaped(&self.data()))?;
+        }
+        f.write_str(">")?;
         self.grid(f)?;
         for series in self.series {
             write!(f, "<g class=\"{}\">", class(series))?;
@@ -163,7 +209,10 @@ impl fmt::Display for Plot<'_> {
                 Escaped(&mark.label)
             )?;
         }
-        f.write_str("<g class=\"pointer\"></g></svg>")
+        if self.for_script {
+            f.write_str("<g class=\"pointer\"></g>")?;
+        }
+        f.write_str("</svg>")
     }
 }
 
@@ -332,4 +381,61 @@ fn path(places: &[(f64, f64)]) -> String {
         path += &format!("{letter}{x:.1} {y:.1}");
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::{Axis, Scale};
+
+    /// A picture needs nothing around it: it has its looks and a legend, and no data for a script.
+    #[test]
+    fn a_picture_stands_alone() {
+        let axis = || Axis {
+            scale: Scale::Linear,
+            unit: Unit::Number,
+            includes: &[],
+        };
+        let series = |name: &str, points: &[f64]| Series {
+            name: name.into(),
+            style: Style::Dots,
+            colour: 7,
+            points: (0..)
+                .zip(points)
+                .map(|(x, &y)| Point::new(f64::from(x), y))
+                .collect(),
+        };
+        let mut chart = Chart {
+            title: "A < B".into(),
+            headline: None,
+            note: None,
+            x: axis(),
+            x_label: "steps",
+            y: axis(),
+            series: vec![
+                series("one", &[1.0, 2.0]),
+                series(&"long ".repeat(20), &[2.0, 1.0]),
+            ],
+            marks: Vec::new(),
+        };
+        let picture = chart.picture().unwrap();
+        for part in [
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"",
+            "A &lt; B",
+            "class=\"c7\"",
+            "--c7: ",
+            ">one</text>",
+            // The second entry is in a line of its own.
+            "y=\"60.0\">long long",
+        ] {
+            assert!(picture.contains(part), "{part}: {picture}");
+        }
+        assert!(!picture.contains("data-chart") && !picture.contains("pointer"));
+        assert_eq!(
+            picture.matches("<svg").count(),
+            picture.matches("</svg>").count()
+        );
+        chart.series.clear();
+        assert_eq!(chart.picture(), None);
+    }
 }
