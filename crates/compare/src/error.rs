@@ -24,7 +24,7 @@ pub enum Error {
         /// The column.
         column: String,
         /// What is wrong.
-        source: ffc_train::Error,
+        source: Box<ffc_train::Error>,
     },
 
     /// A cell's folder holds another run.

@@ -309,7 +309,7 @@ impl Plan {
             Config::named(&self.file.base, overrides).map_err(|source| Error::Column {
                 origin: self.origin.clone(),
                 column: column.name.clone(),
-                source,
+                source: Box::new(source),
             })
         };
         let wrong = |problem: String| Error::Plan {
