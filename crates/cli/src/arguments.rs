@@ -122,7 +122,7 @@ pub struct Compare {
     /// Other seeds
     #[arg(long, value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
-    /// Folder of the comparison; by default runs/<plan>
+    /// Folder of the comparison; by default of the plan's name in runs/
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Cells that are trained at the same time, the cores divided among them
