@@ -11,7 +11,8 @@ use std::sync::Arc;
 use burn::tensor::loss::cross_entropy_with_logits;
 use burn::tensor::{Device, Distribution, Gradients, Int, Tensor};
 use ffc_core::{
-    BatchForm, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext, leaf_like, part,
+    BatchForm, GallerySides, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext,
+    leaf_like, part,
 };
 use ffc_data::{Dataset, ImageCounts, InstanceLoader, LoaderConfig, SourceConfig, SyntheticConfig};
 use ffc_model::BackboneConfig;
@@ -28,6 +29,7 @@ impl Head for Softmax {
         Needs {
             batch: BatchForm::Instances,
             gallery: false,
+            gallery_sides: GallerySides::Both,
             prefill: 0,
         }
     }

@@ -89,8 +89,8 @@ pub use error::{Embeddings, Error, Result};
 pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
 pub use full::{FullHead, FullHeadConfig};
 pub use head::{
-    BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadBytes, HeadContext, HeadInput, HeadOutput,
-    Needs, Quantity, StepContext, leaf_like, part,
+    BatchForm, DualEmbeddings, EmbeddingBatch, GallerySides, Head, HeadBytes, HeadContext,
+    HeadInput, HeadOutput, Needs, Quantity, StepContext, leaf_like, part,
 };
 pub use moving_average::{MovingAverage, RunningStatistics};
 pub use pairs::{PairLoss, PairsHead, PairsHeadConfig};

@@ -1,8 +1,6 @@
-use ffc_core::{BatchForm, Needs};
+use ffc_core::{BatchForm, GallerySides, Needs};
 use ffc_data::DualRows;
 use serde::{Deserialize, Serialize};
-
-use crate::config::{GalleryConfig, GallerySides};
 
 /// How many pictures a step takes, by the ways in which trainings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +16,12 @@ pub struct StepPictures {
 
 impl StepPictures {
     /// Of batches of size B for a head that needs these.
-    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, gallery: &GalleryConfig) -> Self {
+    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, momentum: f64) -> Self {
         let trained = match needs.batch {
             BatchForm::Dual => 3 * batch,
             _ => batch,
         };
-        let by_gallery = match (has_gallery(needs, gallery.momentum), gallery.sides) {
+        let by_gallery = match (has_gallery(needs, momentum), needs.gallery_sides) {
             (false, _) => 0,
             (true, GallerySides::Both) => trained,
             (true, GallerySides::One) => trained / 2,
@@ -50,45 +48,41 @@ pub(crate) fn has_gallery(needs: Needs, momentum: f64) -> bool {
 mod tests {
     use super::*;
 
-    fn pictures(batch: BatchForm, gallery: bool, dual: DualRows, momentum: f64) -> [usize; 3] {
-        let needs = Needs {
+    fn needs(batch: BatchForm, gallery: bool) -> Needs {
+        Needs {
             batch,
             gallery,
+            gallery_sides: GallerySides::Both,
             prefill: 0,
-        };
-        let gallery = GalleryConfig {
-            momentum,
-            ..GalleryConfig::default()
-        };
+        }
+    }
+
+    fn pictures(needs: Needs, dual: DualRows, momentum: f64) -> [usize; 3] {
         let StepPictures {
             trained,
             embedded,
             instances,
-        } = StepPictures::new(needs, 8, dual, &gallery);
+        } = StepPictures::new(needs, 8, dual, momentum);
         [trained, embedded, instances]
     }
 
     #[test]
     fn pictures_of_a_step() {
         use DualRows::{Both, Identity, Instance};
-        let dual = |dual, momentum| pictures(BatchForm::Dual, true, dual, momentum);
+        let of_ffc = needs(BatchForm::Dual, true);
+        let dual = |dual, momentum| pictures(of_ffc, dual, momentum);
         assert_eq!(dual(Both, 0.99), [24, 48, 8]);
         assert_eq!(dual(Instance, 0.99), [24, 48, 24]);
         assert_eq!(dual(Identity, 0.99), [24, 48, 0]);
         assert_eq!(dual(Both, 0.0), [24, 24, 8]);
-        let other = |batch, gallery| pictures(batch, gallery, Both, 0.0);
+        let other = |batch, gallery| pictures(needs(batch, gallery), Both, 0.0);
         assert_eq!(other(BatchForm::Instances, false), [8, 8, 8]);
         assert_eq!(other(BatchForm::Groups { images: 2 }, false), [8, 8, 0]);
         assert_eq!(other(BatchForm::Pairs, true), [8, 16, 0]);
-        let one = GalleryConfig {
-            sides: GallerySides::One,
-            ..GalleryConfig::default()
+        let one = Needs {
+            gallery_sides: GallerySides::One,
+            ..of_ffc
         };
-        let needs = Needs {
-            batch: BatchForm::Dual,
-            gallery: true,
-            prefill: 0,
-        };
-        assert_eq!(StepPictures::new(needs, 8, Both, &one).embedded, 24 + 12);
+        assert_eq!(pictures(one, Both, 0.99), [24, 36, 8]);
     }
 }

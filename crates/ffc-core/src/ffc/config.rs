@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, GallerySides, Result};
 
 /// Settings of a [`FfcHead`](crate::FfcHead).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct FfcConfig {
     /// How many centres are scored at once. The step's memory grows with rows * chunk; GPUs want
     /// larger chunks than CPUs. Default: 2048.
     pub chunk: usize,
+    /// Which sides come with gallery embeddings. Without those of side y, which would enter the pool for the first pass alone, the rows of side
+    /// x meet the pool as the step finds it, or as they leave it where it is empty, and those whose identity is not in it are fresh. Default:
+    /// both, as published.
+    pub gallery_sides: GallerySides,
     /// Whether to refuse embeddings that are not finite or have no length before they enter the pool.
     /// Reads their lengths back from the device once a step. Default: true.
     pub check_embeddings: bool,
@@ -25,6 +29,7 @@ impl Default for FfcConfig {
             scale: 32.0,
             hard_negatives: None,
             chunk: 2048,
+            gallery_sides: GallerySides::Both,
             check_embeddings: true,
         }
     }

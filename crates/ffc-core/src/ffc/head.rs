@@ -13,7 +13,7 @@ const POOL: &str = "pool.bpk";
 
 impl Head for FfcHead {
     fn needs(&self) -> Needs {
-        needs(self.prefill)
+        needs(self.prefill, self.config.gallery_sides)
     }
 
     fn quantities(&self) -> &'static [&'static str] {

@@ -3,8 +3,8 @@ use serde::{Deserialize, Serialize};
 use super::{FfcConfig, FfcHead};
 use crate::margin::MarginConfig;
 use crate::{
-    BatchForm, ClassPool, ClassPoolConfig, Error, HeadBytes, HeadContext, Needs, Result, Storage,
-    UpdateRule,
+    BatchForm, ClassPool, ClassPoolConfig, Error, GallerySides, HeadBytes, HeadContext, Needs,
+    Result, Storage, UpdateRule,
 };
 
 /// The FFC head and its group memory in one, for the file that configures a training.
@@ -22,6 +22,9 @@ pub struct FfcHeadConfig {
     pub hard_negatives: Option<usize>,
     /// How many centres are scored at once. Default: 2048.
     pub chunk: usize,
+    /// Which sides of the step the gallery network embeds: `"both"`, or `"one"`, whose embeddings stay in the pool: half its work. The rows of
+    /// that side then meet the pool as the step before left it. Default: both, as published.
+    pub gallery_sides: GallerySides,
     /// How an identity's centre follows its gallery embeddings: `"two_layer"` or `{ weighted = { alpha = 0.9 } }`.
     /// Default: two layers.
     pub update: UpdateRule,
@@ -40,6 +43,7 @@ impl Default for FfcHeadConfig {
             scale: head.scale,
             hard_negatives: head.hard_negatives,
             chunk: head.chunk,
+            gallery_sides: head.gallery_sides,
             update: pool.update,
             storage: pool.storage,
             margin: MarginConfig::Cosface { margin: 0.4 },
@@ -78,7 +82,7 @@ impl FfcHeadConfig {
     /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
     pub fn needs(&self, identities: u64) -> Needs {
         let wanted = (self.prefill * identities as f64).round() as u64;
-        needs(wanted.min(self.pool as u64))
+        needs(wanted.min(self.pool as u64), self.gallery_sides)
     }
 
     /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
@@ -117,16 +121,18 @@ impl FfcHeadConfig {
             scale: self.scale,
             hard_negatives: self.hard_negatives,
             chunk: self.chunk,
+            gallery_sides: self.gallery_sides,
             check_embeddings: false,
         }
     }
 }
 
 /// What FFC's head needs, with embeddings of `prefill` identities before the first step.
-pub(super) fn needs(prefill: u64) -> Needs {
+pub(super) fn needs(prefill: u64, gallery_sides: GallerySides) -> Needs {
     Needs {
         batch: BatchForm::Dual,
         gallery: true,
+        gallery_sides,
         prefill,
     }
 }

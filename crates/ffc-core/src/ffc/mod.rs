@@ -21,7 +21,7 @@ use crate::error::Embeddings;
 use crate::head::{DualEmbeddings, with_gradient};
 use crate::margin::Margin;
 use crate::upload::indices;
-use crate::{ClassPool, Error, Result};
+use crate::{ClassPool, Error, GallerySides, Result};
 use pass::Pass;
 use pool_scan::PoolScan;
 
@@ -141,7 +141,7 @@ impl FfcHead {
             matrix(Embeddings::ProbeY, Some(&y.probe), &y.identities)?,
             matrix(Embeddings::GalleryX, x.gallery.as_ref(), &x.identities)?,
         ];
-        if y.gallery.is_some() {
+        if self.config.gallery_sides == GallerySides::Both {
             matrices.push(matrix(
                 Embeddings::GalleryY,
                 y.gallery.as_ref(),
@@ -159,9 +159,6 @@ impl FfcHead {
 
     /// Computes the loss of a step and edits the pool.
     ///
-    /// Side y may come without gallery embeddings, which would enter the pool for the first pass alone: the rows of side x then meet the pool
-    /// as the step found it, or as they leave it where it was empty, and those whose identity is not in it are fresh. The published step has both.
-    ///
     /// # Errors
     ///
     /// Bad input, with the head unchanged.
@@ -172,11 +169,13 @@ impl FfcHead {
         let rows = x_rows + y_rows;
         let probe = units.slice(0..rows);
         let gallery_x = units.slice(rows..rows + x_rows).unit;
-        let (entering, features) = match y.gallery {
-            Some(_) => (&y.identities[..], units.slice(rows + x_rows..2 * rows).unit),
+        let (entering, features) = match self.config.gallery_sides {
+            GallerySides::Both => (&y.identities[..], units.slice(rows + x_rows..2 * rows).unit),
             // A loss needs centres.
-            None if self.pool.slots().is_empty() => (&x.identities[..], gallery_x.clone()),
-            None => (&[][..], gallery_x.clone()),
+            GallerySides::One if self.pool.slots().is_empty() => {
+                (&x.identities[..], gallery_x.clone())
+            }
+            GallerySides::One => (&[][..], gallery_x.clone()),
         };
 
         if let Some(state) = self.margin.state_mut() {

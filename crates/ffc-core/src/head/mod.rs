@@ -19,7 +19,7 @@ pub use context::{HeadContext, StepContext};
 pub use embedding_batch::{DualEmbeddings, EmbeddingBatch, HeadInput};
 pub use leaf::leaf_like;
 pub(crate) use loss::with_gradient;
-pub use needs::{BatchForm, Needs};
+pub use needs::{BatchForm, GallerySides, Needs};
 pub use output::{HeadOutput, Quantity};
 
 use crate::Result;

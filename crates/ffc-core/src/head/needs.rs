@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 /// What a head asks of the training around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
@@ -5,6 +7,8 @@ pub struct Needs {
     pub batch: BatchForm,
     /// Whether a gallery network follows the trained one and embeds the pictures too, of pairs the second ones.
     pub gallery: bool,
+    /// Of a dual batch, which sides the gallery network embeds.
+    pub gallery_sides: GallerySides,
     /// Identities whose gallery embeddings the head takes before the first step.
     pub prefill: u64,
 }
@@ -15,9 +19,20 @@ impl Needs {
         Self {
             batch,
             gallery: false,
+            gallery_sides: GallerySides::Both,
             prefill: 0,
         }
     }
+}
+
+/// Sides of a dual batch that a gallery network embeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GallerySides {
+    /// Both, as published: each side's embeddings are there for the other side's pass.
+    Both,
+    /// Side x alone, whose embeddings stay in the memory.
+    One,
 }
 
 /// How the pictures of a batch are chosen.

@@ -68,9 +68,8 @@ impl QueueHeadConfig {
     /// What the training must bring, as [`Head::needs`](crate::Head::needs), for a set of `identities`.
     pub fn needs(&self, _identities: u64) -> Needs {
         Needs {
-            batch: BatchForm::Pairs,
             gallery: true,
-            prefill: 0,
+            ..Needs::only(BatchForm::Pairs)
         }
     }
 

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 use ffc_core::margin::MarginConfig;
 use ffc_core::{
-    BatchForm, DualEmbeddings, EmbeddingBatch, Error, FfcHead, FfcHeadConfig, Head, HeadContext,
-    HeadInput, Needs, PairsHeadConfig, Quantity, QueueHeadConfig, StepContext, TripletHeadConfig,
-    VirtualHeadConfig, part,
+    BatchForm, DualEmbeddings, EmbeddingBatch, Error, FfcHead, FfcHeadConfig, GallerySides, Head,
+    HeadContext, HeadInput, Needs, PairsHeadConfig, Quantity, QueueHeadConfig, StepContext,
+    TripletHeadConfig, VirtualHeadConfig, part,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -56,6 +56,7 @@ fn says_what_it_needs_and_reports_what_it_names() {
     let needs = Needs {
         batch: BatchForm::Dual,
         gallery: true,
+        gallery_sides: GallerySides::Both,
         prefill: 5,
     };
     assert_eq!(head.needs(), needs);

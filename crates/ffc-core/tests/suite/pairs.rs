@@ -2,7 +2,8 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    BatchForm, EmbeddingBatch, Error, Head, Needs, PairLoss, PairsHead, PairsHeadConfig,
+    BatchForm, EmbeddingBatch, Error, GallerySides, Head, Needs, PairLoss, PairsHead,
+    PairsHeadConfig,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -279,6 +280,7 @@ fn batches_without_pairs() {
         let needs = Needs {
             batch: BatchForm::Groups { images: 2 },
             gallery: false,
+            gallery_sides: GallerySides::Both,
             prefill: 0,
         };
         assert_eq!(head.needs(), needs);

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    BatchForm, EmbeddingBatch, Embeddings, Error, Head, HeadContext, Needs, Quantity, QueueHead,
-    QueueHeadConfig, QueueStart,
+    BatchForm, EmbeddingBatch, Embeddings, Error, GallerySides, Head, HeadContext, Needs, Quantity,
+    QueueHead, QueueHeadConfig, QueueStart,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -375,6 +375,7 @@ fn bad_input_changes_nothing() {
     let needs = Needs {
         batch: BatchForm::Pairs,
         gallery: true,
+        gallery_sides: GallerySides::Both,
         prefill: 0,
     };
     assert_eq!(head.needs(), needs);

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    BatchForm, EmbeddingBatch, Error, Head, Needs, TripletDistance, TripletHead, TripletHeadConfig,
-    TripletMean,
+    BatchForm, EmbeddingBatch, Error, GallerySides, Head, Needs, TripletDistance, TripletHead,
+    TripletHeadConfig, TripletMean,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -257,6 +257,7 @@ fn batches_without_triplets() {
     let needs = Needs {
         batch: BatchForm::Groups { images: 2 },
         gallery: false,
+        gallery_sides: GallerySides::Both,
         prefill: 0,
     };
     assert_eq!(head.needs(), needs);

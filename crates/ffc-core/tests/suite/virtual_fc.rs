@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use burn::tensor::Tensor;
 use ffc_core::margin::MarginConfig;
 use ffc_core::{
-    Anchors, BatchForm, EmbeddingBatch, Embeddings, Error, FullHeadConfig, Head, HeadContext,
-    JointConfig, Needs, VirtualHead, VirtualHeadConfig, VisitingOrder,
+    Anchors, BatchForm, EmbeddingBatch, Embeddings, Error, FullHeadConfig, GallerySides, Head,
+    HeadContext, JointConfig, Needs, VirtualHead, VirtualHeadConfig, VisitingOrder,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -435,6 +435,7 @@ fn bad_input_changes_nothing() {
     let needs = Needs {
         batch: BatchForm::Groups { images: 2 },
         gallery: false,
+        gallery_sides: GallerySides::Both,
         prefill: 0,
     };
     assert_eq!(head.needs(), needs);

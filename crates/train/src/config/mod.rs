@@ -196,9 +196,6 @@ impl Default for LoaderSettings {
 pub struct GalleryConfig {
     /// m of G <- m G + (1 - m) P. Default: 0.99, as published.
     pub momentum: f64,
-    /// Which sides of FFC's step it embeds: `"both"` as published, or `"one"`, whose embeddings stay in the pool: half the gallery
-    /// network's work. The rows of that side then meet the pool as the step before left it. Default: both.
-    pub sides: GallerySides,
     /// Whether running statistics of norms are averaged too; the published code leaves them at their start. Default: true.
     pub average_statistics: bool,
 }
@@ -207,20 +204,9 @@ impl Default for GalleryConfig {
     fn default() -> Self {
         Self {
             momentum: 0.99,
-            sides: GallerySides::Both,
             average_statistics: true,
         }
     }
-}
-
-/// The sides of FFC's step that the gallery network embeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GallerySides {
-    /// Each side's embeddings are there for the other side's pass.
-    Both,
-    /// Those alone that stay in the pool.
-    One,
 }
 
 /// When checkpoints are written and which are kept.
@@ -281,11 +267,6 @@ impl Config {
             let expected = "both: only FFC's head takes dual batches";
             return Err(Error::setting("loader.dual", value, expected));
         }
-        if self.gallery.sides != GallerySides::Both && self.head.needs(0).batch != BatchForm::Dual {
-            let value = format!("one with head.kind = {}", self.head.kind());
-            let expected = "both: only FFC's step has sides";
-            return Err(Error::setting("gallery.sides", value, expected));
-        }
         self.optimizer.check()?;
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
         let schedule = self.schedule.init(u64::MAX, 1)?;
@@ -345,7 +326,7 @@ impl Config {
     /// How many pictures a step takes.
     pub fn pictures(&self) -> StepPictures {
         let LoaderSettings { batch, dual, .. } = self.loader;
-        StepPictures::new(self.head.needs(0), batch, dual, &self.gallery)
+        StepPictures::new(self.head.needs(0), batch, dual, self.gallery.momentum)
     }
 
     /// Channels of the pictures.
@@ -397,7 +378,6 @@ impl Config {
             optimizer: self.optimizer.clone(),
             schedule,
             average,
-            sides: self.gallery.sides,
             clip_norm: self.training.clip_norm,
             normalisation: self.normalisation(),
             precision: self.training.precision.into(),

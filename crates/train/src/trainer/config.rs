@@ -2,7 +2,7 @@ use burn::tensor::DType;
 use ffc_core::MovingAverage;
 use ffc_data::Normalisation;
 
-use crate::config::{GallerySides, OptimizerConfig, Schedule};
+use crate::config::{OptimizerConfig, Schedule};
 
 /// How a [`Trainer`](crate::Trainer) trains.
 #[derive(Debug, Clone)]
@@ -13,8 +13,6 @@ pub struct TrainerConfig {
     pub schedule: Schedule,
     /// How the gallery network follows, for heads that need one. Default: as published.
     pub average: MovingAverage,
-    /// Which sides of a dual batch the gallery network embeds. Default: both, as published.
-    pub sides: GallerySides,
     /// Longest global norm of the networks' gradient; longer ones are shortened to it. What a head learns by itself is not
     /// part of it. Default: none.
     pub clip_norm: Option<f64>,
@@ -32,7 +30,6 @@ impl Default for TrainerConfig {
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::constant(),
             average: MovingAverage::default(),
-            sides: GallerySides::Both,
             clip_norm: None,
             normalisation: Normalisation::FFC,
             precision: DType::F32,

@@ -13,8 +13,8 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
 use ffc_core::{
-    BatchForm, DualEmbeddings, EmbeddingBatch, Head, HeadContext, HeadInput, HeadOutput,
-    MovingAverage, Quantity, StepContext,
+    BatchForm, DualEmbeddings, EmbeddingBatch, GallerySides, Head, HeadContext, HeadInput,
+    HeadOutput, MovingAverage, Quantity, StepContext,
 };
 use ffc_data::ImageBatch;
 use ffc_model::{Backbone, NormMode};
@@ -25,7 +25,7 @@ pub use config::TrainerConfig;
 pub use images::StepImages;
 pub use step::{StepNumbers, StepOutput};
 
-use crate::config::{Config, GallerySides, Schedule};
+use crate::config::{Config, Schedule};
 use crate::gradient::{clip, global_norm};
 use crate::step_pictures::has_gallery;
 use crate::{Error, Result};
@@ -201,7 +201,7 @@ impl Trainer {
         }
         let needs = self.head.needs();
         check_pairs(needs.batch, images)?;
-        let has_both = self.config.sides == GallerySides::Both;
+        let has_both = needs.gallery_sides == GallerySides::Both;
         let mut lengths = Vec::new();
         let input: HeadInput = match images {
             StepImages::Dual { x, y } => DualEmbeddings {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::{Device, Gradients, Tensor};
 use ffc_core::{
-    BatchForm, EmbeddingBatch, Head, HeadInput, HeadOutput, Needs, Quantity, Result, StepContext,
-    leaf_like, part,
+    BatchForm, EmbeddingBatch, GallerySides, Head, HeadInput, HeadOutput, Needs, Quantity, Result,
+    StepContext, leaf_like, part,
 };
 use ffc_data::{DualBatch, GroupLoader, IdentityLoader, ImageBatch, InstanceLoader, LoaderConfig};
 use ffc_model::NormMode;
@@ -58,6 +58,7 @@ impl Head for OneRow {
         Needs {
             batch: self.form,
             gallery: self.gallery,
+            gallery_sides: GallerySides::Both,
             prefill: 0,
         }
     }
