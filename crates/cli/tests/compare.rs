@@ -1,6 +1,8 @@
 //! A comparison that is killed, and ones that cannot be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod tiny;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,35 +13,7 @@ use ffc_train::RunFolder;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
-
-const BASE: &str = r#"
-[data]
-source = { format = "synthetic", identities = 40, images = { law = "equal", images = 3 }, size_px = 16 }
-
-[loader]
-batch = 4
-
-[backbone]
-network = "compact"
-width = 0.25
-embedding = 16
-height_px = 16
-width_px = 16
-
-[head]
-pool = 12
-
-[optimizer]
-kind = "adamw"
-
-[schedule]
-decay = { kind = "cosine", floor = 0.0 }
-
-[[evaluation]]
-name = "unseen"
-data = { source = { format = "synthetic", identities = 20, first_identity = 1000, size_px = 16 } }
-protocol = { kind = "random_pairs", pairs = 40 }
-"#;
+use tiny::TINY;
 
 const PLAN: &str = r#"
 title = "Two pools"
@@ -57,7 +31,7 @@ const KILLS: usize = 20;
 /// A folder with the base and a plan.
 fn folder(plan: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("base.toml"), BASE).unwrap();
+    fs::write(folder.path().join("base.toml"), TINY).unwrap();
     fs::write(folder.path().join("plan.toml"), plan).unwrap();
     folder
 }

@@ -1,6 +1,8 @@
 //! A run that is killed at random moments and resumed ends as one that is left alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod tiny;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tiny::TINY;
 
 /// The heads, how often their runs are killed, and the networks that they have.
 const HEADS: [(&str, usize, &[&str]); 2] = [
@@ -22,41 +25,15 @@ sample_rate = 0.5"#,
     ),
 ];
 
-const CONFIG: &str = r#"
+/// How long a run is, and how often it is measured and saved.
+const COURSE: &str = r#"
 [training]
 length = "60 steps"
 log = "1 step"
 evaluate = "10 steps"
 
-[data]
-source = { format = "synthetic", identities = 40, images = { law = "equal", images = 3 }, size_px = 16 }
-
-[loader]
-batch = 4
-
-[backbone]
-network = "compact"
-width = 0.25
-embedding = 16
-height_px = 16
-width_px = 16
-
-[head]
-HEAD
-
-[optimizer]
-kind = "adamw"
-
-[schedule]
-decay = { kind = "cosine", floor = 0.0 }
-
 [checkpoint]
 every = "2 steps"
-
-[[evaluation]]
-name = "unseen"
-data = { source = { format = "synthetic", identities = 20, first_identity = 1000, size_px = 16 } }
-protocol = { kind = "random_pairs", pairs = 40 }
 "#;
 
 fn ffc(arguments: &[&str]) -> Command {
@@ -118,7 +95,7 @@ fn killed_runs_end_as_undisturbed_ones() {
 fn kill(head: &str, most: usize, networks: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("tiny.toml");
-    fs::write(&config, CONFIG.replace("HEAD", head)).unwrap();
+    fs::write(&config, [&TINY.replace("pool = 12", head), COURSE].concat()).unwrap();
     let config = config.to_str().unwrap();
     let whole = folder.path().join("whole");
     let start = Instant::now();

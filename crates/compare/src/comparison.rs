@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use ffc_core::WeightStorage;
+use ffc_files::FolderLock;
 use ffc_train::config::HeadConfig;
 use ffc_train::{Config, Environment, Interrupt, RunFolder, StepPictures, Timing};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,6 @@ use crate::{Error, Result};
 
 /// What the steps of the columns took when they were timed, where time decides how long they train.
 const TIMINGS: &str = "timings.json";
-const LOCK: &str = ".lock";
 /// Weights of a cell whose head keeps them in a file.
 const WEIGHTS: &str = "class-weights";
 /// Steps that are timed.
@@ -192,7 +192,10 @@ impl<'a> Comparison<'a> {
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Result<bool> {
         fs::create_dir_all(&self.folder).map_err(Error::io("make the folder", &self.folder))?;
-        let _lock = lock(&self.folder)?;
+        let lock = FolderLock::take(&self.folder).map_err(Error::io("lock", &self.folder))?;
+        let _lock = lock.ok_or_else(|| Error::Busy {
+            path: self.folder.clone(),
+        })?;
         if let Err(error) = self.time(interrupt, tell) {
             // Ctrl-C ends the program that times, too.
             return match interrupt.is_requested() {
@@ -390,22 +393,5 @@ fn stop(running: &mut [Running]) {
     }
     for running in running {
         let _ = running.child.wait();
-    }
-}
-
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::Busy {
-            path: folder.to_owned(),
-        }),
-        Err(fs::TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
     }
 }

@@ -5,12 +5,16 @@
 //!
 //! [`Hashed`] counts and hashes what passes through it: a manifest needs no second reading.
 //!
+//! A [`FolderLock`] keeps other processes out of a folder.
+//!
 //! Errors are the system's; callers know what they wrote and add it.
 
 mod folder;
+mod folder_lock;
 mod hashed;
 mod new_file;
 
 pub use folder::sync_folder;
+pub use folder_lock::FolderLock;
 pub use hashed::Hashed;
 pub use new_file::{NewFile, write};

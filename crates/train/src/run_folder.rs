@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use ffc_files::FolderLock;
 
 use crate::checkpoint::Checkpoints;
 use crate::config::Config;
@@ -19,11 +21,10 @@ pub struct RunFolder {
     /// What of `config` differs from what lies in the folder.
     changes: Vec<Change>,
     /// Locked while this lives.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 const CHECKPOINTS: &str = "checkpoints";
-const LOCK: &str = ".lock";
 
 impl RunFolder {
     /// Makes the folder of a new run and writes the resolved configuration into it.
@@ -91,7 +92,7 @@ impl RunFolder {
 
     /// Whether another process holds the run of this folder.
     pub fn is_held(path: &Path) -> bool {
-        path.join(LOCK).exists() && matches!(lock(path), Err(Error::RunFolder { .. }))
+        FolderLock::is_taken(path)
     }
 
     /// Writes overrides down; gives what they changed, old and new.
@@ -146,20 +147,10 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     ffc_files::write(path, bytes).map_err(Error::io("write", path))
 }
 
-fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(Error::RunFolder {
-            path: folder.to_owned(),
-            problem: "another process trains there".into(),
-        }),
-        Err(fs::TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
-    }
+fn lock(folder: &Path) -> Result<FolderLock> {
+    let lock = FolderLock::take(folder).map_err(Error::io("lock", folder))?;
+    lock.ok_or_else(|| Error::RunFolder {
+        path: folder.to_owned(),
+        problem: "another process trains there".into(),
+    })
 }
