@@ -125,7 +125,7 @@ pub struct Compare {
     /// Folder of the comparison; by default of the plan's name in runs/
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Cells that are trained at the same time, the cores divided among them
+    /// Cells that are trained at the same time, the threads that compute divided among them
     #[arg(long, default_value_t = 1)]
     pub jobs: usize,
     /// auto, cpu, wgpu, wgpu:N, cuda or cuda:N

@@ -237,6 +237,15 @@ impl Measurement {
         }
     }
 
+    /// Where its numbers come from, in words.
+    pub fn how(&self) -> &'static str {
+        match (self.is_measured, &self.problem) {
+            (true, _) => "measured",
+            (false, None) => "computed",
+            (false, Some(_)) => "failed, computed",
+        }
+    }
+
     /// Images a second: through the trained network, through both, of the instance loader.
     pub fn images_per_s(&self) -> Option<[f64; 3]> {
         let StepPictures {
@@ -254,7 +263,7 @@ pub fn table(measurements: &[Measurement]) -> Table {
     let mut table = Table::new([
         "head",
         "identities",
-        "measured",
+        "numbers",
         "rows",
         "momenta",
         "in a step",
@@ -279,12 +288,7 @@ pub fn table(measurements: &[Measurement]) -> Table {
         table.rows.push(vec![
             measurement.head.clone(),
             count(measurement.identities),
-            if measurement.is_measured {
-                "yes"
-            } else {
-                "computed"
-            }
-            .to_owned(),
+            measurement.how().to_owned(),
             bytes(kept.rows),
             bytes(kept.momenta),
             bytes(kept.of_step),
@@ -307,7 +311,7 @@ fn numbers(measurements: &[Measurement]) -> Table {
     let mut table = Table::new([
         "head",
         "identities",
-        "measured",
+        "numbers",
         "rows_bytes",
         "momenta_bytes",
         "step_bytes",
@@ -326,7 +330,7 @@ fn numbers(measurements: &[Measurement]) -> Table {
         let mut row = vec![
             measurement.head.clone(),
             measurement.identities.to_string(),
-            measurement.is_measured.to_string(),
+            measurement.how().to_owned(),
         ];
         row.extend(
             [kept.rows, kept.momenta, kept.of_step, kept.in_file].map(|bytes| bytes.to_string()),
@@ -558,6 +562,15 @@ mod tests {
         assert!((found.step_s.unwrap() - 0.150).abs() < 1e-9);
         let added = 2 * 30_000 * 128 * 4;
         assert_eq!(found.peak_memory_bytes, Some(1_000_000_000 + added));
+        // What was tried and failed is told from what was not tried.
+        let failed = Measurement {
+            problem: Some("ffc: signal: 9 (SIGKILL)".into()),
+            ..found.clone()
+        };
+        let rows = table(&[smaller[0].clone(), found.clone(), failed.clone()]).rows;
+        let how: Vec<&str> = rows.iter().map(|row| row[2].as_str()).collect();
+        assert_eq!(how, ["measured", "computed", "failed, computed"]);
+        assert_eq!(numbers(&[failed]).rows[0][2], "failed, computed");
 
         let sweep = Sweep {
             base: "synthetic".into(),

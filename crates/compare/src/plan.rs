@@ -223,14 +223,14 @@ impl Plan {
                 config.loader.batch,
                 &column.name,
             ));
-            if self.in_epochs(&config)
+            if is_in_epochs(&config)
                 && let Some((.., first)) = epochs
                     .iter()
                     .find(|epoch| epoch.0 != epochs[0].0 || epoch.1 != epochs[0].1)
             {
                 return Err(wrong(format!(
-                    "an epoch is not as long in column {first} as in column {}, so that lengths in epochs would differ: give the plan a length, and \
-                     schedule.warm_up and schedule.decay.milestones in steps",
+                    "an epoch is not as long in column {first} as in column {}, so that lengths in epochs would differ: a plan with a length, \
+                     and schedule.warm_up and schedule.decay.milestones in steps, is the same for both",
                     epochs[0].2
                 )));
             }
@@ -279,18 +279,6 @@ impl Plan {
         let mut all = overrides(&self.file.set);
         all.extend(self.settings.iter().chain(&column.overrides).cloned());
         all
-    }
-
-    /// Whether the length of a column's training or the course of its rate is in epochs.
-    fn in_epochs(&self, config: &Config) -> bool {
-        let is_epochs = |length: &Length| matches!(length, Length::Epochs(_));
-        let milestones = match &config.schedule.decay {
-            Decay::MultiStep { milestones, .. } => &milestones[..],
-            _ => &[],
-        };
-        is_epochs(&config.training.length)
-            || is_epochs(&config.schedule.warm_up)
-            || milestones.iter().any(is_epochs)
     }
 
     /// The configuration of a column, long where its length is not known yet: for what does not depend on it.
@@ -348,6 +336,18 @@ impl Plan {
         }
         Ok(config)
     }
+}
+
+/// Whether the length of a training or the course of its rate is in epochs.
+fn is_in_epochs(config: &Config) -> bool {
+    let milestones = match &config.schedule.decay {
+        Decay::MultiStep { milestones, .. } => &milestones[..],
+        _ => &[],
+    };
+    let mut lengths = [&config.training.length, &config.schedule.warm_up]
+        .into_iter()
+        .chain(milestones);
+    lengths.any(|length| matches!(length, Length::Epochs(_)))
 }
 
 /// Reads a plan's file.

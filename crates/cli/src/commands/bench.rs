@@ -98,11 +98,7 @@ pub fn identities(arguments: BenchIdentities, quiet: bool) -> Result<ExitCode> {
         &program,
         &mut |measurement: &Measurement| {
             if !quiet {
-                let how = match (&measurement.problem, measurement.is_measured) {
-                    (Some(problem), _) => problem,
-                    (None, true) => "measured",
-                    (None, false) => "computed",
-                };
+                let how = measurement.how();
                 eprintln!(
                     "{}, {} identities: {how}",
                     measurement.head,
@@ -113,6 +109,17 @@ pub fn identities(arguments: BenchIdentities, quiet: bool) -> Result<ExitCode> {
     )?;
     let page = write_results(&arguments.out, &sweep.base, &measurements)?;
     output::write(format_args!("{}", table(&measurements)));
+    let mut code = ExitCode::SUCCESS;
+    for measurement in &measurements {
+        if let Some(problem) = &measurement.problem {
+            let identities = count(measurement.identities);
+            say!(
+                "failed: {}, {identities} identities: {problem}",
+                measurement.head
+            );
+            code = ExitCode::FAILURE;
+        }
+    }
     say!("page: {}", page.display());
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
