@@ -136,6 +136,7 @@ pub fn scores() -> Scores {
         network: "gallery".to_owned(),
         same: scores(0.62, 0.6),
         different: scores(0.04, 0.5),
+        roc: Vec::new(),
         threshold: Some(0.31),
         mistakes: mistakes(),
         baselines: vec![BaselineMeasure {

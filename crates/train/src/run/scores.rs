@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ffc_eval::RocPoint;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -16,11 +17,15 @@ pub struct Scores(pub BTreeMap<String, EvaluationScores>);
 pub struct EvaluationScores {
     /// `gallery` or `probe`.
     pub network: String,
-    /// Cosines of pairs of the same person.
+    /// Cosines of pairs of the same identity.
     pub same: Vec<f32>,
-    /// Cosines of pairs of different persons.
+    /// Cosines of pairs of different identities.
     pub different: Vec<f32>,
-    /// Pairs above it were taken for the same person; none where the evaluation has no threshold.
+    /// Some hundred points of the ROC curve with finite thresholds, by ascending false accepts, where there are too many pairs for `same`
+    /// and `different`; else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roc: Vec<RocPoint>,
+    /// Pairs above it were taken for the same identity; none where the evaluation has no threshold.
     pub threshold: Option<f32>,
     /// Pairs that were judged wrong.
     pub mistakes: Vec<Mistake>,
@@ -34,7 +39,7 @@ pub struct EvaluationScores {
 pub struct Mistake {
     /// Cosine of the pair.
     pub score: f32,
-    /// Whether the pair shows the same person.
+    /// Whether the pair shows the same identity.
     pub same: bool,
     /// One picture.
     pub left: Picture,
@@ -103,10 +108,15 @@ impl Scores {
             let scores = evaluation.same.iter().chain(&evaluation.different);
             let scores = scores.chain(&evaluation.threshold);
             let scores = scores.chain(evaluation.mistakes.iter().map(|mistake| &mistake.score));
-            let mut numbers = scores.map(|score| f64::from(*score)).chain(
-                (evaluation.baselines.iter())
-                    .flat_map(|baseline| [baseline.value, baseline.low, baseline.high]),
-            );
+            let baselines = evaluation.baselines.iter();
+            let baselines =
+                baselines.flat_map(|baseline| [baseline.value, baseline.low, baseline.high]);
+            let roc = evaluation.roc.iter();
+            let roc = roc.flat_map(|point| [point.threshold.into(), point.far, point.tar]);
+            let mut numbers = scores
+                .map(|score| f64::from(*score))
+                .chain(baselines)
+                .chain(roc);
             if let Some(number) = numbers.find(|number| !number.is_finite()) {
                 return Err(format!(
                     "evaluation `{name}` holds {number}, but numbers must be finite"

@@ -159,6 +159,7 @@ impl Evaluator {
             mistakes: mistakes.collect(),
             same: scores.same,
             different: scores.different,
+            roc: Vec::new(),
             threshold,
             baselines,
         })

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use ffc_eval::RocPoint;
 use ffc_train::Error;
 use ffc_train::run::{BaselineMeasure, EvaluationScores, Mistake, Picture, Scores};
 
@@ -20,6 +21,11 @@ fn scores() -> Scores {
         network: "gallery".to_owned(),
         same: vec![0.5, -0.25, 1.0],
         different: vec![0.0, 0.75],
+        roc: vec![RocPoint {
+            threshold: 0.75,
+            far: 0.5,
+            tar: 0.25,
+        }],
         threshold: Some(0.25),
         mistakes: vec![mistake(-0.25, true), mistake(0.75, false)],
         baselines: vec![BaselineMeasure {
@@ -42,10 +48,11 @@ fn scores_come_back_and_are_checked() {
     assert_eq!(Scores::read(&path).unwrap(), scores);
 
     type Damage = fn(&mut EvaluationScores);
-    let damages: [(&str, Damage); 4] = [
+    let damages: [(&str, Damage); 5] = [
         ("NaN", |scores| scores.same[1] = f32::NAN),
         ("inf", |scores| scores.threshold = Some(f32::INFINITY)),
         ("NaN", |scores| scores.baselines[0].high = f64::NAN),
+        ("inf", |scores| scores.roc[0].threshold = f32::INFINITY),
         ("no PNG file", |scores| {
             scores.mistakes[1].right.png = b"GIF".to_vec()
         }),
