@@ -32,13 +32,13 @@ pub struct StepMetrics {
     /// Epochs of the instance loader, with fraction.
     #[serde(with = "float")]
     pub epoch: f64,
-    /// Loss of the last step.
+    /// Mean of the steps' losses: of those since the last line, this one's included. Before version 0.2 the last step's.
     #[serde(with = "float")]
     pub loss: f64,
     /// Learning rate of the last step.
     #[serde(with = "float")]
     pub learning_rate: f64,
-    /// Global norm of the last step's gradient before clipping.
+    /// Mean over the same steps of the gradient's global norm before clipping.
     #[serde(with = "float")]
     pub gradient_norm: f64,
     /// What the head reports: means over the steps. In a line each has a key of its own, as the other fields have.

@@ -6,10 +6,12 @@
 //! | `metrics.csv`, `evaluations.csv` | the same as tables |
 //! | `events.out.tfevents.*` | the same for TensorBoard |
 //! | `log.txt` | evaluations, checkpoints, interruptions, with the time |
+//! | `facts.json` | identities, images, the network's parameters: [`Facts`] |
 //! | `scores.json` | scores of the last evaluations and their worst mistakes: [`Scores`] |
 
 mod append_file;
 mod event_file;
+mod facts;
 mod float;
 mod metrics;
 mod metrics_file;
@@ -17,6 +19,7 @@ mod metrics_writer;
 mod scores;
 mod values;
 
+pub use facts::Facts;
 pub use metrics::{EvaluationMetrics, Metric, StepMetrics};
 pub use metrics_file::{read_known_metrics, read_metrics};
 pub use metrics_writer::MetricsWriter;
@@ -32,6 +35,8 @@ pub mod file_name {
     pub(crate) const STEPS_TABLE: &str = "metrics.csv";
     pub(crate) const EVALUATIONS_TABLE: &str = "evaluations.csv";
     pub(crate) const LOG: &str = "log.txt";
+    /// Sizes of the set and of the network.
+    pub const FACTS: &str = "facts.json";
     /// Scores of the last evaluations.
     pub const SCORES: &str = "scores.json";
     /// The resolved configuration.

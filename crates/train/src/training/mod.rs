@@ -25,7 +25,7 @@ use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::meter::{Meter, Window};
 use crate::progress::Progress;
-use crate::run::{EvaluationMetrics, Metric, MetricsWriter, StepMetrics, file_name};
+use crate::run::{EvaluationMetrics, Facts, Metric, MetricsWriter, StepMetrics, file_name};
 use crate::run_folder::RunFolder;
 use crate::run_log::RunLog;
 use crate::trainer::{StepNumbers, StepOutput, Trainer};
@@ -202,6 +202,7 @@ impl<'a> Training<'a> {
     }
 
     fn train(&mut self) -> Result<bool> {
+        self.write_facts()?;
         if self.new {
             self.prefill()?;
             // From here on a run without checkpoints is one that lost them.
@@ -225,6 +226,16 @@ impl<'a> Training<'a> {
         }
         self.export("last")?;
         Ok(true)
+    }
+
+    /// Of every run and when it is resumed, so that those of old versions get the file too.
+    fn write_facts(&self) -> Result<()> {
+        let facts = Facts {
+            identities: self.state.data.identities,
+            images: self.state.data.images,
+            parameters: self.trainer.probe().summary().parameters,
+        };
+        facts.write(self.folder.path().join(file_name::FACTS))
     }
 
     /// Makes the steps that are left. Whether all were made.

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use ffc_core::FfcHead;
 use ffc_data::Damaged;
 use ffc_train::progress::Progress;
-use ffc_train::run::{Metric, read_metrics};
+use ffc_train::run::{Facts, Metric, StepMetrics, read_metrics};
 use ffc_train::{
     Checkpoint, Config, Environment, Error, Interrupt, Outcome, Result, RunFolder, Training,
     TrainingData,
@@ -94,6 +94,7 @@ fn a_run_leaves_everything_in_its_folder() {
         "config.toml",
         "environment.json",
         "evaluations.csv",
+        "facts.json",
         "last-gallery.safetensors",
         "last-probe.safetensors",
         "log.txt",
@@ -106,6 +107,12 @@ fn a_run_leaves_everything_in_its_folder() {
         Config::load(&path.join("config.toml"), &[]).unwrap(),
         config()
     );
+
+    // 40 identities with 3 pictures each.
+    let facts = Facts::read(path.join("facts.json")).unwrap();
+    assert_eq!((facts.identities, facts.images), (40, 120));
+    let network = config().backbone.init(&Device::flex()).unwrap();
+    assert_eq!(facts.parameters, network.summary().parameters);
 
     let metrics = metrics(&path);
     let steps = |wanted: bool| {
@@ -358,30 +365,64 @@ fn a_run_without_its_checkpoints_is_left_alone() {
     assert!(before == names.map(results));
 }
 
-/// The means of a log window are over all its steps, wherever evaluations and checkpoints fall.
+/// Lines of steps without what depends on the clock, of a run with these settings.
+fn step_lines(log: &str, every: &str, interrupted: bool) -> Vec<StepMetrics> {
+    let folder = tempdir().unwrap();
+    let mut config = config();
+    config.training.log = log.parse().unwrap();
+    config.training.evaluate = every.parse().unwrap();
+    config.checkpoint.every = every.parse().unwrap();
+    let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
+    for _ in 0..8 {
+        let interrupt = Interrupt::default();
+        if interrupted {
+            interrupt.request();
+        }
+        if run(&run_folder, interrupt).unwrap().finished {
+            break;
+        }
+    }
+    let metrics = metrics(folder.path()).into_iter();
+    metrics
+        .filter_map(|metric| match metric {
+            Metric::Step(metrics) => Some(metrics),
+            Metric::Evaluation(_) => None,
+        })
+        .collect()
+}
+
+/// Means in a line are over all steps since the line before, wherever evaluations, checkpoints and interruptions fall.
 #[test]
-fn evaluations_and_checkpoints_do_not_cut_a_log_window() {
+fn lines_have_the_means_of_their_steps() {
     let _alone = alone();
-    let runs = ["1 step", "8 steps"].map(|every| {
-        let folder = tempdir().unwrap();
-        let mut config = config();
-        config.training.log = "4 steps".parse().unwrap();
-        config.training.evaluate = every.parse().unwrap();
-        config.checkpoint.every = every.parse().unwrap();
-        let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
-        run(&run_folder, Interrupt::default()).unwrap();
-        let metrics = metrics(folder.path()).into_iter();
-        metrics
-            .filter(|metric| matches!(metric, Metric::Step(_)))
-            .collect::<Vec<_>>()
-    });
-    assert_eq!(runs[0].len(), 2);
-    assert_eq!(runs[0], runs[1]);
-    let Metric::Step(last) = &runs[0][1] else {
-        panic!("{runs:?}");
-    };
+    let single = step_lines("1 step", "8 steps", false);
+    assert_eq!(single.len(), 8);
+    let lines = step_lines("3 steps", "8 steps", false);
+    assert_eq!(lines, step_lines("3 steps", "1 step", false));
+    assert_eq!(lines, step_lines("3 steps", "8 steps", true));
+
+    assert_eq!(lines.len(), 3);
+    for (line, steps) in lines.iter().zip(single.chunks(3)) {
+        let last = steps.last().unwrap();
+        assert_eq!(line.step, last.step);
+        assert_eq!(line.learning_rate, last.learning_rate);
+        let mean = |value: fn(&StepMetrics) -> f64| {
+            steps.iter().map(value).sum::<f64>() / steps.len() as f64
+        };
+        for (found, expected, last) in [
+            (line.loss, mean(|step| step.loss), last.loss),
+            (
+                line.gradient_norm,
+                mean(|step| step.gradient_norm),
+                last.gradient_norm,
+            ),
+        ] {
+            assert!((found - expected).abs() < 1e-9 * expected, "{line:?}");
+            assert_ne!(found, last);
+        }
+    }
     // The pool of 12 slots loses identities in every step.
-    assert!(last.head.get("evictions") > Some(1.0), "{last:?}");
+    assert!(lines[2].head.get("evictions") > Some(1.0), "{lines:?}");
 }
 
 /// There is nothing to tell apart.
