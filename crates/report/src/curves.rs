@@ -6,6 +6,8 @@ use crate::chart::{Point, is_drawable};
 const BINS: usize = 50;
 /// Places on the axis of false accepts.
 const ROC_POINTS: usize = 400;
+/// The fewest points that have a running mean.
+const MIN_SMOOTHED: usize = 10;
 
 /// Shares of the scores in equal bins from `low` to `high`, as the outline of its steps.
 pub fn histogram(scores: &[f32], low: f64, high: f64) -> Vec<Point> {
@@ -59,19 +61,23 @@ pub fn roc(same: &[f32], different: &[f32]) -> Vec<Point> {
         .collect()
 }
 
-/// Running mean with weights that fall off exponentially over a fiftieth of the points, of the values that can be drawn.
-pub fn smooth(points: &[Point]) -> Vec<Point> {
-    let keep = 1.0 - 2.0 / (points.len() as f64 / 50.0 + 1.0).max(2.0);
+/// Running mean with weights that fall off exponentially over a twenty-fifth of the points, 5 at least, of the values that can be drawn;
+/// none of fewer than ten, of which it would say no more than they do.
+pub fn smooth(points: &[Point]) -> Option<Vec<Point>> {
+    let drawable = || points.iter().filter(|point| is_drawable(point.y));
+    let number = drawable().count();
+    if number < MIN_SMOOTHED {
+        return None;
+    }
+    let span = (number as f64 / 25.0).max(5.0);
+    let keep = 1.0 - 2.0 / (span + 1.0);
     let (mut sum, mut weights) = (0.0, 0.0);
-    points
-        .iter()
-        .filter(|point| is_drawable(point.y))
-        .map(|point| {
-            sum = keep * sum + point.y;
-            weights = keep * weights + 1.0;
-            Point::new(point.x, sum / weights)
-        })
-        .collect()
+    let means = drawable().map(|point| {
+        sum = keep * sum + point.y;
+        weights = keep * weights + 1.0;
+        Point::new(point.x, sum / weights)
+    });
+    Some(means.collect())
 }
 
 #[cfg(test)]
@@ -117,18 +123,44 @@ mod tests {
 
     #[test]
     fn smoothing_keeps_what_is_constant_and_passes_over_gaps() {
-        let points: Vec<Point> = (0..500).map(|x| Point::new(f64::from(x), 3.0)).collect();
-        let smoothed = smooth(&points);
+        let points: Vec<Point> = (0..503).map(|x| Point::new(f64::from(x), 3.0)).collect();
+        let smoothed = smooth(&points).unwrap();
         assert!(smoothed.iter().all(|point| (point.y - 3.0).abs() < 1e-12));
 
         let mut points = points;
-        points[100].y = f64::NAN;
-        points[101].y = 1e300;
-        points[102].y = 103.0;
-        let smoothed = smooth(&points);
-        assert_eq!(smoothed.len(), 498);
-        // A fiftieth of 500 points are 10, whose last weighs 2 / 11.
-        assert_eq!(smoothed[100].x, 102.0);
-        assert!((smoothed[100].y - (3.0 + 100.0 * 2.0 / 11.0)).abs() < 1e-6);
+        points[200].y = f64::NAN;
+        points[201].y = f64::INFINITY;
+        points[202].y = 1e300;
+        points[203].y = 103.0;
+        let smoothed = smooth(&points).unwrap();
+        assert_eq!(smoothed.len(), 500);
+        // A twenty-fifth of 500 points are 20, whose last weighs 2 / 21.
+        assert_eq!(smoothed[200].x, 203.0);
+        assert!((smoothed[200].y - (3.0 + 100.0 * 2.0 / 21.0)).abs() < 1e-6);
+    }
+
+    /// Where there are few points the mean is still over more than one.
+    #[test]
+    fn smoothing_takes_away_noise_of_few_points() {
+        let noisy = |number: u32| -> Vec<Point> {
+            let x = (0..number).map(f64::from);
+            x.map(|x| Point::new(x, 1.0 + (x % 2.0))).collect()
+        };
+        assert_eq!(smooth(&noisy(9)), None);
+        for number in [10, 20, 60, 200] {
+            let smoothed = smooth(&noisy(number)).unwrap();
+            let away = smoothed[5..].iter().map(|point| (point.y - 1.5).abs());
+            let away = away.fold(0.0, f64::max);
+            assert!(away < 0.2, "{number}: {away}");
+        }
+        // An oracle: the weights written out, of a span of five points.
+        let points = noisy(12);
+        let smoothed = smooth(&points).unwrap();
+        for (end, mean) in smoothed.iter().enumerate() {
+            let weight = |at: usize| (2.0 / 3.0_f64).powi((end - at) as i32);
+            let sum: f64 = (0..=end).map(|at| weight(at) * points[at].y).sum();
+            let weights: f64 = (0..=end).map(weight).sum();
+            assert!((mean.y - sum / weights).abs() < 1e-12);
+        }
     }
 }

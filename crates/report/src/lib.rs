@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`write()`] | the report of a run into its folder |
 //! | [`RunData`] | what a run folder holds |
-//! | [`Results`], [`Training`], [`Recognition`], [`Setup`] | sections of a page over a run, as HTML |
+//! | [`Overview`], [`Results`], [`Training`], [`Recognition`], [`Setup`] | sections of a page over a run, as HTML |
 //! | [`chart`], [`curves`] | charts as SVG, histograms, ROC curves and running means for them |
 //! | [`RunPage`], [`Page`] | the page of a run, and a page around any sections and charts |
 //! | [`Section`], [`Table`] | what other pages are made of; a table is Markdown and CSV too |
@@ -26,13 +26,15 @@
 //! |---|---|
 //! | `metrics.jsonl` | results before and after training, charts over the steps; lines of unknown kinds are counted below |
 //! | `scores.json` | histograms of scores, ROC curves, the worst mistakes |
-//! | `config.toml` | shown as it is |
-//! | `environment.json` | an object of texts, shown as a table; `started` stands below the title too |
+//! | `facts.json` | sizes of set and network, at the top |
+//! | `config.toml` | picture size, network and head at the top; shown as it is |
+//! | `environment.json` | an object of texts, shown as a table; `started` and the device stand at the top too |
 
 pub mod chart;
 pub mod curves;
 mod error;
 mod escape;
+mod overview;
 mod page;
 mod recognition;
 mod results;
@@ -46,6 +48,7 @@ mod training;
 use std::path::{Path, PathBuf};
 
 pub use error::{Error, Result};
+pub use overview::Overview;
 pub use page::Page;
 pub use recognition::Recognition;
 pub use results::Results;

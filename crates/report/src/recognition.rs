@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use ffc_train::format::{count, significant};
 use ffc_train::run::{EvaluationScores, Mistake, Picture};
 
-use crate::chart::{Axis, Chart, Mark, Scale, Series, Style, Unit};
+use crate::chart::{Axis, Chart, Mark, Point, Scale, Series, Style, Unit};
 use crate::curves::{histogram, roc};
 use crate::escape::Escaped;
 use crate::run_data::RunData;
@@ -14,48 +14,86 @@ use crate::section;
 /// Mistakes of a kind that are shown at most.
 const MAX_MISTAKES: usize = 12;
 
-/// Scores of pairs, what thresholds make of them, and the worst mistakes.
+/// Scores of pairs, what thresholds make of them, and the worst mistakes. Evaluations that have none of them are left out, and without
+/// any the whole section.
 pub struct Recognition<'a>(pub &'a RunData);
 
 impl fmt::Display for Recognition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(scores) = &self.0.scores else {
+            if self.0.evaluations.is_empty() {
+                return Ok(());
+            }
+            section::begin(f, "recognition", "Recognition")?;
+            section::missing(
+                f,
+                "No scores.json, which the last evaluation writes: no histograms, ROC curves or mistakes.",
+            )?;
+            return section::end(f);
+        };
+        let mut shown = scores.0.iter().filter(|(_, scores)| has_part(scores));
+        let Some(first) = shown.next() else {
+            return Ok(());
+        };
         section::begin(f, "recognition", "Recognition")?;
-        match &self.0.scores {
-            None => section::missing(f, "No scores.json: no histograms, ROC curves or mistakes.")?,
-            Some(scores) if scores.0.is_empty() => {
-                section::missing(f, "scores.json holds no evaluation.")?
-            }
-            Some(scores) => {
-                for (name, scores) in &scores.0 {
-                    evaluation(f, name, scores)?;
-                }
-            }
+        for (name, scores) in std::iter::once(first).chain(shown) {
+            evaluation(f, name, scores)?;
         }
         section::end(f)
     }
 }
 
+fn has_pairs(scores: &EvaluationScores) -> bool {
+    !scores.same.is_empty() || !scores.different.is_empty()
+}
+
+/// Whether there is anything to show.
+fn has_part(scores: &EvaluationScores) -> bool {
+    has_pairs(scores) || !scores.roc.is_empty() || !scores.mistakes.is_empty()
+}
+
 fn evaluation(f: &mut fmt::Formatter<'_>, name: &str, scores: &EvaluationScores) -> fmt::Result {
     write!(
         f,
-        "<div class=\"subhead\"><h3>{}</h3><p class=\"note\">{} network, {} same and {} different pairs</p></div><div class=\"charts\">",
+        "<div class=\"subhead\"><h3>{}</h3><p class=\"note\">{} network",
         Escaped(name),
         Escaped(&scores.network),
-        count(scores.same.len() as u64),
-        count(scores.different.len() as u64),
     )?;
-    write!(f, "{}{}", histogram_chart(scores), roc_chart(scores))?;
+    if has_pairs(scores) {
+        write!(
+            f,
+            ", {} same and {} different pairs",
+            count(scores.same.len() as u64),
+            count(scores.different.len() as u64),
+        )?;
+    }
+    f.write_str("</p></div><div class=\"charts\">")?;
+    if has_pairs(scores) {
+        write!(f, "{}", histogram_chart(scores))?;
+    }
+    let roc = roc_points(scores);
+    if !roc.is_empty() {
+        write!(f, "{}", roc_chart(roc))?;
+    }
     f.write_str("</div>")?;
 
-    if scores.mistakes.is_empty() {
+    if has_pairs(scores) && scores.mistakes.is_empty() {
         return section::missing(f, "No mistakes are recorded.");
     }
-    let (mut same, mut different): (Vec<_>, Vec<_>) =
-        scores.mistakes.iter().partition(|mistake| mistake.same);
-    same.sort_by(|a, b| a.score.total_cmp(&b.score));
-    different.sort_by(|a, b| b.score.total_cmp(&a.score));
-    mistakes(f, "Same person, taken for different ones", &same)?;
-    mistakes(f, "Different persons, taken for one", &different)
+    mistakes(f, "Same identity, taken for different ones", scores, true)?;
+    mistakes(f, "Different identities, taken for one", scores, false)
+}
+
+/// The curve that the scores hold, else that of their pairs.
+fn roc_points(scores: &EvaluationScores) -> Vec<Point> {
+    if scores.roc.is_empty() {
+        return roc(&scores.same, &scores.different);
+    }
+    // The axis of false accepts is logarithmic and has no place for 0.
+    let points = scores.roc.iter().filter(|point| point.far > 0.0);
+    points
+        .map(|point| Point::new(point.far, point.tar))
+        .collect()
 }
 
 fn histogram_chart(scores: &EvaluationScores) -> Chart {
@@ -95,14 +133,14 @@ fn histogram_chart(scores: &EvaluationScores) -> Chart {
             includes: &[0.0],
         },
         series: vec![
-            series("same person", 0, &scores.same),
-            series("different persons", 1, &scores.different),
+            series("same identity", 0, &scores.same),
+            series("different identities", 1, &scores.different),
         ],
         marks: scores.threshold.map(mark).into_iter().collect(),
     }
 }
 
-fn roc_chart(scores: &EvaluationScores) -> Chart {
+fn roc_chart(points: Vec<Point>) -> Chart {
     Chart {
         title: "ROC".to_owned(),
         headline: None,
@@ -122,23 +160,39 @@ fn roc_chart(scores: &EvaluationScores) -> Chart {
             name: "true accept rate".to_owned(),
             style: Style::Line,
             colour: 0,
-            points: roc(&scores.same, &scores.different),
+            points,
         }],
         marks: Vec::new(),
     }
 }
 
-/// Pairs of pictures, the worst first.
-fn mistakes(f: &mut fmt::Formatter<'_>, title: &str, mistakes: &[&Mistake]) -> fmt::Result {
-    if mistakes.is_empty() {
+/// Pairs of pictures of a kind that were judged wrong, the worst first, and how many there are.
+fn mistakes(
+    f: &mut fmt::Formatter<'_>,
+    title: &str,
+    scores: &EvaluationScores,
+    same: bool,
+) -> fmt::Result {
+    let recorded = scores.mistakes.iter();
+    let mut mistakes: Vec<&Mistake> = recorded.filter(|mistake| mistake.same == same).collect();
+    mistakes.sort_by(|a, b| match same {
+        true => a.score.total_cmp(&b.score),
+        false => b.score.total_cmp(&a.score),
+    });
+    // Folds with thresholds of their own may have recorded more.
+    let all = wrong_pairs(scores, same).max(mistakes.len());
+    if all == 0 {
         return Ok(());
     }
     let shown = mistakes.len().min(MAX_MISTAKES);
+    let all = count(all as u64);
+    let note = match shown {
+        0 => format!("{all}, none of them among the worst of both kinds"),
+        _ => format!("the worst {shown} of {all}"),
+    };
     write!(
         f,
-        "<div class=\"subhead\"><h4>{}</h4><p class=\"note\">the worst {shown} of {} recorded</p></div><div class=\"mistakes\">",
-        Escaped(title),
-        count(mistakes.len() as u64)
+        "<div class=\"subhead\"><h4>{title}</h4><p class=\"note\">{note}</p></div><div class=\"mistakes\">"
     )?;
     for mistake in &mistakes[..shown] {
         let expected = if mistake.same {
@@ -156,6 +210,20 @@ fn mistakes(f: &mut fmt::Formatter<'_>, title: &str, mistakes: &[&Mistake]) -> f
         )?;
     }
     f.write_str("</div>")
+}
+
+/// Pairs of a kind on the wrong side of the threshold.
+fn wrong_pairs(scores: &EvaluationScores, same: bool) -> usize {
+    let Some(threshold) = scores.threshold else {
+        return 0;
+    };
+    let pairs = if same {
+        &scores.same
+    } else {
+        &scores.different
+    };
+    let is_wrong = |score: &&f32| (**score > threshold) != same;
+    pairs.iter().filter(is_wrong).count()
 }
 
 fn picture(f: &mut fmt::Formatter<'_>, picture: &Picture) -> fmt::Result {

@@ -22,21 +22,18 @@ impl fmt::Display for Results<'_> {
         let all = self.0.measured();
         section::begin(f, "results", "Results")?;
         if all.is_empty() {
-            section::missing(f, "No evaluation in metrics.jsonl.")?;
+            section::missing(f, "Nothing was evaluated: metrics.jsonl has no evaluation.")?;
             return section::end(f);
         }
 
-        // The gallery network is the one that is used after training.
-        let mut tiles: Vec<&Measured<'_>> = all
-            .iter()
-            .filter(|measured| measured.after().is_some() && measured.measure == "accuracy")
-            .collect();
-        tiles.sort_by_key(|measured| !measured.is_gallery());
-        f.write_str("<div class=\"tiles\">")?;
-        for measured in tiles.into_iter().take(TILES) {
-            tile(f, measured)?;
+        let tiles = tiles(&all);
+        if !tiles.is_empty() {
+            f.write_str("<div class=\"tiles\">")?;
+            for measured in tiles {
+                tile(f, measured)?;
+            }
+            f.write_str("</div>")?;
         }
-        f.write_str("</div>")?;
 
         let rows: Vec<Row<'_>> = all
             .iter()
@@ -60,6 +57,21 @@ impl fmt::Display for Results<'_> {
         }
         f.write_str("</p></div></section>")
     }
+}
+
+/// The first measure of each evaluation. The gallery network is the one that is used after training.
+fn tiles<'a>(all: &'a [Measured<'a>]) -> Vec<&'a Measured<'a>> {
+    let is_first = |measured: &Measured<'_>| {
+        let first = all.iter().find(|first| first.name == measured.name);
+        first.is_some_and(|first| first.measure == measured.measure)
+    };
+    let mut tiles: Vec<&Measured<'_>> = all
+        .iter()
+        .filter(|measured| measured.after().is_some() && is_first(measured))
+        .collect();
+    tiles.sort_by_key(|measured| !measured.is_gallery());
+    tiles.truncate(TILES);
+    tiles
 }
 
 /// The last value in large figures.

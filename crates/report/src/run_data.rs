@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ffc_train::run::{
-    EvaluationMetrics, Metric, Scores, StepMetrics, file_name, read_known_metrics,
+    EvaluationMetrics, Facts, Metric, Scores, StepMetrics, file_name, read_known_metrics,
 };
 
 use crate::{Error, Result};
@@ -21,6 +21,8 @@ pub struct RunData {
     pub config: Option<String>,
     /// `environment.json`.
     pub environment: Option<BTreeMap<String, String>>,
+    /// `facts.json`.
+    pub facts: Option<Facts>,
     /// `scores.json`.
     pub scores: Option<Scores>,
 }
@@ -59,6 +61,7 @@ impl RunData {
                 .map(|text| serde_json::from_str(&text))
                 .transpose()
                 .map_err(|problem| Error::format(&environment, problem))?,
+            facts: optional(Facts::read(folder.join(file_name::FACTS)).map_err(Error::from))?,
             scores: optional(Scores::read(folder.join(file_name::SCORES)).map_err(Error::from))?,
         })
     }

@@ -3,6 +3,7 @@ use std::fmt;
 use ffc_train::format::{count, duration, significant};
 use ffc_train::run::file_name;
 
+use crate::overview::Overview;
 use crate::page::Page;
 use crate::recognition::Recognition;
 use crate::results::Results;
@@ -21,6 +22,7 @@ impl fmt::Display for RunPage<'_> {
             title: &run.name,
             facts: facts(run),
             sections: vec![
+                &Overview(run),
                 &Results(run),
                 &Training(run),
                 &Recognition(run),

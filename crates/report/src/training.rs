@@ -15,46 +15,54 @@ impl fmt::Display for Training<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(run) = self;
         section::begin(f, "training", "Training")?;
-        if !run.steps.is_empty() {
-            f.write_str("<p class=\"note lead\">Thin lines are values as measured, bold ones their running means.</p>")?;
+        let charts = charts(run);
+        let is_smoothed = |chart: &Chart| {
+            let mut series = chart.series.iter();
+            series.any(|series| series.style == Style::Faint)
+        };
+        if charts.iter().any(is_smoothed) {
+            f.write_str("<p class=\"note lead\">Thin lines are values as logged, bold ones their running means.</p>")?;
         }
         f.write_str("<div class=\"charts\">")?;
-        let all = run.measured();
-        // A measure's chart has all evaluations and networks.
-        let mut measures: Vec<&str> = Vec::new();
-        for measured in &all {
-            if !measures.contains(&measured.measure) {
-                measures.push(measured.measure);
-                evaluation_chart(&all, measured.measure).fmt(f)?;
-            }
-        }
-        if run.steps.is_empty() {
-            f.write_str("</div>")?;
-            section::missing(f, "No steps in metrics.jsonl.")?;
-            return section::end(f);
-        }
-        let of_steps = |(quantity, value): &OfSteps| {
-            let values = run.steps.iter();
-            let values = values.map(|metrics| Point::new(metrics.step as f64, value(metrics)));
-            quantity.chart(values.collect())
-        };
-        for quantity in OPTIMISATION {
-            of_steps(quantity).fmt(f)?;
-        }
-        for (name, values) in run.head_values() {
-            let values = values.into_iter();
-            let points = values.map(|(step, value)| Point::new(step as f64, value));
-            let title = name.replace('_', " ");
-            Quantity::of_head(name, &title)
-                .chart(points.collect())
-                .fmt(f)?;
-        }
-        for quantity in SPEED {
-            of_steps(quantity).fmt(f)?;
+        for chart in &charts {
+            chart.fmt(f)?;
         }
         f.write_str("</div>")?;
+        if run.steps.is_empty() {
+            section::missing(f, "No steps in metrics.jsonl.")?;
+        }
         section::end(f)
     }
+}
+
+fn charts(run: &RunData) -> Vec<Chart> {
+    let mut charts = Vec::new();
+    let all = run.measured();
+    // A measure's chart has all evaluations and networks.
+    let mut measures: Vec<&str> = Vec::new();
+    for measured in &all {
+        if !measures.contains(&measured.measure) {
+            measures.push(measured.measure);
+            charts.push(evaluation_chart(&all, measured.measure));
+        }
+    }
+    if run.steps.is_empty() {
+        return charts;
+    }
+    let of_steps = |(quantity, value): &OfSteps| {
+        let values = run.steps.iter();
+        let values = values.map(|metrics| Point::new(metrics.step as f64, value(metrics)));
+        quantity.chart(values.collect())
+    };
+    charts.extend(OPTIMISATION.iter().map(of_steps));
+    for (name, values) in run.head_values() {
+        let values = values.into_iter();
+        let points = values.map(|(step, value)| Point::new(step as f64, value));
+        let title = name.replace('_', " ");
+        charts.push(Quantity::of_head(name, &title).chart(points.collect()));
+    }
+    charts.extend(SPEED.iter().map(of_steps));
+    charts
 }
 
 const STEP: Axis = Axis {
@@ -228,7 +236,7 @@ impl<'a> Quantity<'a> {
     }
 
     fn chart(&self, points: Vec<Point>) -> Chart {
-        let means = self.smoothed.then(|| smooth(&points));
+        let means = self.smoothed.then(|| smooth(&points)).flatten();
         // A run that ended with a loss that is no number says so.
         let last = points.last().map(|last| match &means {
             Some(means) if is_drawable(last.y) => means.last().unwrap_or(last),
@@ -257,7 +265,7 @@ impl<'a> Quantity<'a> {
             },
             series: match means {
                 Some(means) => vec![
-                    series("as measured", Style::Faint, points),
+                    series("as logged", Style::Faint, points),
                     series("running mean", Style::Line, means),
                 ],
                 None => vec![series(self.title, Style::Line, points)],

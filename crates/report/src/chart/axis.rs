@@ -35,6 +35,8 @@ pub enum Unit {
 const WIDE: std::ops::RangeInclusive<f64> = 30.0..=1e6;
 /// Ticks that are aimed at.
 const TICKS: f64 = 5.0;
+/// Span in proportion to the values below which they count as one.
+const FLAT: f64 = 1e-9;
 
 /// An axis with its ends.
 pub(super) struct Range {
@@ -64,7 +66,7 @@ impl Range {
         };
         if is_log {
             // A single value gets a decade.
-            if high / low < 1.0 + 1e-9 {
+            if high / low < 1.0 + FLAT {
                 range.low /= 10f64.sqrt();
                 range.high *= 10f64.sqrt();
             } else if round {
@@ -73,10 +75,8 @@ impl Range {
                 range.high *= margin;
             }
         } else {
-            if high - low <= high.abs().max(low.abs()) * 1e-9 {
-                let margin = if high == 0.0 { 1.0 } else { 0.1 * high.abs() };
-                range.low -= margin;
-                range.high += margin;
+            if high - low <= high.abs().max(low.abs()) * FLAT {
+                (range.low, range.high) = around(axis.unit, low, high);
             }
             range.step = nice_step(range.high - range.low);
             if round {
@@ -110,11 +110,17 @@ impl Range {
             1e6..1e9 if !self.is_log => (1e6, "M"),
             _ => (1.0, ""),
         };
+        // So many that neighbours differ, 5 at least.
+        let digits = (largest / self.step).log10().ceil() + 1.0;
+        let digits = match self.is_log {
+            true => 5,
+            false => (digits as usize).clamp(5, 12),
+        };
         let label = |value| match self.unit {
             Unit::Percent if self.is_log => format!("{} %", significant(100.0 * value, 3)),
             Unit::Percent => percent(value, decimals(100.0 * self.step)),
             Unit::Number if value == 0.0 => "0".to_owned(),
-            Unit::Number => format!("{}{letter}", significant(value / unit, 5)),
+            Unit::Number => format!("{}{letter}", significant(value / unit, digits)),
         };
         values
             .into_iter()
@@ -144,6 +150,19 @@ impl Range {
             multiples(self.low, self.high, nice_step(self.high - self.low))
         }
     }
+}
+
+/// Ends of an axis of one value, which stays on its side of 0 and, as a share, of 1.
+fn around(unit: Unit, low: f64, high: f64) -> (f64, f64) {
+    if high == 0.0 {
+        return (0.0, 1.0);
+    }
+    let margin = 0.1 * high.abs();
+    let most = match unit {
+        Unit::Percent if high <= 1.0 => 1.0,
+        Unit::Percent | Unit::Number => f64::INFINITY,
+    };
+    (low - margin, (high + margin).min(most))
 }
 
 /// 1, 2 or 5 times a power of ten, about a fifth of the span.
@@ -240,6 +259,35 @@ mod tests {
         assert!(!is_log(0.05, 0.1));
         assert!(!is_log(0.0, 0.1));
         assert!(!is_log(1e-12, 0.1));
+    }
+
+    /// Values that never change have an axis on their side of 0, shares below 100 %.
+    #[test]
+    fn one_value_has_an_axis_that_it_can_reach() {
+        let ends = |unit, value| {
+            let labels = labels(Scale::Linear, unit, value, value);
+            [labels.first(), labels.last()].map(|label| label.unwrap().clone())
+        };
+        for (unit, value, expected) in [
+            (Unit::Number, 0.0, ["0", "1"]),
+            (Unit::Number, 5.0, ["4.4", "5.6"]),
+            (Unit::Number, -3.0, ["−3.3", "−2.7"]),
+            (Unit::Percent, 0.0, ["0 %", "100 %"]),
+            (Unit::Percent, 0.5, ["44 %", "56 %"]),
+            (Unit::Percent, 1.0, ["90 %", "100 %"]),
+        ] {
+            assert_eq!(ends(unit, value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn neighbouring_ticks_differ() {
+        for (low, high) in [(11.512_91, 11.512_93), (0.75, 0.750_001), (1e6, 1e6 + 1.0)] {
+            let mut labels = labels(Scale::Linear, Unit::Number, low, high);
+            let all = labels.len();
+            labels.dedup();
+            assert_eq!(labels.len(), all, "{labels:?}");
+        }
     }
 
     #[test]

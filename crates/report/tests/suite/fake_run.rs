@@ -6,8 +6,8 @@ use std::path::Path;
 
 use ffc_data::{Content, Dataset, SyntheticConfig};
 use ffc_train::run::{
-    BaselineMeasure, EvaluationMetrics, EvaluationScores, Metric, MetricsWriter, Mistake, Picture,
-    Scores,
+    BaselineMeasure, EvaluationMetrics, EvaluationScores, Facts, Metric, MetricsWriter, Mistake,
+    Picture, Scores,
 };
 use image::{ImageFormat, RgbImage};
 use rand::rngs::StdRng;
@@ -24,11 +24,19 @@ pub fn write(folder: &Path) {
     write_metrics(folder);
     scores().write(folder.join("scores.json")).unwrap();
     std::fs::write(folder.join("config.toml"), CONFIG).unwrap();
+    let facts = Facts {
+        identities: 20_000,
+        images: 153_261,
+        parameters: 1_234_567,
+    };
+    facts.write(folder.join("facts.json")).unwrap();
     let environment = BTreeMap::from([
         ("started", "2026-11-24 09:12 UTC"),
         ("backend", "flex"),
         ("commit", "4cccc66"),
-        ("cpu", "2 cores of a virtual machine"),
+        ("device", "cpu"),
+        ("processor", "A processor"),
+        ("threads", "2"),
         ("ffc", "0.1.0"),
         ("os", "Linux"),
     ]);
@@ -199,6 +207,14 @@ seed = 0
 
 [data]
 source = { kind = "synthetic", identities = 20000, size_px = 112 }
+
+[backbone]
+network = "iresnet"
+depth = 18
+embedding = 512
+channels = 3
+height_px = 112
+width_px = 112
 
 [head]
 kind = "ffc"

@@ -1,9 +1,10 @@
 use std::path::Path;
 
+use ffc_eval::RocPoint;
 use ffc_report::chart::{Axis, Chart, Point, Scale, Series, Style, Unit};
 use ffc_report::curves::smooth;
 use ffc_report::{Page, Results, RunData};
-use ffc_train::run::{Metric, MetricsWriter, StepMetrics};
+use ffc_train::run::{EvaluationScores, Metric, MetricsWriter, StepMetrics};
 
 use super::fake_run;
 use super::support::{assert_says, evaluation_metrics, step_metrics};
@@ -92,8 +93,8 @@ fn a_run_is_on_one_page() {
         "before training",
         "cosine of raw pixels: 58.70 %",
         "threshold 0.31",
-        "Same person, taken for different ones",
-        "the worst 12 of 12 recorded",
+        "Same identity, taken for different ones",
+        "Different identities, taken for one",
         "learning_rate = 0.1",
         "<dt>backend</dt><dd>flex</dd>",
     ] {
@@ -239,19 +240,24 @@ fn missing_files_leave_a_line() {
     let page = page(folder.path());
     tags(&page);
     for line in [
-        "No evaluation in metrics.jsonl.",
+        "Nothing was evaluated: metrics.jsonl has no evaluation.",
         "No steps in metrics.jsonl.",
-        "No scores.json: no histograms, ROC curves or mistakes.",
         "No config.toml.",
         "No environment.json.",
     ] {
         assert!(page.contains(line), "no `{line}`");
     }
     assert!(!page.contains("<svg class=\"plot\""));
+    for absent in ["<h2>Recognition</h2>", "<dl class=\"card overview\">"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
 
     for (file, line) in [
         ("metrics.jsonl", "No steps in metrics.jsonl."),
-        ("scores.json", "No scores.json"),
+        (
+            "scores.json",
+            "No scores.json, which the last evaluation writes",
+        ),
         ("config.toml", "No config.toml."),
         ("environment.json", "No environment.json."),
     ] {
@@ -351,26 +357,226 @@ fn values_that_are_not_finite_are_counted() {
     assert!(page.contains("<h3><span>Loss</span> <b>NaN</b></h3>"));
 }
 
+/// The charts of scores.
+fn score_charts<'a>(tags: &'a [(String, String)]) -> Vec<&'a str> {
+    let mut charts = values(tags, "svg", "aria-label");
+    charts.retain(|chart| !chart.ends_with("against step"));
+    charts
+}
+
+/// A page of these scores and nothing else.
+fn page_of_scores(change: impl FnOnce(&mut EvaluationScores)) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scores = fake_run::scores();
+    change(scores.0.get_mut("faces").unwrap());
+    scores.write(folder.path().join("scores.json")).unwrap();
+    page(folder.path())
+}
+
+const HISTOGRAM: &str = "Scores against cosine";
+const ROC: &str = "ROC against false accept rate";
+
 #[test]
 fn odd_scores_make_a_page() {
-    let folder = tempfile::tempdir().unwrap();
-    for (same, different) in [
-        (vec![], vec![]),
-        (vec![0.5], vec![]),
-        (vec![], vec![0.5]),
-        (vec![1.0], vec![1.0]),
-        (vec![-1.0, -1.0], vec![1.0, 1.0]),
+    for (same, different, charts) in [
+        (vec![0.5], vec![], &[HISTOGRAM][..]),
+        (vec![], vec![0.5], &[HISTOGRAM]),
+        (vec![1.0], vec![1.0], &[HISTOGRAM, ROC]),
+        (vec![-1.0, -1.0], vec![1.0, 1.0], &[HISTOGRAM, ROC]),
     ] {
-        let mut scores = fake_run::scores();
-        let evaluation = scores.0.get_mut("faces").unwrap();
-        (evaluation.same, evaluation.different) = (same, different);
-        evaluation.threshold = None;
-        evaluation.mistakes.clear();
-        scores.write(folder.path().join("scores.json")).unwrap();
-        let page = page(folder.path());
-        tags(&page);
+        let page = page_of_scores(|scores| {
+            (scores.same, scores.different) = (same, different);
+            scores.threshold = None;
+            scores.mistakes.clear();
+        });
+        assert_eq!(score_charts(&tags(&page)), charts);
         assert!(page.contains("No mistakes are recorded.") && !page.contains("NaN"));
     }
+}
+
+/// Episodes and identification have no pairs: there is no card without content.
+#[test]
+fn evaluations_without_scores_have_no_cards() {
+    let page = page_of_scores(|scores| {
+        (scores.same, scores.different) = (Vec::new(), Vec::new());
+        scores.threshold = None;
+        scores.mistakes.clear();
+    });
+    assert_eq!(score_charts(&tags(&page)), [""; 0]);
+    for absent in ["<h2>Recognition</h2>", "mistakes", "No value can be drawn"] {
+        let body = &page[page.find("<body>").unwrap()..];
+        assert!(!body.contains(absent), "{absent}");
+    }
+}
+
+/// TAR@FAR has the curve and no pairs.
+#[test]
+fn a_recorded_curve_is_drawn_without_pairs() {
+    let curve = [(0.875, 0.0, 0.25), (0.5, 1e-4, 0.5), (-1.0, 1.0, 1.0)];
+    let page = page_of_scores(|scores| {
+        (scores.same, scores.different) = (Vec::new(), Vec::new());
+        scores.threshold = None;
+        scores.mistakes.clear();
+        let curve = curve.into_iter();
+        scores.roc = curve
+            .map(|(threshold, far, tar)| RocPoint {
+                threshold,
+                far,
+                tar,
+            })
+            .collect();
+    });
+    let tags = tags(&page);
+    assert_eq!(score_charts(&tags), [ROC]);
+    assert!(page.contains("<p class=\"note\">gallery network</p>"));
+    assert!(!page.contains("No mistakes are recorded."));
+    let data = values(&tags, "svg", "data-chart")[0].replace("&quot;", "\"");
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    // The logarithm has no place for 0.
+    let points = serde_json::json!([[1e-4, 0.5], [1.0, 1.0]]);
+    assert_eq!(data["series"][0]["points"], points);
+}
+
+/// Of each kind the number at the threshold, and the worst of those that are recorded.
+#[test]
+fn mistakes_are_counted_by_kind() {
+    let page = fake_page();
+    let scores = &fake_run::scores().0["faces"];
+    let threshold = scores.threshold.unwrap();
+    let same = scores.same.iter().filter(|score| **score <= threshold);
+    let different = scores.different.iter().filter(|score| **score > threshold);
+    let [same, different] = [same.count(), different.count()];
+    assert!(same > 8 && different > 12);
+    for (title, note) in [
+        (
+            "Same identity, taken for different ones",
+            format!("the worst 8 of {same}"),
+        ),
+        (
+            "Different identities, taken for one",
+            format!("the worst 12 of {different}"),
+        ),
+    ] {
+        let heading = format!("<h4>{title}</h4><p class=\"note\">{note}</p>");
+        assert!(page.contains(&heading), "no `{heading}`");
+    }
+
+    let page = page_of_scores(|scores| {
+        scores.mistakes.retain(|mistake| mistake.same);
+        scores.same = vec![0.5; 3];
+    });
+    // All of the recorded ones are, whatever the mean of the thresholds says.
+    assert!(page.contains("the worst 8 of 8<"));
+    let none = format!("{different}, none of them among the worst of both kinds");
+    assert!(page.contains(&none), "no `{none}`");
+}
+
+/// At the top stands what was trained, as far as the folder tells.
+#[test]
+fn the_page_begins_with_what_was_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    fake_run::write(folder.path());
+    let entry = |name: &str, value: &str, more: &str| {
+        format!("<div><dt>{name}</dt><dd>{value}<small>{more}</small></dd></div>")
+    };
+    let entries = [
+        entry("Data", "20,000 identities", "153,261 images"),
+        entry("Pictures", "112 × 112 px", "colour"),
+        entry(
+            "Network",
+            "iresnet 18",
+            "1.23 M parameters, embeddings of 512 numbers",
+        ),
+        entry("Head", "ffc", "pool of 3,000, arcface margin 0.5"),
+        entry("Device", "cpu", "A processor, 2 threads"),
+    ];
+    let all = format!("<dl class=\"card overview\">{}</dl>", entries.concat());
+    let first = page(folder.path());
+    tags(&first);
+    assert!(first.contains(&all), "no `{all}`");
+    assert!(first.find(&all) < first.find("<h2>Results</h2>"));
+
+    // An old run has no facts; an odd configuration tells nothing.
+    std::fs::remove_file(folder.path().join("facts.json")).unwrap();
+    let config = "backbone = 3\n[head]\nkind = \"queue\"\nqueue = 512\nmargin = 0.35\n";
+    std::fs::write(folder.path().join("config.toml"), config).unwrap();
+    let second = page(folder.path());
+    let rest = [
+        entry("Head", "queue", "queue of 512, margin 0.35"),
+        entries[4].clone(),
+    ];
+    let rest = format!("<dl class=\"card overview\">{}</dl>", rest.concat());
+    assert!(second.contains(&rest), "no `{rest}`");
+
+    // A GPU's name is enough; without TOML the rest stays.
+    std::fs::write(folder.path().join("config.toml"), "no TOML").unwrap();
+    let environment = r#"{"device":"cuda:0 (A card)","processor":"A processor"}"#;
+    std::fs::write(folder.path().join("environment.json"), environment).unwrap();
+    let third = page(folder.path());
+    let rest =
+        "<dl class=\"card overview\"><div><dt>Device</dt><dd>cuda:0 (A card)</dd></div></dl>";
+    assert!(third.contains(rest) && third.contains("no TOML"));
+}
+
+/// Without an evaluation there is the training, and a line says why there are no results.
+#[test]
+fn a_run_without_evaluations() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = MetricsWriter::open(folder.path(), 0, &[], &[]).unwrap();
+    for step in 1..=20 {
+        writer.write(&Metric::Step(step_metrics(step))).unwrap();
+    }
+    // As a training leaves it.
+    for scores in [None, Some("{}")] {
+        if let Some(scores) = scores {
+            std::fs::write(folder.path().join("scores.json"), scores).unwrap();
+        }
+        let page = page(folder.path());
+        tags(&page);
+        assert!(page.contains("Nothing was evaluated"));
+        assert!(page.contains("Loss against step"));
+        assert!(!page.contains("<h2>Recognition</h2>") && !page.contains("class=\"tiles\""));
+    }
+}
+
+/// A single value is a dot on an axis that begins at 0 or above, and has no running mean.
+#[test]
+fn a_run_with_one_line() {
+    let mut evaluation = evaluation_metrics(1, "lfw");
+    (evaluation.value, evaluation.low, evaluation.high) = (0.0, 0.0, 0.0);
+    let mut metrics = step_metrics(1);
+    metrics.data_wait_share = 0.0;
+    let page = page_of(&[Metric::Step(metrics), Metric::Evaluation(evaluation)]);
+    assert!(!page.contains("running mean"));
+    let tags = tags(&page);
+    for (chart, data) in
+        values(&tags, "svg", "aria-label")
+            .into_iter()
+            .zip(values(&tags, "svg", "data-chart"))
+    {
+        let data: serde_json::Value = serde_json::from_str(&data.replace("&quot;", "\"")).unwrap();
+        let end = |axis: &str, end: &str| data[axis][end].as_f64().unwrap();
+        assert_eq!((end("x", "low"), end("x", "high")), (0.0, 1.0), "{chart}");
+        assert!(end("y", "low") >= 0.0, "{chart}");
+        assert!(end("y", "low") < end("y", "high"), "{chart}");
+        if data["y"]["percent"] == true {
+            assert!(end("y", "high") <= 1.0, "{chart}");
+        }
+        assert_eq!(data["series"].as_array().unwrap().len(), 1, "{chart}");
+    }
+}
+
+/// Whatever is measured first of an evaluation stands in large figures.
+#[test]
+fn tiles_show_the_first_measure() {
+    let of = |measure: &str| {
+        let mut metrics = evaluation_metrics(64, "lfw");
+        metrics.measure = measure.to_owned();
+        Metric::Evaluation(metrics)
+    };
+    let page = page_of(&[of("rank-1"), of("accuracy")]);
+    assert!(page.contains("<p>lfw rank-1<i>gallery</i></p>"));
+    assert_eq!(page.matches("<div class=\"card tile\">").count(), 1);
 }
 
 #[test]
@@ -380,6 +586,7 @@ fn damaged_files_are_errors_with_the_path() {
         ("scores.json", "{\"faces\": {\"network\": \"gallery\"}}"),
         ("environment.json", "[]"),
         ("environment.json", "{\"threads\": 2}"),
+        ("facts.json", "{\"identities\": -1}"),
         ("config.toml", "\u{0}"),
     ] {
         let folder = tempfile::tempdir().unwrap();
@@ -475,7 +682,7 @@ fn a_page_of_two_runs() {
             name: run.name.clone(),
             style: Style::Line,
             colour,
-            points: smooth(&points.collect::<Vec<_>>()),
+            points: smooth(&points.collect::<Vec<_>>()).unwrap(),
         }
     });
     let axis = |scale| Axis {
