@@ -128,8 +128,22 @@ impl ImageEmbeddings {
         let mut images: Vec<u64> = images.into_iter().collect();
         images.sort_unstable();
         images.dedup();
+        Self::of_sorted(dataset, images, embed)
+    }
+
+    /// `images` come in ascending order, each once.
+    pub(crate) fn of_sorted(
+        dataset: &Arc<Dataset>,
+        images: Vec<u64>,
+        embed: &mut dyn Embed,
+    ) -> Result<Self> {
         let embeddings = Embeddings::of_images(dataset, &images, embed)?;
         Ok(Self { images, embeddings })
+    }
+
+    /// All embeddings, in ascending order of the images.
+    pub(crate) fn rows(&self) -> &Embeddings {
+        &self.embeddings
     }
 
     /// The embedding of one of the images that it was made of.

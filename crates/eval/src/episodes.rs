@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::embed::Embed;
 use crate::embeddings::{ImageEmbeddings, dot, normalise};
 use crate::error::at_least;
+use crate::evaluation::{Evaluation, Measure};
+use crate::prepared::Task;
 use crate::purpose::Purpose;
 use crate::{Error, Result};
 
@@ -80,13 +82,8 @@ impl Episodes {
     /// # Errors
     /// If a setting is outside its range, the set is too small, or an image cannot be read or embedded.
     pub fn run(&self, dataset: &Arc<Dataset>, embed: &mut dyn Embed) -> Result<Vec<f64>> {
-        let draws = self.draws(dataset.index())?;
-        let images = draws.iter().flatten().flatten().copied();
-        let embeddings = ImageEmbeddings::new(dataset, images, embed)?;
-        Ok(draws
-            .iter()
-            .map(|episode| self.accuracy(episode, &embeddings))
-            .collect())
+        let drawn = DrawnEpisodes::new(self.clone(), dataset.index())?;
+        Ok(drawn.accuracies(&ImageEmbeddings::new(dataset, drawn.images(), embed)?))
     }
 
     fn accuracy(&self, episode: &[Vec<u64>], embeddings: &ImageEmbeddings) -> f64 {
@@ -113,5 +110,34 @@ impl Episodes {
             others.into_iter().all(|(_, mean)| dot(query, mean) < own)
         });
         recognised.count() as f64 / episode.len() as f64
+    }
+}
+
+/// Episodes of a set.
+pub(crate) struct DrawnEpisodes {
+    episodes: Episodes,
+    draws: Vec<Vec<Vec<u64>>>,
+}
+
+impl DrawnEpisodes {
+    pub(crate) fn new(episodes: Episodes, index: &Index) -> Result<Self> {
+        let draws = episodes.draws(index)?;
+        Ok(Self { episodes, draws })
+    }
+
+    fn accuracies(&self, embeddings: &ImageEmbeddings) -> Vec<f64> {
+        let accuracy = |episode: &Vec<Vec<u64>>| self.episodes.accuracy(episode, embeddings);
+        self.draws.iter().map(accuracy).collect()
+    }
+}
+
+impl Task for DrawnEpisodes {
+    fn images(&self) -> Vec<u64> {
+        self.draws.iter().flatten().flatten().copied().collect()
+    }
+
+    fn measure(&self, embeddings: &ImageEmbeddings) -> Result<Evaluation> {
+        let accuracy = Measure::mean("accuracy", &self.accuracies(embeddings));
+        Ok(Evaluation::of_measures(vec![accuracy]))
     }
 }

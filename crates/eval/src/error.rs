@@ -34,7 +34,7 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A list of pairs is not what its format says, or does not fit the images.
+    /// A list of pairs, templates or videos is not what its format says, or does not fit the images.
     #[error("{}, line {line}: {problem}", path.display())]
     PairsFile {
         /// The list.
@@ -42,6 +42,15 @@ pub enum Error {
         /// The line, counted from 1.
         line: usize,
         /// What was found and what was expected.
+        problem: String,
+    },
+
+    /// A file is none of thresholds.
+    #[error("{} holds no thresholds: {problem}; `ffc eval` writes such files", path.display())]
+    Thresholds {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
         problem: String,
     },
 
@@ -104,6 +113,14 @@ impl Error {
             setting,
             value: value.to_string(),
             expected,
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
         }
     }
 

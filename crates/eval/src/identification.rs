@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::embed::Embed;
 use crate::embeddings::{ImageEmbeddings, dot};
 use crate::error::at_least;
+use crate::evaluation::{Evaluation, Measure};
+use crate::prepared::Task;
 use crate::purpose::Purpose;
 use crate::{Error, Result};
 
@@ -86,10 +88,31 @@ impl Identification {
     /// # Errors
     /// If the set is too small, or an image cannot be read or embedded.
     pub fn run(&self, dataset: &Arc<Dataset>, embed: &mut dyn Embed) -> Result<Vec<Vec<bool>>> {
-        let IdentificationDraw { mates, distractors } = self.draw(dataset.index())?;
-        let images = mates.iter().flatten().chain(&distractors).copied();
-        let embeddings = ImageEmbeddings::new(dataset, images, embed)?;
-        let mut found = vec![Vec::with_capacity(mates.len()); self.distractors.len()];
+        let drawn = DrawnIdentification::new(self.clone(), dataset.index())?;
+        Ok(drawn.found(&ImageEmbeddings::new(dataset, drawn.images(), embed)?))
+    }
+}
+
+/// An identification in a set.
+pub(crate) struct DrawnIdentification {
+    identification: Identification,
+    draw: IdentificationDraw,
+}
+
+impl DrawnIdentification {
+    pub(crate) fn new(identification: Identification, index: &Index) -> Result<Self> {
+        let draw = identification.draw(index)?;
+        Ok(Self {
+            identification,
+            draw,
+        })
+    }
+
+    /// For each number of distractors, whether each probe's nearest picture is its mate.
+    fn found(&self, embeddings: &ImageEmbeddings) -> Vec<Vec<bool>> {
+        let IdentificationDraw { mates, distractors } = &self.draw;
+        let numbers = &self.identification.distractors;
+        let mut found = vec![Vec::with_capacity(mates.len()); numbers.len()];
         for (number, &[mate, probe]) in mates.iter().enumerate() {
             let probe = embeddings.of(probe);
             let score = |image: u64| dot(probe, embeddings.of(image));
@@ -106,10 +129,25 @@ impl Identification {
                 true => distractors.iter().position(|&image| score(image) >= mate),
                 false => Some(0),
             };
-            for (&distractors, found) in self.distractors.iter().zip(&mut found) {
+            for (&distractors, found) in numbers.iter().zip(&mut found) {
                 found.push(first && beaten.is_none_or(|beaten| beaten >= distractors));
             }
         }
-        Ok(found)
+        found
+    }
+}
+
+impl Task for DrawnIdentification {
+    fn images(&self) -> Vec<u64> {
+        let IdentificationDraw { mates, distractors } = &self.draw;
+        mates.iter().flatten().chain(distractors).copied().collect()
+    }
+
+    fn measure(&self, embeddings: &ImageEmbeddings) -> Result<Evaluation> {
+        let numbers = self.identification.distractors.iter();
+        let measures = numbers
+            .zip(self.found(embeddings))
+            .map(|(number, found)| Measure::share(format!("rank-1, {number} distractors"), &found));
+        Ok(Evaluation::of_measures(measures.collect()))
     }
 }

@@ -22,28 +22,42 @@
 //! | protocol | what |
 //! |---|---|
 //! | [`Verification`] | two pictures, one person? In ten folds as insightface does, or with the threshold of another list (LFW's View 1) |
-//! | [`random_pairs`], [`PairsFile`], [`ffc_data::PairBin`] | where the pairs come from: drawn from a set, LFW's lists, insightface's `.bin` |
-//! | [`tar_at_far()`] | true accept rate at a false accept rate, exact over all pairs; [`pool_templates`] for sets of pictures |
+//! | [`random_pairs`], [`PairsFile`], [`ffc_data::PairBin`] | where the pairs come from: drawn from a set, LFW's lists or paths, insightface's `.bin` |
+//! | [`tar_at_far()`], [`tar_at_far_of_scores`] | true accept rate at a false accept rate, exact over all pairs or over listed ones |
 //! | [`Identification`] | rank-1 with distractors |
 //! | [`Episodes`] | N-way k-shot |
+//! | [`Templates`] | IJB-B and IJB-C: sets of pictures of one person ([`pool_templates`]), 1:1 and 1:N |
+//! | [`VideoPairs`] | YouTube Faces |
+//! | [`Thresholds`], [`ThresholdsFile`] | the cosines that decide "the same", with their false accept rates |
 //! | [`Interval`] | the bootstrap interval beside each result |
 //!
-//! Everything random depends on a seed alone.
+//! Several [`Protocols`] embed each picture once. Everything random depends on a seed alone.
 
+mod all_pairs;
+mod cosine_key;
 mod embed;
 mod embeddings;
 mod episodes;
 mod error;
 mod evaluation;
 mod identification;
+mod image_paths;
 mod interval;
+mod list_file;
 mod pairs;
+mod prepared;
 mod protocol;
+mod protocols;
 mod purpose;
+mod roc;
 mod scores;
 mod tar_at_far;
+mod tar_of_scores;
 mod templates;
+mod thresholds;
+mod thresholds_file;
 mod verification;
+mod videos;
 
 pub use embed::{Embed, RawPixels};
 #[cfg(feature = "model")]
@@ -51,12 +65,19 @@ pub use embed::{Embedder, EmbedderConfig};
 pub use embeddings::Embeddings;
 pub use episodes::Episodes;
 pub use error::{Error, Result};
-pub use evaluation::{Evaluation, Measure};
+pub use evaluation::{Evaluation, Measure, ReachedFar};
 pub use identification::{Identification, IdentificationDraw};
 pub use interval::Interval;
-pub use pairs::{NamedPair, Pair, PairsFile, random_pairs};
+pub use pairs::{ImageName, NamedPair, Pair, PairsFile, random_pairs};
+pub use prepared::Prepared;
 pub use protocol::Protocol;
-pub use scores::{RocPoint, Scores};
+pub use protocols::Protocols;
+pub use roc::RocPoint;
+pub use scores::Scores;
 pub use tar_at_far::{TarAtFar, tar_at_far};
-pub use templates::pool_templates;
+pub use tar_of_scores::tar_at_far_of_scores;
+pub use templates::{Templates, pool_templates};
+pub use thresholds::{FarThreshold, Threshold, Thresholds};
+pub use thresholds_file::{MeasuredOn, ThresholdsFile};
 pub use verification::{Decision, Fold, Mistake, Verification};
+pub use videos::{VideoPair, VideoPairs};

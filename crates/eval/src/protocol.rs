@@ -1,19 +1,20 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ffc_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::all_pairs::AllPairs;
 use crate::embed::Embed;
-use crate::embeddings::Embeddings;
-use crate::episodes::Episodes;
-use crate::error::at_least;
-use crate::evaluation::{Evaluation, Measure};
-use crate::identification::Identification;
-use crate::interval::Interval;
+use crate::episodes::{DrawnEpisodes, Episodes};
+use crate::evaluation::Evaluation;
+use crate::identification::{DrawnIdentification, Identification};
 use crate::pairs::PairLists;
-use crate::tar_at_far::{check_targets, tar_at_far};
+use crate::prepared::Task;
+use crate::protocols::Protocols;
+use crate::templates::{TemplateTask, Templates};
+use crate::videos::VideoPairs;
 
 /// What is measured, as a configuration names it. In a file the key `protocol` tells which.
 ///
@@ -34,7 +35,8 @@ pub enum Protocol {
         #[serde(default)]
         seed: u64,
     },
-    /// Verification of a [list of pairs](crate::PairsFile): in its ten folds (LFW's View 2), or with the threshold of another list (View 1).
+    /// Verification of a [list of pairs](crate::PairsFile): in ten folds (LFW's View 2, or paths), or with the threshold of another list
+    /// (View 1).
     PairsFile {
         /// The list.
         path: PathBuf,
@@ -49,49 +51,34 @@ pub enum Protocol {
     },
     /// [Episodes].
     Episodes(Episodes),
-    /// [TAR at FAR](tar_at_far) over all pairs of the set.
+    /// [TAR at FAR](crate::tar_at_far()) over all pairs of the set.
     TarAtFar {
-        /// The false accept rates. Default: 1e-6 to 1e-1.
+        /// The false accept rates. Default: 1e-6 to 1e-1. Those that the set's pairs cannot show are left out.
         #[serde(default = "default_targets")]
         targets: Vec<f64>,
     },
     /// [Identification] with distractors.
     Identification(Identification),
+    /// [Templates], IJB's protocols.
+    Templates(Templates),
+    /// Verification of [pairs of videos](crate::VideoPairs), YouTube Faces' protocol.
+    Videos {
+        /// The list, `splits.txt`.
+        path: PathBuf,
+    },
 }
 
-fn default_targets() -> Vec<f64> {
+pub(crate) fn default_targets() -> Vec<f64> {
     vec![1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
 }
 
-/// Mistakes that are kept.
-const MISTAKES: usize = 64;
-/// Seed of the bootstrap.
-const BOOTSTRAP_SEED: u64 = 0;
-
 impl Protocol {
-    /// Whether the protocol can be run on a set, as far as it shows without a network: so that a training run does not learn of a
-    /// missing list at its first evaluation.
+    /// Whether the protocol can be run on a set, as far as it shows without a network.
     ///
     /// # Errors
-    /// If a setting is outside its range, a list cannot be read or does not fit the set, or the set is too small.
+    /// As [`Protocols::prepare`].
     pub fn check(&self, dataset: &Arc<Dataset>) -> Result<()> {
-        let index = dataset.index();
-        match self {
-            Self::RandomPairs { pairs, seed } => {
-                PairLists::random(dataset, *pairs, *seed).map(drop)
-            }
-            Self::PairsFile { path, train } => {
-                PairLists::of_files(dataset, path, train.as_deref()).map(drop)
-            }
-            Self::Bin { path } => PairLists::of_bin(path).map(drop),
-            Self::Episodes(episodes) => episodes.draws(index).map(drop),
-            Self::TarAtFar { targets } => {
-                check_targets(targets)?;
-                at_least("identities", 2, index.identities() as usize)?;
-                at_least("images of one identity", 2, index.max_images() as usize)
-            }
-            Self::Identification(identification) => identification.draw(index).map(drop),
-        }
+        self.task(dataset).map(drop)
     }
 
     /// Runs the protocol on all identities of a set. The same network and set give the same result. Numbers of images in the result
@@ -100,66 +87,72 @@ impl Protocol {
     /// # Errors
     /// As [`check`](Self::check), before anything is embedded; then, if an image cannot be read or embedded.
     pub fn run(&self, dataset: &Arc<Dataset>, embed: &mut dyn Embed) -> Result<Evaluation> {
+        let mut found = Protocols::from(self.clone()).run(dataset, embed)?;
+        Ok(found.swap_remove(0))
+    }
+
+    /// What tells it from others of the same evaluation, in a few words.
+    pub fn label(&self) -> String {
+        let file = |path: &Path| match path.file_name() {
+            Some(name) => name.display().to_string(),
+            None => path.display().to_string(),
+        };
         match self {
-            Self::RandomPairs { pairs, seed } => {
-                verify(PairLists::random(dataset, *pairs, *seed)?, embed)
+            Self::RandomPairs { pairs, seed: 0 } => format!("{pairs} random pairs"),
+            Self::RandomPairs { pairs, seed } => format!("{pairs} random pairs of seed {seed}"),
+            Self::PairsFile { path, train: _ } | Self::Bin { path } => {
+                format!("pairs of {}", file(path))
             }
-            Self::PairsFile { path, train } => {
-                verify(PairLists::of_files(dataset, path, train.as_deref())?, embed)
-            }
-            Self::Bin { path } => verify(PairLists::of_bin(path)?, embed),
-            Self::Episodes(episodes) => {
-                let accuracies = episodes.run(dataset, embed)?;
-                Ok(Evaluation::of_measures(vec![mean("accuracy", &accuracies)]))
-            }
-            Self::TarAtFar { targets } => {
-                self.check(dataset)?;
-                all_pairs(dataset, targets, embed)
-            }
-            Self::Identification(identification) => {
-                let found = identification.run(dataset, embed)?;
-                let measure = |(distractors, found): (&usize, Vec<bool>)| {
-                    let found: Vec<f64> = found.into_iter().map(share).collect();
-                    mean(&format!("rank-1, {distractors} distractors"), &found)
-                };
-                let measures = identification.distractors.iter().zip(found).map(measure);
-                Ok(Evaluation::of_measures(measures.collect()))
-            }
+            Self::Episodes(Episodes { ways, shots, .. }) => format!("{ways}-way {shots}-shot"),
+            Self::TarAtFar { targets: _ } => "all pairs".into(),
+            Self::Identification(Identification { probes, .. }) => format!("{probes} probes"),
+            Self::Templates(templates) => format!("templates of {}", file(&templates.media)),
+            Self::Videos { path } => format!("videos of {}", file(path)),
         }
     }
-}
-fn verify(lists: PairLists, embed: &mut dyn Embed) -> Result<Evaluation> {
-    let (verification, decision) = lists.verify(embed)?;
-    let interval = decision.interval(BOOTSTRAP_SEED);
-    Ok(Evaluation {
-        measures: vec![Measure::new("accuracy", decision.accuracy(), interval)],
-        scores: Some(verification.scores()),
-        mistakes: verification.mistakes(&decision, MISTAKES),
-        decision: Some(decision),
-    })
-}
 
-fn all_pairs(dataset: &Arc<Dataset>, targets: &[f64], embed: &mut dyn Embed) -> Result<Evaluation> {
-    let index = dataset.index();
-    let images: Vec<u64> = (0..index.images()).collect();
-    let identities: Vec<u64> = images
-        .iter()
-        .map(|&image| index.identity_of(image))
-        .collect();
-    let embeddings = Embeddings::of_images(dataset, &images, embed)?;
-    let results = tar_at_far(&embeddings, &identities, targets, BOOTSTRAP_SEED)?;
-    let measures = results.into_iter().map(|result| {
-        let name = format!("TAR@FAR {:e}", result.target);
-        Measure::new(name, result.tar, result.interval)
-    });
-    Ok(Evaluation::of_measures(measures.collect()))
-}
+    /// Whether it has pictures of its own.
+    pub fn brings_pictures(&self) -> bool {
+        matches!(self, Self::Bin { .. })
+    }
 
-fn mean(name: &str, values: &[f64]) -> Measure {
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    Measure::new(name, mean, Interval::of_mean(values, BOOTSTRAP_SEED))
-}
+    /// The lists that it reads, without a file that holds pictures.
+    pub fn lists(&self) -> Vec<&Path> {
+        match self {
+            Self::PairsFile { path, train } => {
+                let train = train.iter().map(PathBuf::as_path);
+                [path.as_path()].into_iter().chain(train).collect()
+            }
+            Self::Templates(templates) => templates.lists(),
+            Self::Videos { path } => vec![path],
+            Self::RandomPairs { .. }
+            | Self::Bin { .. }
+            | Self::Episodes(_)
+            | Self::TarAtFar { .. }
+            | Self::Identification(_) => Vec::new(),
+        }
+    }
 
-fn share(found: bool) -> f64 {
-    f64::from(u8::from(found))
+    /// What is to be measured on which set.
+    pub(crate) fn task(&self, dataset: &Arc<Dataset>) -> Result<(Arc<Dataset>, Box<dyn Task>)> {
+        let index = dataset.index();
+        let task: Box<dyn Task> = match self {
+            Self::RandomPairs { pairs, seed } => Box::new(PairLists::random(index, *pairs, *seed)?),
+            Self::PairsFile { path, train } => {
+                Box::new(PairLists::of_files(dataset, path, train.as_deref())?)
+            }
+            Self::Bin { path } => {
+                let (dataset, pairs) = PairLists::of_bin(path)?;
+                return Ok((dataset, Box::new(pairs)));
+            }
+            Self::Episodes(episodes) => Box::new(DrawnEpisodes::new(episodes.clone(), index)?),
+            Self::TarAtFar { targets } => Box::new(AllPairs::new(index, targets)?),
+            Self::Identification(identification) => {
+                Box::new(DrawnIdentification::new(identification.clone(), index)?)
+            }
+            Self::Templates(templates) => Box::new(TemplateTask::new(templates, dataset)?),
+            Self::Videos { path } => Box::new(VideoPairs::read(path)?.task(dataset)?),
+        };
+        Ok((dataset.clone(), task))
+    }
 }

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
+use crate::cosine_key::{cosine, key};
 use crate::embeddings::Embeddings;
 use crate::error::at_least;
 use crate::interval::Interval;
+use crate::roc::{RocPoint, curve};
 use crate::{Error, Result};
 
 /// True accept rate at a false accept rate.
@@ -16,8 +18,13 @@ pub struct TarAtFar {
     pub tar: f64,
     /// Pairs with a cosine above this are accepted.
     pub above: f32,
-    /// Bootstrap interval of the true accept rate at this threshold, which stays. Drawn are the identities that have a pair of
-    /// their own, each with all of its pairs, which depend on each other; the others have no part in the rate.
+    /// Pairs of one identity that were measured.
+    pub same_pairs: u64,
+    /// Pairs of two.
+    pub different_pairs: u64,
+    /// Bootstrap interval of the true accept rate at this threshold, which stays. Over all pairs drawn are the identities that have a
+    /// pair of their own, each with all of its pairs, which depend on each other; the others have no part in the rate. Of listed pairs
+    /// those of one identity are drawn.
     pub interval: Interval,
 }
 
@@ -39,6 +46,17 @@ pub fn tar_at_far(
     targets: &[f64],
     seed: u64,
 ) -> Result<Vec<TarAtFar>> {
+    Ok(tar_and_roc(embeddings, identities, targets, seed)?.0)
+}
+
+/// [`tar_at_far`] and the ROC curve, of whose thresholds the lower half of the bits is 0: exact rates at so many thresholds that at most
+/// 1/128 of the cosine lies between two.
+pub(crate) fn tar_and_roc(
+    embeddings: &Embeddings,
+    identities: &[u64],
+    targets: &[f64],
+    seed: u64,
+) -> Result<(Vec<TarAtFar>, Vec<RocPoint>)> {
     if identities.len() != embeddings.len() {
         return Err(Error::Count {
             what: "identities",
@@ -56,11 +74,11 @@ pub fn tar_at_far(
     let most = groups.iter().map(Vec::len).max().unwrap_or(0);
     at_least("images of one identity", 2, most)?;
 
-    let upper = count_upper(embeddings, identities);
-    let different: u64 = upper.iter().sum();
+    let upper_counts = count_upper(embeddings, identities);
+    let different: u64 = upper_counts.iter().sum();
     let places: Vec<Place> = targets
         .iter()
-        .map(|target| Place::find(&upper, target * different as f64))
+        .map(|target| Place::find(&upper_counts, target * different as f64))
         .collect();
     let lower = count_lower(embeddings, identities, &places);
     let cuts: Vec<Cut> = places
@@ -69,20 +87,66 @@ pub fn tar_at_far(
         .collect();
     let accepted = count_accepted(embeddings, &groups, &cuts);
     let results = targets.iter().zip(&cuts).zip(&accepted);
-    Ok(results
-        .map(|((&target, cut), accepted)| {
-            let sums = accepted.iter().fold((0.0, 0.0), |sums, group| {
-                (sums.0 + group.0, sums.1 + group.1)
-            });
-            TarAtFar {
-                target,
-                far: cut.accepted as f64 / different as f64,
-                tar: sums.0 / sums.1,
-                above: cut.above,
-                interval: Interval::of_ratio(accepted, seed),
-            }
-        })
-        .collect())
+    let results = results.map(|((&target, cut), accepted)| {
+        let sums = accepted.iter().fold((0.0, 0.0), |sums, group| {
+            (sums.0 + group.0, sums.1 + group.1)
+        });
+        TarAtFar {
+            target,
+            far: cut.accepted as f64 / different as f64,
+            tar: sums.0 / sums.1,
+            above: cut.above,
+            same_pairs: sums.1 as u64,
+            different_pairs: different,
+            interval: Interval::of_ratio(accepted, seed),
+        }
+    });
+    let same = count_same(embeddings, &groups);
+    let roc = curve(
+        (0..HALF)
+            .rev()
+            .map(|upper| {
+                (
+                    cosine((upper << 16) as u32),
+                    [same[upper], upper_counts[upper]],
+                )
+            })
+            .filter(|(_, [same, different])| same + different > 0),
+        [same.iter().sum(), different],
+    );
+    Ok((results.collect(), roc))
+}
+
+/// Whether so many pairs of different identities can show a false accept rate: one of them accepted is not above it.
+pub(crate) fn can_show(target: f64, different_pairs: u64) -> bool {
+    // 1e-3 of 1,000 is 1, however it is rounded.
+    target * different_pairs as f64 > 1.0 - 1e-9
+}
+
+/// The targets that so many pairs of different identities can show, and what is to be said of each other one.
+///
+/// # Errors
+/// If none is left.
+pub(crate) fn showable(targets: &[f64], different_pairs: u64) -> Result<(Vec<f64>, Vec<String>)> {
+    let (shown, others): (Vec<f64>, Vec<f64>) = targets
+        .iter()
+        .partition(|&&target| can_show(target, different_pairs));
+    let needed = |target: f64| (1.0 / target - 1e-6).ceil() as u64;
+    if shown.is_empty() {
+        let easiest = others.iter().copied().fold(0.0, f64::max);
+        return Err(Error::TooFew {
+            what: "pairs of different identities",
+            needed: needed(easiest),
+            found: different_pairs,
+        });
+    }
+    let left_out = others.into_iter().map(|target| {
+        format!(
+            "TAR@FAR {target:e} is left out: {} pairs of different identities would show it, there are {different_pairs}",
+            needed(target)
+        )
+    });
+    Ok((shown, left_out.collect()))
 }
 
 /// # Errors
@@ -121,30 +185,25 @@ fn different_pairs(embeddings: &Embeddings, identities: &[u64], mut visit: impl 
     }
 }
 
-/// A number that orders as the cosine does. Both zeros are one.
-fn key(cosine: f32) -> u32 {
-    let bits = (cosine + 0.0).to_bits();
-    if bits >> 31 == 1 {
-        !bits
-    } else {
-        bits | 1 << 31
-    }
-}
-
-fn cosine(key: u32) -> f32 {
-    f32::from_bits(if key >> 31 == 1 {
-        key & !(1 << 31)
-    } else {
-        !key
-    })
-}
-
 /// Counts of the cosines of different identities by the upper half of their keys.
 fn count_upper(embeddings: &Embeddings, identities: &[u64]) -> Vec<u64> {
     let mut counts = vec![0; HALF];
     different_pairs(embeddings, identities, |cosine| {
         counts[key(cosine) as usize >> 16] += 1;
     });
+    counts
+}
+
+/// Counts of the cosines of one identity by the upper half of their keys.
+fn count_same(embeddings: &Embeddings, groups: &[Vec<usize>]) -> Vec<u64> {
+    let mut counts = vec![0; HALF];
+    for rows in groups {
+        for (number, &a) in rows.iter().enumerate() {
+            for &b in &rows[number + 1..] {
+                counts[key(embeddings.cosine(a, b)) as usize >> 16] += 1;
+            }
+        }
+    }
     counts
 }
 
@@ -267,19 +326,4 @@ fn count_accepted(
         }
     }
     accepted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_order_as_cosines_do() {
-        let cosines = [-1.0, -0.5, -1e-30, 0.0, 1e-30, 0.5, 1.0];
-        for pair in cosines.windows(2) {
-            assert!(key(pair[0]) < key(pair[1]), "{pair:?}");
-        }
-        assert_eq!(key(-0.0), key(0.0));
-        assert_eq!(cosines.map(|value| cosine(key(value))), cosines);
-    }
 }

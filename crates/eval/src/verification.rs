@@ -75,12 +75,16 @@ impl Verification {
     ) -> Result<Self> {
         let images = pairs.iter().flat_map(|pair| pair.images);
         let embeddings = ImageEmbeddings::new(dataset, images, embed)?;
+        Ok(Self::of_embeddings(pairs, &embeddings))
+    }
+
+    pub(crate) fn of_embeddings(pairs: Vec<Pair>, embeddings: &ImageEmbeddings) -> Self {
         let distance = |pair: &Pair| {
             let [a, b] = pair.images.map(|image| embeddings.of(image));
             squared_distance(a, b)
         };
         let distances = pairs.iter().map(distance).collect();
-        Ok(Self { pairs, distances })
+        Self { pairs, distances }
     }
 
     /// Pairs with known distances.
@@ -113,11 +117,16 @@ impl Verification {
         let (part, more) = (self.pairs.len() / FOLDS, self.pairs.len() % FOLDS);
         let start = |fold: usize| fold * part + fold.min(more);
         let parts = (0..FOLDS).map(|fold| start(fold)..start(fold + 1));
+        Ok(self.decide_folds(parts.collect()))
+    }
+
+    /// Folds that follow each other, each decided by the threshold that is best on the others.
+    pub(crate) fn decide_folds(&self, parts: Vec<Range<usize>>) -> Decision {
         let correct: Vec<_> = parts
-            .clone()
-            .map(|pairs| self.correct_by_threshold(pairs))
+            .iter()
+            .map(|pairs| self.correct_by_threshold(pairs.clone()))
             .collect();
-        let folds = parts.enumerate().map(|(fold, pairs)| {
+        let folds = parts.into_iter().enumerate().map(|(fold, pairs)| {
             let others = |threshold: usize| {
                 let others = correct
                     .iter()
@@ -127,7 +136,7 @@ impl Verification {
             };
             (pairs, first_best((0..THRESHOLDS).map(others)))
         });
-        Ok(self.decide(folds))
+        self.decide(folds)
     }
 
     /// The best threshold of all pairs, to [decide](Self::at_threshold) other pairs by: LFW's View 1.

@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 use ffc_data::Dataset;
 
 use super::Pair;
+use crate::image_paths::ImagePaths;
+use crate::list_file::{label, shown};
 use crate::{Error, Result};
 
-/// A list of pairs in LFW's format, by names.
+/// A list of pairs, in LFW's format or by paths.
 ///
-/// The first line is `folds <tab> n` or `n`; then, for each fold, n lines `name <tab> i <tab> j` of pairs of the same person and n
+/// LFW's first line is `folds <tab> n` or `n`; then, for each fold, n lines `name <tab> i <tab> j` of pairs of the same person and n
 /// lines `name <tab> i <tab> other name <tab> j`. Image i of a person is `<name>_<i, four digits>`.
+///
+/// A list by paths has a pair in each line, `a <tab> b <tab> 1`, with 0 for different identities. Paths are the names that the set shows,
+/// `<identity>/<file>`: in a folder those below its root. A list whose first line has three fields is one by paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PairsFile {
     path: PathBuf,
@@ -24,21 +29,27 @@ pub struct PairsFile {
 pub struct NamedPair {
     /// The line, counted from 1.
     pub line: usize,
-    /// Name of the person and number of the image, of both images.
-    pub images: [(String, u32); 2],
-    /// Whether they show the same person.
+    /// Both images.
+    pub images: [ImageName; 2],
+    /// Whether they show the same identity.
     pub same: bool,
+}
+
+/// How a list names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageName {
+    /// LFW's: name of the person and number of the image.
+    Numbered(String, u32),
+    /// By its path.
+    Path(String),
 }
 
 impl PairsFile {
     /// # Errors
     /// If the file cannot be read or is no such list; the message names the line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
-            action: "read",
-            path: path.to_owned(),
-            source,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
         Self::parse(&text, path)
     }
 
@@ -48,9 +59,16 @@ impl PairsFile {
     /// If it is no such list.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let mut lines = (1..).zip(text.lines().map(|line| line.trim_end_matches('\r')));
+        let first = text.lines().find(|line| !line.trim().is_empty());
+        if first.is_some_and(|line| line.split('\t').count() == 3) {
+            return Self::parse_paths(lines, path);
+        }
         let header = lines.next().map_or("", |(_, header)| header);
         let (folds, half) = parse_header(header).ok_or_else(|| {
-            let problem = format!("`{}` is not `folds <tab> n` or `n`", shown(header));
+            let problem = format!(
+                "`{}` is not `folds <tab> n` or `n`, as LFW's lists begin, and no pair `path <tab> path <tab> 1`",
+                shown(header)
+            );
             Error::line(path, 1, problem)
         })?;
         let mut pairs = Vec::new();
@@ -80,45 +98,54 @@ impl PairsFile {
         Ok(Self { path, folds, pairs })
     }
 
-    /// Finds the images in a set whose identities have the list's names and whose images are files.
+    fn parse_paths<'a>(lines: impl Iterator<Item = (usize, &'a str)>, path: &Path) -> Result<Self> {
+        let lines = lines.filter(|(_, text)| !text.trim().is_empty());
+        let pairs = lines.map(|(line, text)| {
+            let (images, same) =
+                parse_paths(text).map_err(|problem| Error::line(path, line, problem))?;
+            Ok(NamedPair { line, images, same })
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            folds: None,
+            pairs: pairs.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Whether it names images by their paths.
+    pub fn is_of_paths(&self) -> bool {
+        let first = self.pairs.first();
+        first.is_some_and(|pair| matches!(pair.images[0], ImageName::Path(_)))
+    }
+
+    /// Finds the images in a set whose images are files: for LFW's lists, identities have the list's names.
     ///
     /// # Errors
     /// If a name or an image is not in the set; the message names the line.
     pub fn resolve(&self, dataset: &Dataset) -> Result<Vec<Pair>> {
-        let index = dataset.index();
-        let named = || self.pairs.iter().flat_map(|pair| &pair.images);
-        let mut identities: HashMap<&str, Option<u64>> =
-            named().map(|(name, _)| (&name[..], None)).collect();
-        for identity in 0..index.identities() {
-            if let Some(found) = identities.get_mut(&index.name_of(identity)?[..]) {
-                *found = Some(identity);
-            }
-        }
-        let mut images: HashMap<(u64, String), u64> = HashMap::new();
-        for &identity in identities.values().flatten() {
-            for image in index.images_of(identity) {
-                if let Some(file) = dataset.file_name(image)? {
-                    let stem = file.rsplit_once('.').map_or(&file[..], |(stem, _)| stem);
-                    images.insert((identity, stem.to_owned()), image);
-                }
-            }
-        }
-        let find = |pair: &NamedPair, (name, number): &(String, u32)| {
-            let missing = |what: String| {
-                let problem = format!(
-                    "there is no {what} in {}",
-                    dataset.source().path().display()
-                );
-                Error::line(&self.path, pair.line, problem)
+        let names = || self.pairs.iter().flat_map(|pair| &pair.images);
+        let numbered = NumberedImages::find(
+            dataset,
+            names().filter_map(|name| match name {
+                ImageName::Numbered(name, _) => Some(&name[..]),
+                ImageName::Path(_) => None,
+            }),
+        )?;
+        let paths = names().filter_map(|name| match name {
+            ImageName::Path(path) => Some(&path[..]),
+            ImageName::Numbered(..) => None,
+        });
+        let paths = match self.is_of_paths() {
+            true => Some(ImagePaths::find(dataset, paths)?),
+            false => None,
+        };
+        let find = |pair: &NamedPair, name: &ImageName| {
+            let found = match (name, &paths) {
+                (ImageName::Path(path), Some(paths)) => paths.image(path),
+                (ImageName::Path(path), None) => Err(format!("`{}` is a path", shown(path))),
+                (ImageName::Numbered(name, number), _) => numbered.image(name, *number),
             };
-            let identity = identities.get(&name[..]).copied().flatten();
-            let identity =
-                identity.ok_or_else(|| missing(format!("identity `{}`", shown(name))))?;
-            let file = format!("{name}_{number:04}");
-            let image = images.get(&(identity, file));
-            image
-                .copied()
-                .ok_or_else(|| missing(format!("image `{}_{number:04}`", shown(name))))
+            found.map_err(|problem| Error::line(&self.path, pair.line, problem))
         };
         let resolve = |pair: &NamedPair| -> Result<Pair> {
             let [a, b] = &pair.images;
@@ -128,6 +155,52 @@ impl PairsFile {
             })
         };
         self.pairs.iter().map(resolve).collect()
+    }
+}
+
+/// Images of a set by LFW's names.
+struct NumberedImages<'a> {
+    set: String,
+    identities: HashMap<&'a str, Option<u64>>,
+    /// By identity and name without its ending.
+    images: HashMap<(u64, String), u64>,
+}
+
+impl<'a> NumberedImages<'a> {
+    fn find(dataset: &Dataset, names: impl Iterator<Item = &'a str>) -> Result<Self> {
+        let index = dataset.index();
+        let mut found = Self {
+            set: dataset.source().path().display().to_string(),
+            identities: names.map(|name| (name, None)).collect(),
+            images: HashMap::new(),
+        };
+        if found.identities.is_empty() {
+            return Ok(found);
+        }
+        for identity in 0..index.identities() {
+            let name = index.name_of(identity)?;
+            let Some(place) = found.identities.get_mut(&name[..]) else {
+                continue;
+            };
+            *place = Some(identity);
+            for image in index.images_of(identity) {
+                if let Some(file) = dataset.file_name(image)? {
+                    let stem = file.rsplit_once('.').map_or(&file[..], |(stem, _)| stem);
+                    found.images.insert((identity, stem.to_owned()), image);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn image(&self, name: &str, number: u32) -> std::result::Result<u64, String> {
+        let missing = |what: String| format!("there is no {what} in {}", self.set);
+        let identity = self.identities.get(name).copied().flatten();
+        let identity = identity.ok_or_else(|| missing(format!("identity `{}`", shown(name))))?;
+        let image = self.images.get(&(identity, format!("{name}_{number:04}")));
+        image
+            .copied()
+            .ok_or_else(|| missing(format!("image `{}_{number:04}`", shown(name))))
     }
 }
 
@@ -146,10 +219,33 @@ fn parse_header(header: &str) -> Option<(Option<usize>, usize)> {
     }
 }
 
-fn parse_pair(line: &str) -> std::result::Result<([(String, u32); 2], bool), String> {
+/// A pair, or what is wrong with its line.
+type ParsedPair = std::result::Result<([ImageName; 2], bool), String>;
+
+fn parse_paths(line: &str) -> ParsedPair {
+    let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
+    let [a, b, same] = fields[..] else {
+        return Err(format!(
+            "{} fields between tabs, expected 3: two paths and 1 or 0",
+            fields.len()
+        ));
+    };
+    if a.is_empty() || b.is_empty() {
+        return Err("an empty path".into());
+    }
+    if a == b {
+        return Err("both images are the same".into());
+    }
+    let images = [a, b].map(|path| ImageName::Path(path.to_owned()));
+    Ok((images, label(same)?))
+}
+
+fn parse_pair(line: &str) -> ParsedPair {
     let fields: Vec<&str> = line.split('\t').map(str::trim).collect();
     let image = |name: &str, number: &str| match number.parse() {
-        Ok(number) if number > 0 && !name.is_empty() => Ok((name.to_owned(), number)),
+        Ok(number) if number > 0 && !name.is_empty() => {
+            Ok(ImageName::Numbered(name.to_owned(), number))
+        }
         _ => Err(format!(
             "`{}`, `{}` is not a name and the number of an image",
             shown(name),
@@ -174,12 +270,4 @@ fn parse_pair(line: &str) -> std::result::Result<([(String, u32); 2], bool), Str
             fields.len()
         )),
     }
-}
-
-/// The beginning of a text from a file, for messages.
-fn shown(text: &str) -> String {
-    text.chars()
-        .take(60)
-        .flat_map(char::escape_default)
-        .collect()
 }

@@ -1,79 +1,94 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ffc_data::{Dataset, PairBin};
+use ffc_data::{Dataset, Index, PairBin};
 
 use super::{Pair, PairsFile, random_pairs};
-use crate::embed::Embed;
+use crate::embeddings::ImageEmbeddings;
 use crate::error::at_least;
-use crate::verification::{Decision, FOLDS, Verification};
+use crate::evaluation::Evaluation;
+use crate::prepared::Task;
+use crate::verification::{FOLDS, Verification};
 use crate::{Error, Result};
 
 /// The pairs of a verification, ready to be measured.
 pub(crate) struct PairLists {
-    dataset: Arc<Dataset>,
     pairs: Vec<Pair>,
     /// Pairs that the threshold is chosen on; none for ten folds.
     train: Option<Vec<Pair>>,
 }
 
 impl PairLists {
-    pub(crate) fn random(dataset: &Arc<Dataset>, pairs: u64, seed: u64) -> Result<Self> {
-        Self::ten_folds(dataset.clone(), random_pairs(dataset.index(), pairs, seed)?)
+    pub(crate) fn random(index: &Index, pairs: u64, seed: u64) -> Result<Self> {
+        Self::ten_folds(random_pairs(index, pairs, seed)?)
     }
 
-    pub(crate) fn of_files(
-        dataset: &Arc<Dataset>,
-        path: &Path,
-        train: Option<&Path>,
-    ) -> Result<Self> {
+    pub(crate) fn of_files(dataset: &Dataset, path: &Path, train: Option<&Path>) -> Result<Self> {
         let file = PairsFile::read(path)?;
-        let Some(train) = train else {
-            if file.folds != Some(FOLDS) {
-                let problem = "a list without ten folds: name the list that its threshold is chosen on, `train`";
-                return Err(Error::line(path, 1, problem));
-            }
-            return Self::ten_folds(dataset.clone(), file.resolve(dataset)?);
-        };
-        Ok(Self {
-            dataset: dataset.clone(),
-            pairs: file.resolve(dataset)?,
-            train: Some(PairsFile::read(train)?.resolve(dataset)?),
-        })
+        if let Some(train) = train {
+            return Ok(Self {
+                pairs: file.resolve(dataset)?,
+                train: Some(PairsFile::read(train)?.resolve(dataset)?),
+            });
+        }
+        if file.is_of_paths() {
+            return Self::ten_folds(in_turn(file.resolve(dataset)?)?);
+        }
+        if file.folds != Some(FOLDS) {
+            let problem =
+                "a list without ten folds: name the list that its threshold is chosen on, `train`";
+            return Err(Error::line(path, 1, problem));
+        }
+        Self::ten_folds(file.resolve(dataset)?)
     }
 
-    pub(crate) fn of_bin(path: &Path) -> Result<Self> {
+    /// insightface's pair file with its set.
+    pub(crate) fn of_bin(path: &Path) -> Result<(Arc<Dataset>, Self)> {
         let bin = PairBin::open(path)?;
         let pair = |(number, &same): (u64, &bool)| Pair {
             images: [2 * number, 2 * number + 1],
             same,
         };
-        let pairs = (0..).zip(bin.same()).map(pair).collect();
-        Self::ten_folds(Arc::new(Dataset::pairs(bin)?), pairs)
+        let pairs = Self::ten_folds((0..).zip(bin.same()).map(pair).collect())?;
+        Ok((Arc::new(Dataset::pairs(bin)?), pairs))
     }
 
-    fn ten_folds(dataset: Arc<Dataset>, pairs: Vec<Pair>) -> Result<Self> {
+    fn ten_folds(pairs: Vec<Pair>) -> Result<Self> {
         at_least("pairs", FOLDS, pairs.len())?;
-        Ok(Self {
-            dataset,
-            pairs,
-            train: None,
-        })
+        Ok(Self { pairs, train: None })
+    }
+}
+
+impl Task for PairLists {
+    fn images(&self) -> Vec<u64> {
+        let pairs = self.pairs.iter().chain(self.train.iter().flatten());
+        pairs.flat_map(|pair| pair.images).collect()
     }
 
-    pub(crate) fn verify(self, embed: &mut dyn Embed) -> Result<(Verification, Decision)> {
-        let threshold = match self.train {
+    fn measure(&self, embeddings: &ImageEmbeddings) -> Result<Evaluation> {
+        let verification = Verification::of_embeddings(self.pairs.clone(), embeddings);
+        let decision = match &self.train {
             Some(train) => {
-                let train = Verification::measure(&self.dataset, train, embed)?;
-                Some(train.best_threshold()?)
+                let train = Verification::of_embeddings(train.clone(), embeddings);
+                verification.at_threshold(train.best_threshold()?)?
             }
-            None => None,
-        };
-        let verification = Verification::measure(&self.dataset, self.pairs, embed)?;
-        let decision = match threshold {
-            Some(threshold) => verification.at_threshold(threshold)?,
             None => verification.ten_folds()?,
         };
-        Ok((verification, decision))
+        Ok(Evaluation::of_verification(&verification, decision))
     }
+}
+
+/// Both kinds of pairs spread evenly, each kind in its order, so that each of ten folds holds both however the list is sorted.
+fn in_turn(pairs: Vec<Pair>) -> Result<Vec<Pair>> {
+    let (same, different): (Vec<Pair>, Vec<Pair>) = pairs.into_iter().partition(|pair| pair.same);
+    at_least("pairs of the same identity", FOLDS, same.len())?;
+    at_least("pairs of different identities", FOLDS, different.len())?;
+    let placed = |pairs: Vec<Pair>| {
+        let count = pairs.len() as f64;
+        let place = move |(number, pair): (usize, Pair)| ((number as f64 + 0.5) / count, pair);
+        pairs.into_iter().enumerate().map(place)
+    };
+    let mut placed: Vec<(f64, Pair)> = placed(same).chain(placed(different)).collect();
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Ok(placed.into_iter().map(|(_, pair)| pair).collect())
 }

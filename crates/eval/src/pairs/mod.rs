@@ -4,7 +4,7 @@ mod file;
 mod lists;
 mod random;
 
-pub use self::file::{NamedPair, PairsFile};
+pub use self::file::{ImageName, NamedPair, PairsFile};
 pub(crate) use self::lists::PairLists;
 pub use self::random::random_pairs;
 

@@ -11,6 +11,11 @@ mod protocols;
 mod random_pairs;
 #[cfg(unix)]
 mod real_data;
+mod several_protocols;
 mod support;
 mod tar_at_far;
+mod tar_of_scores;
+mod templates;
+mod thresholds;
 mod verification;
+mod videos;

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::path::Path;
 
 use ffc_data::Dataset;
-use ffc_eval::{Pair, PairsFile};
+use ffc_eval::{ImageName, Pair, PairsFile, Protocol};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> ffc_eval::Result<PairsFile> {
@@ -26,7 +26,7 @@ fn both_formats_are_read() {
         .iter()
         .map(|pair| (pair.line, pair.images.clone(), pair.same))
         .collect();
-    let image = |name: &str, number| (name.to_owned(), number);
+    let image = |name: &str, number| ImageName::Numbered(name.to_owned(), number);
     assert_eq!(
         found,
         [
@@ -147,6 +147,114 @@ fn a_missing_list_is_told() {
     assert_eq!(error.to_string(), "cannot read no/such/pairs.txt");
     let cause = error.source().unwrap().downcast_ref::<std::io::Error>();
     assert_eq!(cause.unwrap().kind(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
+fn paths_are_found_in_the_set() {
+    let (folder, dataset) = people(&["Ann/a.jpg", "Ann/b 1.png", "Bob/x/a.jpg", "Bob/x/c.jpg"]);
+    let root = folder.path().join("people");
+    let list = format!(
+        "Ann/a.jpg\tAnn/b 1.png\t1\r\n\n./Ann/a.jpg\tBob/x/a.jpg\t0\nc.jpg\t{}/Bob/x/a.jpg\t1\n",
+        root.display()
+    );
+    let list = parse(&list).unwrap();
+    assert!(list.is_of_paths());
+    let lines: Vec<usize> = list.pairs.iter().map(|pair| pair.line).collect();
+    assert_eq!(lines, [1, 3, 4]);
+    let pair = |a, b, same| Pair {
+        images: [a, b],
+        same,
+    };
+    assert_eq!(
+        list.resolve(&dataset).unwrap(),
+        [pair(0, 1, true), pair(0, 2, false), pair(3, 2, true)]
+    );
+    for (path, message) in [
+        (
+            "Bob/c.jpg",
+            "pairs.txt, line 2: there is no image `Bob/c.jpg` in ",
+        ),
+        ("a.jpg", "line 2: several identities in "),
+    ] {
+        let list = parse(&format!("Ann/a.jpg\tc.jpg\t0\nc.jpg\t{path}\t1\n")).unwrap();
+        let found = list.resolve(&dataset).unwrap_err().to_string();
+        assert!(found.contains(message), "{found}");
+    }
+    let found = parse("0/1\t0/2\t1\n").unwrap();
+    let found = found.resolve(&super::support::synthetic(3)).unwrap_err();
+    let found = found.to_string();
+    assert!(
+        found.contains("line 1") && found.contains("keeps no names of files"),
+        "{found}"
+    );
+}
+
+#[test]
+fn wrong_paths_are_told_with_their_line() {
+    let good = "a/1.jpg\ta/2.jpg\t1\n";
+    for (line, message) in [
+        (
+            "a/1.jpg\ta/3.jpg",
+            "line 2: 2 fields between tabs, expected 3",
+        ),
+        ("a/1.jpg a/3.jpg 1", "line 2: 1 fields"),
+        ("a/1.jpg\ta/3.jpg\tyes", "line 2: `yes` is neither 1"),
+        ("\ta/3.jpg\t1", "line 2: an empty path"),
+        ("a/1.jpg\ta/1.jpg\t1", "line 2: both images are the same"),
+    ] {
+        let found = refusal(&format!("{good}{line}\n"));
+        assert!(found.contains(message), "{line:?}: {found}");
+    }
+}
+
+/// A list sorted by kind: each fold holds pairs of both, each kind in its order.
+#[test]
+fn folds_of_paths_hold_both_kinds() {
+    let files: Vec<String> = (0..40)
+        .map(|at| format!("{:02}/{}.png", at / 4, at % 4))
+        .collect();
+    let names: Vec<&str> = files.iter().map(|file| &file[..]).collect();
+    let (folder, dataset) = people(&names);
+    let dataset = std::sync::Arc::new(dataset);
+    let list = |same: usize, different: usize| {
+        let mut text = String::new();
+        for at in 0..same {
+            text += &format!(
+                "{}\t{}\t1\n",
+                names[4 * (at % 10)],
+                names[4 * (at % 10) + 1 + at / 10]
+            );
+        }
+        for at in 0..different {
+            text += &format!("{}\t{}\t0\n", names[at], names[at + 4]);
+        }
+        let path = folder.path().join("pairs.txt");
+        std::fs::write(&path, text).unwrap();
+        Protocol::PairsFile { path, train: None }
+    };
+    let pictures = folder.path().join("people");
+    let picture = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../data/tests/fixtures/made/images/png_grey.png");
+    for name in &names {
+        std::fs::copy(&picture, pictures.join(name)).unwrap();
+    }
+    // The same network for everything: distance 0, so that all pairs are taken for the same and the mistakes are the different ones.
+    let mut table = super::support::Table::new(2, [0.6, 0.8].repeat(40));
+    let found = list(20, 10).run(&dataset, &mut table).unwrap();
+    let decision = found.decision.unwrap();
+    assert_eq!(decision.folds.len(), 10);
+    for fold in &decision.folds {
+        let right = decision.correct[fold.pairs.clone()]
+            .iter()
+            .filter(|right| **right);
+        assert_eq!((fold.pairs.len(), right.count()), (3, 2));
+    }
+    let message = |same, different| {
+        let error = list(same, different).check(&dataset).unwrap_err();
+        error.to_string()
+    };
+    assert!(message(9, 30).starts_with("10 pairs of the same identity are needed"));
+    assert!(message(30, 9).starts_with("10 pairs of different identities are needed"));
 }
 
 proptest! {

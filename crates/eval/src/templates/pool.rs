@@ -24,17 +24,32 @@ pub fn pool_templates(
             });
         }
     }
+    pool(
+        embeddings.dim(),
+        |row| embeddings.row(row),
+        templates,
+        media,
+    )
+}
+
+/// [`pool_templates`] of rows that lie anywhere.
+pub(crate) fn pool<'a>(
+    dim: usize,
+    row: impl Fn(usize) -> &'a [f32],
+    templates: &[u64],
+    media: &[u64],
+) -> Result<(Vec<u64>, Embeddings)> {
     let mut rows: BTreeMap<u64, BTreeMap<u64, Vec<usize>>> = BTreeMap::new();
     for (row, (&template, &medium)) in templates.iter().zip(media).enumerate() {
         let media = rows.entry(template).or_default();
         media.entry(medium).or_default().push(row);
     }
-    let mut values = Vec::with_capacity(rows.len() * embeddings.dim());
+    let mut values = Vec::with_capacity(rows.len() * dim);
     for media in rows.values() {
-        let mut sum = vec![0.0; embeddings.dim()];
+        let mut sum = vec![0.0; dim];
         for rows in media.values() {
-            for &row in rows {
-                let values = embeddings.row(row).iter();
+            for &number in rows {
+                let values = row(number).iter();
                 let share = rows.len() as f32;
                 sum.iter_mut()
                     .zip(values)
@@ -43,6 +58,6 @@ pub fn pool_templates(
         }
         values.append(&mut sum);
     }
-    let pooled = Embeddings::new(embeddings.dim(), values)?;
+    let pooled = Embeddings::new(dim, values)?;
     Ok((rows.into_keys().collect(), pooled))
 }

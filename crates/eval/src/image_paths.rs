@@ -1,0 +1,92 @@
+use std::collections::HashMap;
+
+use ffc_data::Dataset;
+
+use crate::Result;
+use crate::list_file::shown;
+
+/// Finds images of a set by the names that the set shows, `<identity>/<file>`: in a folder the path below its root. A path that begins
+/// with the set's own is taken too, and so is a file's name alone where one identity has it.
+pub(crate) struct ImagePaths {
+    /// The set's path with a slash behind it.
+    root: String,
+    images: HashMap<String, Found>,
+    /// Whether the set knows names of files.
+    named: bool,
+}
+
+/// What a name led to.
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    One(u64),
+    Several,
+}
+
+impl ImagePaths {
+    /// Goes through the set once for all names.
+    ///
+    /// # Errors
+    /// If the set's names cannot be read.
+    pub(crate) fn find<'a>(
+        dataset: &Dataset,
+        wanted: impl Iterator<Item = &'a str>,
+    ) -> Result<Self> {
+        let root = format!("{}/", dataset.source().path().display());
+        let images = wanted.map(|path| (below(&root, path).to_owned(), Found::Nothing));
+        let mut paths = Self {
+            images: images.collect(),
+            root,
+            named: true,
+        };
+        let index = dataset.index();
+        let mut path = String::new();
+        for identity in 0..index.identities() {
+            let name = index.name_of(identity)?;
+            for image in index.images_of(identity) {
+                let Some(file) = dataset.file_name(image)? else {
+                    paths.named = false;
+                    return Ok(paths);
+                };
+                path.clear();
+                path.extend([&name[..], "/", &file]);
+                for key in [&path[..], &file] {
+                    if let Some(found) = paths.images.get_mut(key) {
+                        *found = match *found {
+                            Found::Nothing => Found::One(image),
+                            Found::One(_) | Found::Several => Found::Several,
+                        };
+                    }
+                }
+            }
+        }
+        Ok(paths)
+    }
+
+    /// The image of a name that was looked for, or what is wrong with the name.
+    pub(crate) fn image(&self, path: &str) -> std::result::Result<u64, String> {
+        let root = self.root.trim_end_matches('/');
+        if !self.named {
+            return Err(format!(
+                "{root} keeps no names of files: pictures that a list names must lie in a folder or a zip archive"
+            ));
+        }
+        match self.images.get(below(&self.root, path)) {
+            Some(Found::One(image)) => Ok(*image),
+            Some(Found::Several) => Err(format!(
+                "several identities in {root} have an image `{}`; write `<identity>/<file>`",
+                shown(path)
+            )),
+            Some(Found::Nothing) | None => {
+                Err(format!("there is no image `{}` in {root}", shown(path)))
+            }
+        }
+    }
+}
+
+/// The path below the root.
+fn below<'a>(root: &str, path: &'a str) -> &'a str {
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let root = root.strip_prefix("./").unwrap_or(root);
+    path.strip_prefix(root).unwrap_or(path)
+}
