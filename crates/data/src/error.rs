@@ -125,7 +125,7 @@ pub enum Error {
 
     /// The index was made from another source or another state of it.
     #[error(
-        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; delete it to have it built again", index.display(), source_path.display()
+        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; `ffc data index {} --force` builds it again, or delete it", index.display(), source_path.display(), source_path.display()
     )]
     StaleIndex {
         /// The index.
@@ -140,7 +140,7 @@ pub enum Error {
 
     /// Files of the source have another time of change than when the index was made, and nothing else that can be told.
     #[error(
-        "{} was made before {} was written to, or the set was copied without its times of change; copy it with them (`cp -p`, `rsync -t`), or delete the index to have it built again", index.display(), source_path.display()
+        "{} was made before {} was written to, or the set was copied without its times of change; copy it with them (`cp -p`, `rsync -t`), or build the index again (`ffc data index {} --force`)", index.display(), source_path.display(), source_path.display()
     )]
     ChangedSource {
         /// The index.

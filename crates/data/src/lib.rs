@@ -51,7 +51,7 @@ mod source;
 
 pub use augment::{AugmentConfig, ColourJitter, Cutout, RandomCrop};
 pub use channels::Channels;
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Split, SplitSide};
 pub use error::{Error, Result};
 pub use error_chain::ErrorChain;
 pub use fingerprint::{Fingerprint, FingerprintWriter};
@@ -68,6 +68,6 @@ pub use order::{
 #[cfg(feature = "lmdb")]
 pub use source::Lmdb;
 pub use source::{
-    Content, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source, SourceConfig,
+    Content, Files, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source, SourceConfig,
     Synthetic, SyntheticConfig, WebDataset, Zip,
 };

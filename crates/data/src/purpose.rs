@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     OneEach,
     ThinnedRank,
     ThinnedImages,
+    HeldOut,
 }
 
 impl Purpose {

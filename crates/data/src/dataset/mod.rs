@@ -1,15 +1,19 @@
+mod opening;
 mod rotated;
 mod selected;
+mod split;
 mod thinned;
+mod view;
 
-use std::path::Path;
 use std::sync::OnceLock;
 
+pub use self::split::{Split, SplitSide};
+
 use crate::channels::Channels;
-use crate::decode::decode;
+use crate::decode::{Decoded, decode};
 use crate::fingerprint::Fingerprint;
-use crate::index::{BuildConfig, BuildProgress, Index, IndexBuilder};
-use crate::source::{Content, ImageRef, PairBin, Source, SourceConfig, Synthetic, SyntheticConfig};
+use crate::index::Index;
+use crate::source::{Content, Files, ImageRef, PairBin, Source, Synthetic, SyntheticConfig};
 use crate::{Error, Result};
 
 /// A source with its index: images by identity, ready to be drawn and read.
@@ -21,77 +25,6 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Opens a source with the index at `index`.
-    ///
-    /// # Errors
-    /// If the index is missing, damaged or stale.
-    pub fn open(source: Box<dyn Source>, index: &Path) -> Result<Self> {
-        let index = Index::open(index, &*source)?;
-        Ok(Self::of_file(source, index))
-    }
-
-    /// Opens what `config` names, with the index [beside it](SourceConfig::index_path), which is built if it is missing.
-    /// A stale or damaged index is an error, not built again unasked.
-    ///
-    /// Of several processes that start together, let one do this first.
-    ///
-    /// # Errors
-    /// If the source cannot be opened or indexed.
-    pub fn open_or_build(
-        config: &SourceConfig,
-        build: &BuildConfig,
-        progress: &mut dyn FnMut(BuildProgress),
-    ) -> Result<Self> {
-        if let SourceConfig::Synthetic(config) = config {
-            return Self::synthetic(config.clone());
-        }
-        let source = config.open()?;
-        let path = config.index_path().ok_or_else(|| {
-            Error::format(
-                source.path(),
-                "no index can lie beside it: its folder has no name",
-            )
-        })?;
-        Self::open_or_build_at(source, &path, build, progress)
-    }
-
-    /// The same with an index at any place, for sources that lie where nothing can be written.
-    ///
-    /// # Errors
-    /// As [`open_or_build`](Self::open_or_build).
-    pub fn open_or_build_at(
-        source: Box<dyn Source>,
-        index: &Path,
-        build: &BuildConfig,
-        progress: &mut dyn FnMut(BuildProgress),
-    ) -> Result<Self> {
-        if !index.exists() {
-            tracing::info!("building the index {}", index.display());
-            IndexBuilder::build(&*source, index, build, progress)?;
-            // Its source was looked at just now.
-            let index = Index::open_unchecked(index)?;
-            return Ok(Self::of_file(source, index));
-        }
-        let dataset = Self::open(source, index)?;
-        if dataset.index.gaps_closed() && !build.close_gaps {
-            let problem = "it was built with `close_gaps`, which is off now; build it again";
-            return Err(Error::format(index, problem));
-        }
-        Ok(dataset)
-    }
-
-    /// Opens the file or folder at `path`, whatever its [format](SourceConfig::detect), with default settings.
-    ///
-    /// # Errors
-    /// As [`open_or_build`](Self::open_or_build).
-    pub fn from_path(path: &Path) -> Result<Self> {
-        Self::open_or_build(
-            &SourceConfig::detect(path)?,
-            &BuildConfig::default(),
-            &mut |_| {},
-        )
-    }
-
     /// Synthetic identities, with the index in memory.
     ///
     /// # Errors
@@ -110,6 +43,15 @@ impl Dataset {
     pub fn pairs(bin: PairBin) -> Result<Self> {
         let index = Index::from_counts(bin.same().iter().flat_map(|_| [1, 1]))?;
         Ok(Self::from_parts(Box::new(bin), index))
+    }
+
+    /// Picture files, each an identity of its own, in the order given and with the index in memory.
+    ///
+    /// # Errors
+    /// If one cannot be looked at, or there is none.
+    pub fn files(files: Files) -> Result<Self> {
+        let index = Index::from_counts((0..files.len()).map(|_| 1))?;
+        Ok(Self::from_parts(Box::new(files), index))
     }
 
     /// Puts a source and an index together without a check.
@@ -164,24 +106,42 @@ impl Dataset {
         self.source.read(&self.image(image), buffer)
     }
 
-    /// Reads and decodes an image to see whether it is whole.
+    /// Reads and decodes an image into `pixels`, in place of what it held: RGB, a byte a channel, row by row. Gives width and height in
+    /// pixels.
     ///
     /// # Errors
     /// If it cannot be read or decoded.
     ///
     /// # Panics
     /// If there is no such image.
-    pub fn check_image(&self, image: u64, buffer: &mut Vec<u8>) -> Result<()> {
-        let Content::Encoded(range) = self.read(image, buffer)? else {
-            return Ok(());
+    pub fn picture(&self, image: u64, pixels: &mut Vec<u8>) -> Result<[usize; 2]> {
+        let range = match self.read(image, pixels)? {
+            Content::Rgb { width, height } => return Ok([width, height]),
+            Content::Encoded(range) => range,
         };
-        let encoded = buffer.get(range).unwrap_or_default();
-        let decoded = decode(encoded, Channels::Rgb, None, &mut [], &mut Vec::new());
-        decoded.map(|_| ()).map_err(|problem| Error::Image {
+        let bytes = std::mem::take(pixels);
+        let encoded = bytes.get(range).unwrap_or_default();
+        let problem = match decode(encoded, Channels::Rgb, None, &mut [], pixels) {
+            Ok(Decoded::Other(size)) => return Ok([size.width, size.height]),
+            Ok(Decoded::Target) => "it has no size".to_owned(),
+            Err(problem) => problem,
+        };
+        Err(Error::Image {
             image,
             origin: self.origin(image),
             problem,
         })
+    }
+
+    /// The name of an identity: that of its folder, or its label. Of a selection it is the one in the set that was selected from.
+    ///
+    /// # Errors
+    /// If the name cannot be read.
+    ///
+    /// # Panics
+    /// If there is no such identity.
+    pub fn identity_name(&self, identity: u64) -> Result<String> {
+        self.source.identity_name(&self.index, identity)
     }
 
     /// The name of an image's file without its folder, if the source keeps such names.
@@ -204,10 +164,10 @@ impl Dataset {
     /// If there is no such image.
     pub fn display_name(&self, image: u64) -> Result<String> {
         Ok(match self.file_name(image)? {
-            Some(file) => format!(
-                "{}/{file}",
-                self.index.name_of(self.index.identity_of(image))?
-            ),
+            Some(file) => {
+                let identity = self.identity_name(self.index.identity_of(image))?;
+                format!("{identity}/{file}")
+            }
             None => self.origin(image),
         })
     }

@@ -1,12 +1,11 @@
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Dataset;
+use super::view::View;
 use crate::channels::Channels;
 use crate::decode::{Decoded, Size, decode};
-use crate::fingerprint::{Fingerprint, FingerprintWriter};
-use crate::index::{Index, IndexBuilder};
-use crate::source::{Content, ImageRef, Source, scan_counts};
+use crate::fingerprint::FingerprintWriter;
+use crate::source::{Content, ImageRef};
 use crate::{Error, Result};
 
 /// Turns that make an identity into four.
@@ -21,27 +20,6 @@ struct Rotated {
     parent: Arc<Dataset>,
 }
 
-impl Rotated {
-    fn new(parent: Arc<Dataset>) -> Self {
-        Self { parent }
-    }
-
-    /// Images of each identity.
-    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
-        let index = self.parent.index();
-        (0..index.identities() * TURNS).map(move |identity| {
-            let images = index.images_of(identity / TURNS);
-            images.end - images.start
-        })
-    }
-
-    /// The image's number in the parent.
-    fn original(&self, image: &ImageRef<'_>) -> u64 {
-        let identity = image.identity() / TURNS;
-        self.parent.index().images_of(identity).start + image.number()
-    }
-}
-
 impl Dataset {
     /// Each identity four times over, turned by 0, 90, 180 and 270 degrees: further classes where turned pictures show
     /// something else, as characters do. Identity i turned by t quarters clockwise is identity 4 i + t. Its index is in
@@ -50,33 +28,41 @@ impl Dataset {
     /// # Errors
     /// If there are too many images.
     pub fn with_rotations(self: Arc<Self>) -> Result<Self> {
-        let source = Rotated::new(self);
-        let index = Index::from_counts(source.counts())?;
-        Ok(Self::from_parts(Box::new(source), index))
+        Self::of_view(Rotated { parent: self })
     }
 }
 
-impl Source for Rotated {
-    fn path(&self) -> &Path {
-        self.parent.source().path()
+impl View for Rotated {
+    const NAME: &'static str = "rotated identities";
+
+    fn parent(&self) -> &Arc<Dataset> {
+        &self.parent
     }
 
-    fn expects(&self) -> &'static str {
-        "expected at least one identity"
+    fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+        let index = self.parent.index();
+        (0..index.identities() * TURNS).map(move |identity| {
+            let images = index.images_of(identity / TURNS);
+            images.end - images.start
+        })
     }
 
-    fn fingerprint(&self) -> Result<Fingerprint> {
-        let mut writer = FingerprintWriter::new("rotated identities");
-        writer.setting(self.parent.fingerprint()?.to_string().as_bytes());
-        Ok(writer.finish())
+    fn identity(&self, identity: u64) -> u64 {
+        identity / TURNS
     }
 
-    fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
-        scan_counts(self.counts(), builder)
+    fn image(&self, image: &ImageRef<'_>) -> u64 {
+        let identity = self.identity(image.identity());
+        self.parent.index().images_of(identity).start + image.number()
+    }
+
+    fn settings(&self, _writer: &mut FingerprintWriter) -> Result<()> {
+        Ok(())
     }
 
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
-        let content = self.parent.read(self.original(image), buffer)?;
+        let original = self.image(image);
+        let content = self.parent.read(original, buffer)?;
         let turns = image.identity() % TURNS;
         if turns == 0 {
             return Ok(content);
@@ -86,7 +72,7 @@ impl Source for Rotated {
             Content::Encoded(range) => {
                 let damaged = |problem| Error::Image {
                     image: image.image(),
-                    origin: self.origin(image),
+                    origin: self.parent.origin(original),
                     problem,
                 };
                 let encoded = buffer.get(range).unwrap_or_default();
@@ -105,17 +91,9 @@ impl Source for Rotated {
         })
     }
 
-    fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
-        self.parent.file_name(self.original(image))
-    }
-
-    fn origin(&self, image: &ImageRef<'_>) -> String {
-        let degrees = 90 * (image.identity() % TURNS);
-        let original = self.parent.origin(self.original(image));
-        match degrees {
-            0 => original,
-            degrees => format!("{original}, turned by {degrees} degrees"),
-        }
+    fn change(&self, identity: u64) -> Option<String> {
+        let degrees = 90 * (identity % TURNS);
+        (degrees > 0).then(|| format!("turned by {degrees} degrees"))
     }
 }
 

@@ -144,23 +144,29 @@ impl SourceConfig {
         })
     }
 
-    /// Where the index belongs: beside the source, `<its name>.ffc-index`; beside the first of several databases,
-    /// `<its name>+<number of others>-<hash of their names>.ffc-index`. None for synthetic identities, which need no file.
-    pub fn index_path(&self) -> Option<PathBuf> {
-        let (path, others) = match self {
+    /// The file or folder; of several databases the first. None for synthetic identities.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
             Self::Folder { path }
             | Self::Zip { path }
             | Self::RecordIo { path }
-            | Self::WebDataset { path } => (path, &[][..]),
-            Self::Lmdb { parts } => {
-                let (first, others) = parts.split_first()?;
-                (&first.database, others)
-            }
-            Self::Synthetic(_) => return None,
+            | Self::WebDataset { path } => Some(path),
+            Self::Lmdb { parts } => parts.first().map(|part| &*part.database),
+            Self::Synthetic(_) => None,
+        }
+    }
+
+    /// Where the index belongs: beside the source, `<its name>.ffc-index`; beside the first of several databases,
+    /// `<its name>+<number of others>-<hash of their names>.ffc-index`. None for synthetic identities, which need no file.
+    pub fn index_path(&self) -> Option<PathBuf> {
+        let path = self.path()?;
+        let others = match self {
+            Self::Lmdb { parts } => parts.get(1..).unwrap_or_default(),
+            _ => &[],
         };
         // `.` and `..` have no name to put an ending to.
         let path = match path.file_name() {
-            Some(_) => path.clone(),
+            Some(_) => path.to_owned(),
             None => path.canonicalize().ok()?,
         };
         let mut name = path.file_name()?.to_owned();

@@ -1,6 +1,7 @@
 //! Where images come from: each format behind the trait [`Source`].
 
 mod config;
+mod files;
 mod folder;
 mod image_name;
 mod indexing;
@@ -17,6 +18,7 @@ use std::ops::Range;
 use std::path::Path;
 
 pub use self::config::{LmdbPart, SourceConfig};
+pub use self::files::Files;
 pub use self::folder::Folder;
 #[cfg(feature = "lmdb")]
 pub use self::lmdb::Lmdb;
@@ -75,6 +77,14 @@ pub trait Source: Debug + Send + Sync {
     /// If the name cannot be read.
     fn file_name(&self, _image: &ImageRef<'_>) -> Result<Option<String>> {
         Ok(None)
+    }
+
+    /// The name of an identity of the source's index.
+    ///
+    /// # Errors
+    /// If the index cannot be read.
+    fn identity_name(&self, index: &Index, identity: u64) -> Result<String> {
+        index.name_of(identity)
     }
 
     /// The file and record of an image, for messages.

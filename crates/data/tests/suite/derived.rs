@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ffc_data::{
-    Channels, Content, Dataset, ImageCounts, ListLoader, LoaderConfig, SyntheticConfig,
+    Channels, Content, Dataset, ImageCounts, ListLoader, LoaderConfig, Split, SplitSide,
+    SyntheticConfig,
 };
 
 fn parent() -> Arc<Dataset> {
@@ -48,9 +49,54 @@ fn selected_identities_keep_their_images() {
             assert_eq!(pixels(&selected, image), pixels(&parent, original));
             assert_eq!(selected.origin(image), parent.origin(original));
         }
+        let name = selected.identity_name(identity as u64).unwrap();
+        assert_eq!(name, original.to_string());
     }
     assert!(parent.clone().select(vec![6]).is_err(), "there are six");
     assert!(parent.select(Vec::new()).is_err(), "none");
+}
+
+/// Both sides together are the whole, for shares that round to nothing too; another seed draws others.
+#[test]
+fn a_split_cuts_the_identities_in_two() {
+    let set = |identities| {
+        let config = SyntheticConfig {
+            identities,
+            size_px: 16,
+            ..Default::default()
+        };
+        Dataset::synthetic(config).unwrap()
+    };
+    let cases = [(40, 0.2, 8), (40, 0.001, 1), (40, 0.999, 39), (2, 0.2, 1)];
+    for (identities, held_out, expected) in cases {
+        let set = set(identities);
+        let side = |take, seed| {
+            let split = Split {
+                held_out,
+                take,
+                seed,
+            };
+            split.identities(set.index()).unwrap()
+        };
+        let [train, rest] = [SplitSide::Train, SplitSide::HeldOut].map(|take| side(take, 0));
+        assert_eq!(rest.len(), expected, "{held_out} of {identities}");
+        let mut all = [train, rest.clone()].concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..identities));
+        if expected == 8 {
+            assert_eq!(rest, side(SplitSide::HeldOut, 0));
+            assert_ne!(rest, side(SplitSide::HeldOut, 1));
+        }
+    }
+    let wrong = |held_out| Split {
+        held_out,
+        take: SplitSide::Train,
+        seed: 0,
+    };
+    for held_out in [0.0, 1.0, -0.1, f64::NAN] {
+        assert!(wrong(held_out).identities(set(40).index()).is_err());
+    }
+    assert!(wrong(0.5).identities(set(1).index()).is_err(), "one alone");
 }
 
 /// Identity 4 i + t shows identity i turned by t quarters clockwise.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use self::counts::ImageCounts;
 use super::{Content, ImageRef, Source, scan_counts};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
-use crate::index::IndexBuilder;
+use crate::index::{Index, IndexBuilder};
 use crate::{Error, Result};
 
 /// Settings of [`Synthetic`].
@@ -121,6 +121,10 @@ impl Source for Synthetic {
             width: size,
             height: size,
         })
+    }
+
+    fn identity_name(&self, _index: &Index, identity: u64) -> Result<String> {
+        Ok((self.config.first_identity + identity).to_string())
     }
 
     fn origin(&self, image: &ImageRef<'_>) -> String {

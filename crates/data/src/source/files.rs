@@ -1,0 +1,104 @@
+use std::path::{Path, PathBuf};
+
+use super::image_name::is_image_name;
+use super::{Content, ImageRef, Source, scan_counts};
+use crate::fingerprint::{Fingerprint, FingerprintWriter};
+use crate::index::{Index, IndexBuilder};
+use crate::read_at::ReadAt;
+use crate::{Error, Result};
+
+/// Picture files of which nobody knows what they show: each an identity of its own, named by its path.
+///
+/// Made into a set by [`Dataset::files`](crate::Dataset::files).
+#[derive(Debug)]
+pub struct Files {
+    paths: Vec<PathBuf>,
+}
+
+impl Files {
+    /// Files in the order given. Whatever a file is called, its contents count.
+    ///
+    /// # Errors
+    /// If there is none, or one is no ordinary file.
+    pub fn new(paths: Vec<PathBuf>) -> Result<Self> {
+        for path in &paths {
+            let metadata = std::fs::metadata(path).map_err(Error::io("look at", path))?;
+            if !metadata.is_file() {
+                return Err(Error::format(path, "it is not an ordinary file"));
+            }
+        }
+        if paths.is_empty() {
+            return Err(Error::Setting {
+                setting: "picture files",
+                value: "none".into(),
+                expected: "at least one",
+            });
+        }
+        Ok(Self { paths })
+    }
+
+    /// The pictures that lie in a folder itself, sorted by name: none where it holds other folders, whose pictures have identities.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn flat(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
+            let path = entry.map_err(Error::io("read folder", folder))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                return Ok(None);
+            }
+            if is_image_name(&name) {
+                paths.push(path);
+            }
+        }
+        paths.sort_unstable();
+        Ok((!paths.is_empty()).then_some(paths))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    fn path_of(&self, identity: u64) -> &Path {
+        &self.paths[identity as usize]
+    }
+}
+
+impl Source for Files {
+    fn path(&self) -> &Path {
+        self.path_of(0)
+    }
+
+    fn expects(&self) -> &'static str {
+        "expected at least one picture file"
+    }
+
+    fn fingerprint(&self) -> Result<Fingerprint> {
+        let mut writer = FingerprintWriter::new("list of files");
+        self.paths.iter().try_for_each(|path| writer.file(path))?;
+        Ok(writer.finish())
+    }
+
+    fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        scan_counts(self.paths.iter().map(|_| 1), builder)
+    }
+
+    fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
+        let file = ReadAt::open(self.path_of(image.identity()))?;
+        file.read_record(0, file.len(), buffer)?;
+        Ok(Content::Encoded(0..buffer.len()))
+    }
+
+    fn identity_name(&self, _index: &Index, identity: u64) -> Result<String> {
+        Ok(self.path_of(identity).display().to_string())
+    }
+
+    fn origin(&self, image: &ImageRef<'_>) -> String {
+        self.path_of(image.identity()).display().to_string()
+    }
+}
