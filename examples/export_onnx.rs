@@ -1,12 +1,11 @@
 //! Writes narrow networks as ONNX files, each with embeddings to compare, into a folder.
 //!
-//! `cargo run -p ffc-examples --example export_onnx --features onnx -- FOLDER`, then
-//! `python crates/model/tests/fixtures/make.py onnx FOLDER` runs the files in onnxruntime with another number of pictures.
+//! `cargo run --example export_onnx -- FOLDER`, then `python crates/model/tests/fixtures/run_onnx.py FOLDER` runs the files in onnxruntime.
 
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ffc_model::{BackboneConfig, NormMode};
+use ffc_model::{BackboneConfig, NormMode, Preprocessing};
 
 const NETWORKS: [(&str, &str); 6] = [
     (
@@ -37,11 +36,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     for (name, json) in NETWORKS {
         let config: BackboneConfig = serde_json::from_str(json)?;
-        let backbone = config.init(&device)?;
-        if let Err(error) = backbone.write_onnx(folder.join(format!("{name}.onnx"))) {
-            println!("{name}: {error:.300}");
-            continue;
-        }
+        let mut backbone = config.init(&device)?;
+        // New networks have means of 0 and variances of 1, which would hide a mistake.
+        backbone.fill(|tensor| {
+            let elements = tensor.elements();
+            let fan = (elements / tensor.shape[0]).max(1);
+            let value = |j: usize| match tensor.name.ends_with("running_var") {
+                true => 1.0 + 0.5 * (0.7 * j as f32).sin().powi(2),
+                false => (0.7 * j as f32).sin() / (fan as f32).sqrt(),
+            };
+            let values: Vec<f32> = (0..elements).map(value).collect();
+            Ok(TensorData::new(values, tensor.shape.clone()))
+        })?;
+        let preprocessing = Preprocessing {
+            height_px: 32,
+            width_px: 32,
+            ..Preprocessing::FFC
+        };
+        backbone.write_onnx(folder.join(format!("{name}.onnx")), &preprocessing)?;
         // Five pictures, flat element j: sin(0.013 j).
         let shape = [5, 3, 32, 32];
         let pixels: Vec<f32> = (0..shape.iter().product())

@@ -8,6 +8,7 @@ use crate::network::{
     IrBottleneckConfig, MobileFaceNet, MobileFaceNetConfig, Names, ResNet, ResNetConfig, Vit,
     VitConfig,
 };
+use crate::onnx::{Graph, Value};
 use crate::summary::{Count, Summary};
 use crate::{Error, Result};
 
@@ -169,6 +170,11 @@ impl Backbone {
             tensors: tensors.len() as u64,
             multiply_adds: count.multiply_adds(),
         }
+    }
+
+    /// Adds the network to an ONNX graph, from pictures to raw embeddings.
+    pub(crate) fn write_graph(&self, graph: &mut Graph, images: Value) -> Value {
+        self.network.architecture().graph(graph, images)
     }
 
     /// Where paths differ from the reference's names.

@@ -103,12 +103,11 @@ pub enum Error {
     },
 
     /// A network cannot be written as ONNX.
-    #[cfg(feature = "onnx")]
-    #[error("{} cannot be written: {problem}", path.display())]
+    #[error("{} cannot be written as ONNX: {problem}", path.display())]
     Onnx {
         /// The file.
         path: PathBuf,
-        /// The exporter's answer.
+        /// What stands in the way.
         problem: String,
     },
 }

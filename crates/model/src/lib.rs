@@ -9,7 +9,7 @@
 //! | reading PyTorch's files and SafeTensors, writing SafeTensors | [`Backbone::read_weights`], [`Backbone::write_weights`] |
 //! | what was done to the pictures, kept in the file | [`Preprocessing`] |
 //! | parameters and multiply-adds | [`Backbone::summary`] |
-//! | ONNX files, with the feature `onnx` | `Backbone::write_onnx` |
+//! | writing ONNX | [`Backbone::write_onnx`] |
 //! | the layers | [`layer`] |
 //!
 //! ```
@@ -54,7 +54,6 @@ mod error;
 mod initialise;
 pub mod layer;
 pub mod network;
-#[cfg(feature = "onnx")]
 mod onnx;
 mod summary;
 pub mod weights;

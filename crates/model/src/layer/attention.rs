@@ -68,7 +68,7 @@ impl Attention {
             return self.proj.forward(kernels.attention(parts, self.heads));
         }
         let head = width / self.heads;
-        // Parts of the weight rather than of the product: an exporter with a free batch dimension refuses slices of what has one.
+        // Parts of the weight rather than of the product, which is larger.
         let dtype = tokens.dtype();
         let weight = cast(self.qkv.weight.val(), dtype);
         let part = |part: usize| -> Tensor<4> {

@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
-use burn::tensor::activation::{prelu, relu};
+use burn::tensor::activation::prelu;
 use burn::tensor::{Device, Tensor};
 
 use super::cast;
@@ -62,12 +62,6 @@ impl Prelu {
         if let Some(kernels) = Kernels::of(&input) {
             return kernels.prelu(input, alpha);
         }
-        if input.device().is_autodiff() {
-            return prelu(input, alpha);
-        }
-        // The same in operations that burn's ONNX exporter knows.
-        let mut shape = [1; D];
-        shape[1] = alpha.dims()[0];
-        relu(input.clone()) - relu(-input) * alpha.reshape(shape)
+        prelu(input, alpha)
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{check_embedding, check_width};
 use super::{Architecture, ConvBlock, IResNetBlock, InputShape, Names, flatten, halved, scaled};
 use crate::layer::{BatchNorm, Linear, NormMode};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 use crate::{Result, initialise};
 
@@ -107,6 +108,15 @@ impl Architecture for Compact {
             });
         let maps = self.norm.forward(maps, mode);
         self.features.forward(self.fc.forward(flatten(maps)), mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = self.stem.graph(graph, images);
+        let maps = (self.blocks.iter()).fold(maps, |maps, block| block.graph(graph, maps));
+        let maps = graph.norm(&self.norm, maps);
+        let row = graph.flatten(maps);
+        let embedding = graph.linear(&self.fc, row);
+        graph.norm(&self.features, embedding)
     }
 
     fn count(&self, count: &mut Count) {

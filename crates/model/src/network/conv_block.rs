@@ -2,6 +2,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::layer::{BatchNorm, Conv2d, ConvChain, NormMode, Prelu};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 
 /// A convolution, its norm and, where the block is not linear, PReLU.
@@ -39,6 +40,15 @@ impl ConvBlock {
         match &self.prelu {
             Some(prelu) => chain.prelu(prelu),
             None => chain,
+        }
+    }
+
+    pub(super) fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let maps = graph.conv(&self.conv, maps);
+        let maps = graph.norm(&self.bn, maps);
+        match &self.prelu {
+            Some(prelu) => graph.prelu(prelu, maps),
+            None => maps,
         }
     }
 

@@ -8,6 +8,7 @@ use super::input::{between, check_embedding};
 use super::{Architecture, ConvBlock, InputShape, Names, Projection, flatten, halved};
 use crate::Result;
 use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode, Prelu};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 
 /// Settings of an [`IrBottleneck`].
@@ -116,6 +117,15 @@ impl Architecture for IrBottleneck {
         self.features.forward(self.fc.forward(flatten(maps)), mode)
     }
 
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = self.input_layer.graph(graph, images);
+        let maps = (self.body.iter()).fold(maps, |maps, block| block.graph(graph, maps));
+        let maps = graph.norm(&self.bn2, maps);
+        let row = graph.flatten(maps);
+        let embedding = graph.linear(&self.fc, row);
+        graph.norm(&self.features, embedding)
+    }
+
     fn count(&self, count: &mut Count) {
         self.input_layer.count(count);
         for block in &self.body {
@@ -176,6 +186,21 @@ impl IrBlock {
             .norm(&layers.bn2)
             .plus(shortcut)
             .forward(residual, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let layers = &self.res_layer;
+        let shortcut = match (&self.shortcut_layer, layers.conv2.stride) {
+            (Some(projection), _) => projection.graph(graph, maps.clone()),
+            (None, 1) => maps.clone(),
+            (None, stride) => graph.max_pool(maps.clone(), 1, stride, 0),
+        };
+        let residual = graph.norm(&layers.bn1, maps);
+        let residual = graph.conv(&layers.conv1, residual);
+        let residual = graph.prelu(&layers.prelu, residual);
+        let residual = graph.conv(&layers.conv2, residual);
+        let residual = graph.norm(&layers.bn2, residual);
+        graph.add(residual, shortcut)
     }
 
     fn count(&self, count: &mut Count) {

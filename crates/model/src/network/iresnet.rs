@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names, Projection, flatten, halved};
 use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode, Prelu};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
 
@@ -144,6 +145,18 @@ impl Architecture for IResNet {
         self.features.forward(self.fc.forward(flatten(maps)), mode)
     }
 
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = graph.conv(&self.conv1, images);
+        let maps = graph.norm(&self.bn1, maps);
+        let maps = graph.prelu(&self.prelu, maps);
+        let maps = (self.stages().into_iter().flatten())
+            .fold(maps, |maps, block| block.graph(graph, maps));
+        let maps = graph.norm(&self.bn2, maps);
+        let row = graph.flatten(maps);
+        let embedding = graph.linear(&self.fc, row);
+        graph.norm(&self.features, embedding)
+    }
+
     fn count(&self, count: &mut Count) {
         count.conv(&self.conv1);
         for block in self.stages().into_iter().flatten() {
@@ -199,6 +212,20 @@ impl IResNetBlock {
             .norm(&self.bn3)
             .plus(shortcut)
             .forward(residual, mode)
+    }
+
+    pub(super) fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let shortcut = match &self.downsample {
+            Some(projection) => projection.graph(graph, maps.clone()),
+            None => maps.clone(),
+        };
+        let residual = graph.norm(&self.bn1, maps);
+        let residual = graph.conv(&self.conv1, residual);
+        let residual = graph.norm(&self.bn2, residual);
+        let residual = graph.prelu(&self.prelu, residual);
+        let residual = graph.conv(&self.conv2, residual);
+        let residual = graph.norm(&self.bn3, residual);
+        graph.add(residual, shortcut)
     }
 
     pub(super) fn count(&self, count: &mut Count) {

@@ -6,6 +6,7 @@ use super::input::{check_embedding, check_width};
 use super::{Architecture, ConvBlock, InputShape, Names, flatten, halved, scaled};
 use crate::Result;
 use crate::layer::NormMode;
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 
 /// Expansion, channels, blocks and stride of each stage ([MobileFaceNets](https://arxiv.org/abs/1804.07573), table 1).
@@ -138,6 +139,16 @@ impl Architecture for MobileFaceNet {
         flatten(self.linear1.forward(maps, mode))
     }
 
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = self.conv1.graph(graph, images);
+        let maps = self.dw_conv1.graph(graph, maps);
+        let maps = (self.blocks.iter()).fold(maps, |maps, block| block.graph(graph, maps));
+        let maps = self.conv2.graph(graph, maps);
+        let maps = self.linear7.graph(graph, maps);
+        let maps = self.linear1.graph(graph, maps);
+        graph.flatten(maps)
+    }
+
     fn count(&self, count: &mut Count) {
         self.conv1.count(count);
         self.dw_conv1.count(count);
@@ -181,6 +192,16 @@ impl InvertedResidual {
             false => project,
         };
         project.forward(inner, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let inner = self.expand.graph(graph, maps.clone());
+        let inner = self.depthwise.graph(graph, inner);
+        let outer = self.project.graph(graph, inner);
+        match self.shortcut {
+            true => graph.add(outer, maps),
+            false => outer,
+        }
     }
 
     fn count(&self, count: &mut Count) {

@@ -27,6 +27,7 @@ use crate::layer::{
     BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, Linear, LinearConfig, NormMode, Prelu,
     PreluConfig,
 };
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 
 /// Sequences of path segments, and what stands for them in the reference.
@@ -39,6 +40,9 @@ pub(crate) trait Architecture {
 
     /// `[rows, channels, height, width]` to raw embeddings `[rows, embedding]`. The shape was checked.
     fn forward(&self, images: Tensor<4>, mode: NormMode) -> Tensor<2>;
+
+    /// `forward` in evaluation mode as an ONNX graph.
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value;
 
     /// Adds up the multiply-adds of one picture.
     fn count(&self, count: &mut Count);

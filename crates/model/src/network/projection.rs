@@ -2,6 +2,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::layer::{BatchNorm, Conv2d, ConvChain, NormMode};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 
 /// A shortcut that changes width or size: a 1x1 convolution and its norm.
@@ -23,6 +24,11 @@ impl Projection {
         ConvChain::new(&self.conv)
             .norm(&self.norm)
             .forward(maps, mode)
+    }
+
+    pub(super) fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let maps = graph.conv(&self.conv, maps);
+        graph.norm(&self.norm, maps)
     }
 
     pub(super) fn count(&self, count: &mut Count) {

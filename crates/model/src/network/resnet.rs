@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::input::{between, check_embedding};
 use super::{Architecture, InputShape, Names, Projection, flatten, halved};
 use crate::layer::{BatchNorm, Conv2d, ConvChain, Linear, NormMode};
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 use crate::{Result, initialise};
 
@@ -139,6 +140,18 @@ impl Architecture for ResNet {
         self.features.forward(self.fc.forward(flatten(maps)), mode)
     }
 
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = graph.conv(&self.conv1, images);
+        let maps = graph.norm(&self.bn1, maps);
+        let maps = graph.relu(maps);
+        let maps = graph.max_pool(maps, 3, 2, 1);
+        let maps = (self.stages().into_iter().flatten())
+            .fold(maps, |maps, block| block.graph(graph, maps));
+        let row = graph.flatten(maps);
+        let embedding = graph.linear(&self.fc, row);
+        graph.norm(&self.features, embedding)
+    }
+
     fn count(&self, count: &mut Count) {
         count.conv(&self.conv1);
         count.halve();
@@ -187,6 +200,23 @@ impl Bottleneck {
         let middle = middle.forward(inner, mode);
         let outer = ConvChain::new(&self.conv3).norm(&self.bn3).plus(shortcut);
         outer.relu().forward(middle, mode)
+    }
+
+    fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+        let shortcut = match &self.downsample {
+            Some(projection) => projection.graph(graph, maps.clone()),
+            None => maps.clone(),
+        };
+        let inner = graph.conv(&self.conv1, maps);
+        let inner = graph.norm(&self.bn1, inner);
+        let inner = graph.relu(inner);
+        let middle = graph.conv(&self.conv2, inner);
+        let middle = graph.norm(&self.bn2, middle);
+        let middle = graph.relu(middle);
+        let outer = graph.conv(&self.conv3, middle);
+        let outer = graph.norm(&self.bn3, outer);
+        let sum = graph.add(outer, shortcut);
+        graph.relu(sum)
     }
 
     fn count(&self, count: &mut Count) {

@@ -9,6 +9,7 @@ use crate::layer::{
     Attention, AttentionConfig, BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, LayerNorm,
     LayerNormConfig, Linear, Mlp, NormMode, cast,
 };
+use crate::onnx::{Graph, Value};
 use crate::summary::Count;
 use crate::{Error, Result, initialise};
 
@@ -247,6 +248,21 @@ impl Architecture for Vit {
         feature.embed_norm.forward(embedding, mode)
     }
 
+    fn graph(&self, graph: &mut Graph, images: Value) -> Value {
+        let maps = graph.conv(&self.patch_embed.proj, images);
+        let maps = graph.reshape(maps, &[0, 0, -1]);
+        let tokens = graph.transpose(maps, &[0, 2, 1]);
+        let places = graph.parameter(&self.pos_embed);
+        let tokens = graph.add(tokens, places);
+        let tokens = (self.blocks.iter()).fold(tokens, |tokens, block| block.graph(graph, tokens));
+        let tokens = graph.layer_norm(&self.norm, tokens);
+        let row = graph.flatten(tokens);
+        let reduced = graph.linear(&self.feature.reduce, row);
+        let reduced = graph.norm(&self.feature.reduce_norm, reduced);
+        let embedding = graph.linear(&self.feature.embed, reduced);
+        graph.norm(&self.feature.embed_norm, embedding)
+    }
+
     fn count(&self, count: &mut Count) {
         count.conv(&self.patch_embed.proj);
         let tokens = count.places();
@@ -291,6 +307,15 @@ impl VitBlock {
         );
         let dtype = branch.dtype();
         branch * cast(kept / keep, dtype)
+    }
+
+    fn graph(&self, graph: &mut Graph, tokens: Value) -> Value {
+        let branch = graph.layer_norm(&self.norm1, tokens.clone());
+        let branch = graph.attention(&self.attn, branch);
+        let tokens = graph.add(tokens, branch);
+        let branch = graph.layer_norm(&self.norm2, tokens.clone());
+        let branch = graph.mlp(&self.mlp, branch);
+        graph.add(tokens, branch)
     }
 
     fn count(&self, count: &mut Count, tokens: usize) {

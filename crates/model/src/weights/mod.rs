@@ -11,5 +11,8 @@ mod write;
 
 pub use description::Description;
 pub use mismatch::{ShapeMismatch, TensorMismatch};
+pub(crate) use names::Place;
 pub use names::TensorInfo;
 pub use preprocessing::{ColourOrder, Preprocessing};
+pub(crate) use read::{NETWORK, PREPROCESSING};
+pub(crate) use write::little_endian;

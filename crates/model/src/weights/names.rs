@@ -57,31 +57,31 @@ impl ModuleVisitor for List {
 }
 
 /// Where a walk through a [`Backbone`] stands. The one place that knows how its paths become PyTorch's names.
-pub(super) struct Place {
+pub(crate) struct Place {
     names: Names,
     /// Names of the fields and types of the structs on the way.
     steps: Vec<(String, String)>,
 }
 
 impl Place {
-    pub(super) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: Names) -> Self {
         Self {
             names,
             steps: Vec::new(),
         }
     }
 
-    pub(super) fn enter(&mut self, name: &str, container_type: &str) {
+    pub(crate) fn enter(&mut self, name: &str, container_type: &str) {
         self.steps
             .push((name.to_owned(), container_type.to_owned()));
     }
 
-    pub(super) fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.steps.pop();
     }
 
     /// The tensor of this place, whose shape in burn is `shape`.
-    pub(super) fn tensor(&self, shape: &[usize]) -> TensorInfo {
+    pub(crate) fn tensor(&self, shape: &[usize]) -> TensorInfo {
         let mut shape = shape.to_vec();
         if self.is_transposed() {
             shape.reverse();

@@ -11,10 +11,10 @@ use crate::backbone::Backbone;
 use crate::{Error, Result};
 
 /// Key of the preprocessing in a file's metadata.
-pub(super) const PREPROCESSING: &str = "preprocessing";
+pub(crate) const PREPROCESSING: &str = "preprocessing";
 
 /// Key of the network's settings in a file's metadata.
-pub(super) const NETWORK: &str = "network";
+pub(crate) const NETWORK: &str = "network";
 
 /// Where FFC's training and many others put the weights of a checkpoint.
 const WRAPPER: &str = "state_dict";

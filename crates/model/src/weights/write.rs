@@ -27,15 +27,7 @@ impl Backbone {
         preprocessing: &Preprocessing,
     ) -> Result<()> {
         let path = path.as_ref();
-        let input = self.config().input();
-        let network = [input.channels, input.height_px, input.width_px];
-        if preprocessing.shape() != network {
-            return Err(Error::PreprocessingShape {
-                preprocessing: preprocessing.shape(),
-                network,
-            });
-        }
-
+        self.check_pictures(preprocessing)?;
         let mut collect = Collect {
             place: Place::new(self.names()),
             tensors: Vec::new(),
@@ -76,6 +68,21 @@ impl Backbone {
     }
 }
 
+impl Backbone {
+    /// Whether a preprocessing gives the pictures that the network takes.
+    pub(crate) fn check_pictures(&self, preprocessing: &Preprocessing) -> Result<()> {
+        let input = self.config().input();
+        let network = [input.channels, input.height_px, input.width_px];
+        if preprocessing.shape() == network {
+            return Ok(());
+        }
+        Err(Error::PreprocessingShape {
+            preprocessing: preprocessing.shape(),
+            network,
+        })
+    }
+}
+
 /// The tensors with their bytes, or why there are none.
 struct Collect {
     place: Place,
@@ -99,15 +106,16 @@ impl ModuleVisitor for Collect {
         } else {
             value
         };
-        let bytes = value
-            .try_into_data()
-            .map_err(|error| error.to_string())
-            .and_then(|data| little_endian(data.convert::<f32>()));
-        self.tensors.push((tensor, bytes));
+        self.tensors.push((tensor, little_endian(value)));
     }
 }
 
-fn little_endian(data: burn::tensor::TensorData) -> std::result::Result<Vec<u8>, String> {
+/// A tensor's numbers in 32-bit floats as files have them, or why its device does not give them.
+pub(crate) fn little_endian<const D: usize>(
+    tensor: Tensor<D>,
+) -> std::result::Result<Vec<u8>, String> {
+    let data = tensor.try_into_data().map_err(|error| error.to_string())?;
+    let data = data.convert::<f32>();
     let values = data
         .as_slice::<f32>()
         .map_err(|error| format!("{error:?}"))?;

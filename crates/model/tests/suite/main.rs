@@ -16,6 +16,7 @@ mod layer_oracle;
 mod layer_prelu;
 mod layer_residual;
 mod norm_modes;
+mod onnx;
 mod pytorch;
 mod summary;
 mod support;
