@@ -49,6 +49,10 @@ pub enum Error {
     /// From an evaluation.
     #[error(transparent)]
     Eval(#[from] ffc_eval::Error),
+
+    /// From a search.
+    #[error(transparent)]
+    Search(#[from] ffc_search::Error),
 }
 
 /// A command was interrupted and can go on later.
@@ -73,6 +77,7 @@ impl Error {
             Self::Train(error) => error.is_of_configuration(),
             Self::Compare(error) => error.is_of_configuration(),
             Self::Eval(error) => error.is_of_configuration(),
+            Self::Search(ffc_search::Error::Top) => true,
             Self::Data(ffc_data::Error::Setting { .. })
             | Self::Model(ffc_model::Error::Setting { .. }) => true,
             _ => false,

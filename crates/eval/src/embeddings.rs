@@ -94,6 +94,11 @@ impl Embeddings {
         self.dim
     }
 
+    /// All of them, one after the other.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// One embedding.
     ///
     /// # Panics

@@ -1,0 +1,107 @@
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use ffc_data::{Dataset, Files};
+use ffc_eval::Embeddings;
+use ffc_search::{EmbeddingFile, Gallery, Neighbour};
+use serde_json::json;
+
+use crate::arguments::Search;
+use crate::error::{Error, Result};
+use crate::network::Network;
+use crate::output::say;
+
+/// Where the pictures are searched.
+enum Place {
+    File(EmbeddingFile),
+    Pictures(Arc<Dataset>, Embeddings),
+}
+
+/// Finds the pictures of a gallery that are nearest to others.
+pub fn run(arguments: Search) -> Result<ExitCode> {
+    let network = Network::read(&arguments.network)?;
+    // Before a gallery is embedded for nothing.
+    let files = Arc::new(Dataset::files(Files::new(arguments.queries.clone())?)?);
+    let place = Place::open(&arguments, &network)?;
+    let queries = embeddings(&files, &network)?;
+    let gallery = place.gallery()?;
+    if gallery.dim() != queries.dim() {
+        return Err(Error::Usage(format!(
+            "{} has embeddings of {} dimensions, the network makes {}: they are not of this network",
+            arguments.gallery.display(),
+            gallery.dim(),
+            queries.dim()
+        )));
+    }
+    let found = gallery.nearest(queries.values(), arguments.top)?;
+    for (query, found) in arguments.queries.iter().zip(found) {
+        if arguments.json {
+            say!("{}", place.json(query, &found)?);
+        } else {
+            if arguments.queries.len() > 1 {
+                say!("{}", query.display());
+            }
+            for (rank, neighbour) in found.iter().enumerate() {
+                let name = place.name(neighbour.row)?;
+                say!("{:>4}  {:7.4}  {name}", rank + 1, neighbour.cosine);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Place {
+    fn open(arguments: &Search, network: &Network) -> Result<Self> {
+        let gallery = &arguments.gallery;
+        if gallery
+            .extension()
+            .is_some_and(|ending| ending == "safetensors")
+        {
+            return Ok(Self::File(EmbeddingFile::open(gallery)?));
+        }
+        let flat = match gallery.is_dir() {
+            true => Files::flat(gallery)?,
+            false => None,
+        };
+        let dataset = match flat {
+            Some(files) => Arc::new(Dataset::files(Files::new(files)?)?),
+            None => arguments.set.open(gallery, &mut |_| {})?,
+        };
+        let embeddings = embeddings(&dataset, network)?;
+        Ok(Self::Pictures(dataset, embeddings))
+    }
+
+    fn gallery(&self) -> Result<Gallery<'_>> {
+        Ok(match self {
+            Self::File(file) => file.gallery()?,
+            Self::Pictures(_, embeddings) => Gallery::new(embeddings.dim(), embeddings.values())?,
+        })
+    }
+
+    /// The name of a row's picture, or its number where the file has no names.
+    fn name(&self, row: usize) -> Result<String> {
+        Ok(match self {
+            Self::File(file) => file
+                .name(row)
+                .map_or_else(|| row.to_string(), str::to_owned),
+            Self::Pictures(dataset, _) => dataset.display_name(row as u64)?,
+        })
+    }
+
+    fn json(&self, query: &Path, found: &[Neighbour]) -> Result<serde_json::Value> {
+        let found: Result<Vec<_>> = (found.iter().enumerate())
+            .map(|(rank, &Neighbour { row, cosine })| {
+                let name = self.name(row)?;
+                Ok(json!({ "rank": rank + 1, "row": row, "name": name, "cosine": cosine }))
+            })
+            .collect();
+        Ok(json!({ "query": query, "nearest": found? }))
+    }
+}
+
+fn embeddings(dataset: &Arc<Dataset>, network: &Network) -> Result<Embeddings> {
+    let images: Vec<u64> = (0..dataset.index().images()).collect();
+    let mut embedder = network.embedder()?;
+    Ok(Embeddings::of_images(dataset, &images, &mut embedder)?)
+}
