@@ -42,7 +42,7 @@ impl ImagePaths {
         let index = dataset.index();
         let mut path = String::new();
         for identity in 0..index.identities() {
-            let name = index.name_of(identity)?;
+            let name = dataset.identity_name(identity)?;
             for image in index.images_of(identity) {
                 let Some(file) = dataset.file_name(image)? else {
                     paths.named = false;

@@ -53,12 +53,20 @@ pub(crate) fn thinned(points: &[RocPoint]) -> Vec<RocPoint> {
         .filter_map(|chunk| chunk.last());
     let mut thin: Vec<RocPoint> = first.into_iter().chain(lowest).copied().collect();
     thin.dedup();
-    if let [_, second, ..] = points
-        && let Some(first) = thin.first_mut()
-    {
-        first.threshold = second.threshold.next_up();
+    if let Some(first) = thin.first_mut() {
+        first.threshold = finite_threshold(points, 0);
     }
     thin
+}
+
+/// The threshold of a point of a whole curve; of the one that accepts nothing, just above the greatest cosine, not the infinity that JSON
+/// does not have.
+pub(crate) fn finite_threshold(points: &[RocPoint], at: usize) -> f32 {
+    let threshold = points[at].threshold;
+    match points.get(at + 1) {
+        Some(next) if threshold.is_infinite() => next.threshold.next_up(),
+        _ => threshold,
+    }
 }
 
 #[cfg(test)]

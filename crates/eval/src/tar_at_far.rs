@@ -102,18 +102,18 @@ pub(crate) fn tar_and_roc(
         }
     });
     let same = count_same(embeddings, &groups);
-    let roc = curve(
-        (0..HALF)
-            .rev()
-            .map(|upper| {
-                (
-                    cosine((upper << 16) as u32),
-                    [same[upper], upper_counts[upper]],
-                )
-            })
-            .filter(|(_, [same, different])| same + different > 0),
+    let occurring = (0..HALF).rev().filter_map(|upper| {
+        let counts = [same[upper], upper_counts[upper]];
+        (counts != [0, 0]).then_some((upper, counts))
+    });
+    let lowest = |upper: usize| cosine((upper << 16) as u32);
+    let greatest = occurring.clone().next().map_or(0, |(upper, _)| upper);
+    let mut roc = curve(
+        occurring.map(|(upper, counts)| (lowest(upper), counts)),
         [same.iter().sum(), different],
     );
+    // Just above the greatest cosine is not known, the next upper half is.
+    roc[0].threshold = lowest(greatest + 1);
     Ok((results.collect(), roc))
 }
 

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::error::at_least;
-use crate::roc::RocPoint;
+use crate::roc::{RocPoint, finite_threshold};
 use crate::scores::Scores;
 use crate::tar_at_far::can_show;
 
@@ -74,11 +74,7 @@ impl Thresholds {
         at_least("pairs of the same identity", 1, same_pairs as usize)?;
         at_least("pairs of different identities", 1, different_pairs as usize)?;
         let threshold = |at: usize| Threshold {
-            // The first point accepts nothing, with an infinity that JSON does not have.
-            cosine: match points.get(at + 1) {
-                Some(next) if at == 0 => next.threshold.next_up(),
-                _ => points[at].threshold,
-            },
+            cosine: finite_threshold(points, at),
             far: points[at].far,
             tar: points[at].tar,
         };

@@ -121,7 +121,7 @@ impl VideoPairs {
             names.map(|name| (&name[..], None)).collect();
         let index = dataset.index();
         for identity in 0..index.identities() {
-            if let Some(found) = frames.get_mut(&index.name_of(identity)?[..]) {
+            if let Some(found) = frames.get_mut(&dataset.identity_name(identity)?[..]) {
                 *found = Some(index.images_of(identity));
             }
         }

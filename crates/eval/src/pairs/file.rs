@@ -178,7 +178,7 @@ impl<'a> NumberedImages<'a> {
             return Ok(found);
         }
         for identity in 0..index.identities() {
-            let name = index.name_of(identity)?;
+            let name = dataset.identity_name(identity)?;
             let Some(place) = found.identities.get_mut(&name[..]) else {
                 continue;
             };

@@ -64,16 +64,16 @@ pub(crate) struct TemplateTask {
 
 impl TemplateTask {
     pub(crate) fn new(templates: &Templates, dataset: &Dataset) -> Result<Self> {
+        if templates.lists().len() == 1 {
+            let expected = "given, or galleries and probes";
+            return Err(Error::setting("pairs", "missing", expected));
+        }
         let mut media = Media::read(&templates.media)?;
         let pairs = match &templates.pairs {
             Some(path) => Some(TemplatePairs::read(path, &mut media, &templates.targets)?),
             None => None,
         };
         let search = match (&templates.galleries[..], &templates.probes) {
-            ([], None) if pairs.is_none() => {
-                let expected = "given, or galleries and probes";
-                return Err(Error::setting("pairs", "missing", expected));
-            }
             ([], None) => None,
             ([], Some(_)) => {
                 return Err(Error::setting("galleries", "missing", "given with probes"));

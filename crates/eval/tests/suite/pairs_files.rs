@@ -262,6 +262,7 @@ proptest! {
     #[test]
     fn any_text(text in "[0-9A-B\\t\\n \r]{0,60}") {
         match parse(&text) {
+            Ok(list) if list.is_of_paths() => prop_assert!(text.contains('\t')),
             Ok(list) => prop_assert_eq!(list.pairs.iter().filter(|pair| pair.same).count() * 2, list.pairs.len()),
             Err(error) => prop_assert!(error.to_string().starts_with("pairs.txt, line ")),
         }

@@ -127,7 +127,7 @@ fn pairs_of_one_kind_show_no_threshold() {
 
 fn file() -> ThresholdsFile {
     let scores = Scores {
-        same: vec![0.75, 0.5, 0.25],
+        same: vec![0.75, 0.6875, 0.65625],
         different: (0..20).map(|at| at as f32 / 32.0).collect(),
     };
     ThresholdsFile {
@@ -160,7 +160,7 @@ fn files_are_read_as_they_were_written() {
             "\"target\": 0.0",
             "the FAR 0 is not above 0",
         ),
-        ("{", "", "line 1"),
+        ("{", "", "expected struct ThresholdsFile"),
     ] {
         let wrong = text.replacen(from, to, 1);
         assert_ne!(wrong, text, "{from}");
