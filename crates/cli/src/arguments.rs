@@ -5,6 +5,7 @@ use clap_complete::Shell;
 
 use crate::device::DeviceName;
 use crate::logging::LogFormat;
+use crate::pictures::SetArguments;
 
 /// Trains an embedding network over any number of identities (FFC, arXiv:2105.10375), measures it and uses it.
 ///
@@ -44,12 +45,16 @@ pub enum Command {
     Bench(Bench),
     /// Measure a network on pictures
     Eval(Eval),
+    /// Say whether two pictures show the same identity
+    Same(Same),
     /// Write embeddings of pictures
     Embed(Embed),
+    /// Find the pictures of a gallery that are nearest to others
+    Search(Search),
     /// Index, inspect and look at pictures
     #[command(subcommand)]
     Data(Data),
-    /// Write a checkpoint's networks as SafeTensors files
+    /// Write a run's network as an ONNX or SafeTensors file
     Export(Export),
     /// Show and check configurations
     #[command(subcommand)]
@@ -212,7 +217,7 @@ pub struct BenchStep {
 /// A network to run over pictures.
 #[derive(Debug, Args)]
 pub struct NetworkArguments {
-    /// Weights: SafeTensors, .pt or .pth
+    /// Weights: SafeTensors, .pt or .pth; or the folder of a run, for its best network, or of a checkpoint
     pub weights: PathBuf,
     /// A configuration that tells network and preprocessing, where the weights do not
     #[arg(long)]
@@ -236,7 +241,12 @@ pub struct NetworkArguments {
   ffc eval best-gallery.safetensors faces --random-pairs 6000 --flip
   ffc eval best-gallery.safetensors lfw.zip --pairs pairsDevTest.txt --train-pairs pairsDevTrain.txt
   ffc eval best-gallery.safetensors --bin lfw.bin --flip
-  ffc eval best-gallery.safetensors characters --episodes 20x1")]
+  ffc eval best-gallery.safetensors characters --episodes 20x1,20x5
+  ffc eval best-gallery.safetensors faces --random-pairs 6000 --tar-at-far=1e-4,1e-3 --identification 500 --distractors 0,10000
+  ffc eval best-gallery.safetensors ijbc/crops --templates ijbc_face_tid_mid.txt --template-pairs ijbc_template_pair_label.txt
+
+Any number of protocols at once; each picture is embedded once. Thresholds of the cosine, with the false accept rates that the pairs
+show, are printed and written beside the weights, <weights>.thresholds.json. JSON is an object, of several protocols a list of them.")]
 pub struct Eval {
     #[command(flatten)]
     pub network: NetworkArguments,
@@ -244,50 +254,140 @@ pub struct Eval {
     #[arg(required_unless_present = "bin")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
+    pub set: SetArguments,
+    #[command(flatten)]
     pub protocol: ProtocolArguments,
-    /// With --pairs: the list that the threshold is chosen on, instead of ten folds
-    #[arg(long, value_name = "FILE", requires = "pairs")]
-    pub train_pairs: Option<PathBuf>,
+    /// File for the thresholds, in place of that beside the weights
+    #[arg(long, value_name = "FILE")]
+    pub thresholds: Option<PathBuf>,
     /// Write scores and results as JSON
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "protocol")]
+#[group(id = "protocol")]
 pub struct ProtocolArguments {
     /// Verification of so many random pairs, in ten folds
     #[arg(long, value_name = "N")]
     pub random_pairs: Option<u64>,
-    /// Verification of the pairs of a file, as LFW has them
+    /// Verification of the pairs of a file: LFW's, or lines of a path, a tab, another path, a tab, 1 or 0
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
-    /// Verification of insightface's pair file
+    /// With --pairs: the list that the threshold is chosen on, instead of ten folds
+    #[arg(long, value_name = "FILE", requires = "pairs")]
+    pub train_pairs: Option<PathBuf>,
+    /// Verification of insightface's pair file, which brings its own pictures
     #[arg(long, value_name = "FILE")]
     pub bin: Option<PathBuf>,
     /// Accuracy of 1,000 episodes with so many classes and pictures of each
-    #[arg(long, value_name = "WAYSxSHOTS")]
-    pub episodes: Option<String>,
-    /// True accept rate at false accept rates from 1e-6 to 0.1 over all pairs
-    #[arg(long)]
-    pub tar_at_far: bool,
+    #[arg(long, value_name = "WAYSxSHOTS", value_delimiter = ',')]
+    pub episodes: Vec<String>,
+    /// True accept rate at false accept rates over all pairs; by default from 1e-6 to 0.1, as far as the pairs can show them
+    #[arg(long, value_name = "RATES", num_args = 0..=1, require_equals = true)]
+    #[allow(clippy::option_option, reason = "the option, and its value")]
+    pub tar_at_far: Option<Option<String>>,
+    /// Rank-1 identification of so many identities
+    #[arg(long, value_name = "PROBES")]
+    pub identification: Option<usize>,
+    /// With --identification: numbers of distractors
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "0",
+        requires = "identification"
+    )]
+    pub distractors: Vec<usize>,
+    /// IJB's list of pictures, templates and media
+    #[arg(long, value_name = "FILE")]
+    pub templates: Option<PathBuf>,
+    /// With --templates: IJB's list of pairs of templates (1:1)
+    #[arg(long, value_name = "FILE", requires = "templates")]
+    pub template_pairs: Option<PathBuf>,
+    /// With --templates: IJB's galleries (1:N)
+    #[arg(long, value_name = "FILES", value_delimiter = ',', requires_all = ["templates", "probes"])]
+    pub galleries: Vec<PathBuf>,
+    /// With --templates: the templates that are looked for in the galleries
+    #[arg(long, value_name = "FILE", requires_all = ["templates", "galleries"])]
+    pub probes: Option<PathBuf>,
+    /// Verification of the pairs of videos of YouTube Faces' splits.txt
+    #[arg(long, value_name = "FILE")]
+    pub videos: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  ffc embed best-gallery.safetensors pictures --out embeddings.safetensors
+  ffc same runs/mine-1 a.jpg b.jpg
+  ffc same runs/mine-1 a.jpg b.jpg --far 1e-3
+  ffc same best-gallery.safetensors a.jpg b.jpg --threshold 0.35
+
+`ffc eval` measures thresholds and writes them beside the weights, a training writes them into its run folder. Without --far the
+threshold is the one that decides most pairs rightly.")]
+pub struct Same {
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    /// A picture's file
+    pub a: PathBuf,
+    /// Another one's
+    pub b: PathBuf,
+    /// The false accept rate that the threshold shall stand for, one of those that `ffc eval` has found
+    #[arg(long, value_name = "RATE", conflicts_with = "threshold")]
+    pub far: Option<f64>,
+    /// File of thresholds, in place of that beside the weights
+    #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
+    pub thresholds: Option<PathBuf>,
+    /// A threshold of your own: the cosine from which on two pictures are taken for the same
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    pub threshold: Option<f32>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc embed runs/mine-1 pictures --out embeddings.safetensors
   ffc embed best-gallery.safetensors pictures --out embeddings.csv --flip
+  ffc embed runs/mine-1 a.jpg b.jpg --out two.csv
 
 A SafeTensors file holds `embeddings`, [images, dimensions], of length 1, and `identities`, [images]; the names of images and
-identities are in its metadata.")]
+identities are in its metadata. Files, and the pictures of a folder without folders, are identities of their own, named by their paths.")]
 pub struct Embed {
     #[command(flatten)]
     pub network: NetworkArguments,
-    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards
-    pub data: PathBuf,
+    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards; or a folder of pictures; or picture files
+    #[arg(required = true)]
+    pub data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArguments,
     /// File to write: .safetensors or .csv
     #[arg(long)]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  ffc search runs/mine-1 pictures query.jpg
+  ffc embed runs/mine-1 pictures --out pictures.safetensors
+  ffc search runs/mine-1 pictures.safetensors a.jpg b.jpg --top 10 --json
+
+Every picture of the gallery is compared, by the cosine. A file of embeddings must be of the same network, and is mapped, not read.")]
+pub struct Search {
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    /// Where to search: embeddings that `ffc embed` wrote (.safetensors), pictures by identity, or a folder of pictures
+    pub gallery: PathBuf,
+    /// Picture files to find the nearest of
+    #[arg(required = true)]
+    pub queries: Vec<PathBuf>,
+    #[command(flatten)]
+    pub set: SetArguments,
+    /// How many pictures to show for each query
+    #[arg(long, default_value_t = 5)]
+    pub top: usize,
+    /// Print a line of JSON for each query
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -310,14 +410,34 @@ pub enum Data {
     Inspect {
         /// Pictures by identity, or `synthetic`
         data: PathBuf,
+        #[command(flatten)]
+        set: SetArguments,
         /// Decode every image and name those that are damaged
         #[arg(long)]
         decode: bool,
+    },
+    /// Draw identities to hold out, and write lists of them and of the others
+    Split {
+        /// Pictures by identity, or `synthetic`
+        data: PathBuf,
+        #[command(flatten)]
+        set: SetArguments,
+        /// Folder for train.txt and held-out.txt, a name a line
+        #[arg(long)]
+        out: PathBuf,
+        /// Share of the identities to hold out
+        #[arg(long, default_value_t = 0.2)]
+        held_out: f64,
+        /// Another seed, another draw
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
     },
     /// Draw a contact sheet, an identity a row
     Sheet {
         /// Pictures by identity, or `synthetic`
         data: PathBuf,
+        #[command(flatten)]
+        set: SetArguments,
         /// PNG file to write
         #[arg(long)]
         out: PathBuf,
@@ -343,18 +463,27 @@ pub enum WhichNetwork {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  ffc export runs/first/checkpoints/step-0000001000 --config runs/first/config.toml --out gallery.safetensors")]
+#[command(after_help = "Examples:
+  ffc export runs/first --out first.onnx
+  ffc export runs/first --last --network probe --out probe.safetensors
+  ffc export runs/first/checkpoints/step-0000001000 --out gallery.safetensors
+
+An ONNX file has the input `images`, [batch, channels, height, width], and the output `embeddings`, [batch, dimensions], not normalised;
+its metadata tells how pictures are prepared, as JSON.")]
 pub struct Export {
-    /// Folder of a checkpoint, or of a run for its newest
+    /// Folder of a run, for its best network, or of a checkpoint
+    #[arg(value_name = "RUN|CHECKPOINT")]
     pub checkpoint: PathBuf,
+    /// Of a run: the network of its newest checkpoint, as where no evaluation has found a best one
+    #[arg(long)]
+    pub last: bool,
     /// The run's configuration; by default that of the run which the checkpoint lies in
     #[arg(long)]
     pub config: Option<PathBuf>,
     /// Which network; by default the gallery network, where the head needs one
     #[arg(long, value_enum)]
     pub network: Option<WhichNetwork>,
-    /// SafeTensors file to write
+    /// File to write: .onnx or .safetensors
     #[arg(long)]
     pub out: PathBuf,
 }

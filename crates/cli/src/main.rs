@@ -9,7 +9,9 @@ mod error;
 mod logging;
 mod network;
 mod output;
+mod pictures;
 mod presets;
+mod trained;
 
 use std::process::ExitCode;
 
@@ -35,7 +37,9 @@ fn main() -> ExitCode {
         Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
         Some(Command::Bench(Bench::Identities(sweep))) => commands::bench::identities(sweep, quiet),
         Some(Command::Eval(eval)) => commands::eval::run(eval, quiet),
+        Some(Command::Same(same)) => commands::same::run(same),
         Some(Command::Embed(embed)) => commands::embed::run(embed),
+        Some(Command::Search(search)) => commands::search::run(search),
         Some(Command::Data(data)) => commands::data::run(data, quiet),
         Some(Command::Export(export)) => commands::export::run(export),
         Some(Command::Config(config)) => commands::config::run(config),

@@ -1,3 +1,5 @@
+use std::path::{Path, PathBuf};
+
 use burn::tensor::Device;
 use ffc_data::Normalisation;
 use ffc_eval::{Embedder, EmbedderConfig};
@@ -6,49 +8,42 @@ use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
 
 use crate::arguments::NetworkArguments;
 use crate::error::{Error, Result};
+use crate::trained::{Trained, Wanted};
 
 /// A network with its weights and what is done to its pictures.
 pub struct Network {
     pub backbone: Backbone,
     pub preprocessing: Preprocessing,
+    /// Where its thresholds lie, if it has any.
+    pub thresholds: PathBuf,
     device: Device,
     run: EmbedderConfig,
 }
 
 impl Network {
-    /// Reads the weight file that the arguments name, on their device. A configuration is for files that do not tell their network.
+    /// Reads the weights that the arguments name, on their device: a file, or a run's or checkpoint's folder. A configuration is for files
+    /// that do not tell their network.
     ///
     /// # Errors
     /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
     pub fn read(arguments: &NetworkArguments) -> Result<Self> {
         let (weights, (device, _)) = (&arguments.weights, arguments.device.open()?);
-        let told = Description::read(weights)?;
-        let config = match &arguments.config {
-            Some(path) => Some(ffc_train::Config::load(path, &[])?),
-            None => None,
-        };
-        let network: BackboneConfig = match (&config, told.network) {
-            (Some(config), _) => config.backbone.clone(),
-            (None, Some(network)) => network,
-            (None, None) => {
-                return Err(Error::Usage(format!(
-                    "{} does not tell its network; give --config with a file that does",
-                    weights.display()
-                )));
+        let (backbone, preprocessing) = match weights.is_dir() {
+            true => {
+                let wanted = Wanted {
+                    config: arguments.config.as_deref(),
+                    ..Wanted::default()
+                };
+                let trained = Trained::read(weights, wanted, &device)?;
+                tracing::info!("{}: {}", weights.display(), trained.what);
+                (trained.backbone, trained.preprocessing)
             }
+            false => of_file(weights, arguments.config.as_deref(), &device)?,
         };
-        let expected = config.as_ref().map(ffc_train::Config::preprocessing);
-        let mut backbone = network.init(&device)?;
-        let preprocessing = backbone.read_weights(weights, expected.as_ref())?;
-        let preprocessing = preprocessing.or(expected).ok_or_else(|| {
-            Error::Usage(format!(
-                "{} does not tell how its pictures are prepared; give --config with a file that does",
-                weights.display()
-            ))
-        })?;
         Ok(Self {
             backbone,
             preprocessing,
+            thresholds: thresholds_path(weights),
             device,
             run: EmbedderConfig {
                 batch: arguments.batch,
@@ -75,4 +70,44 @@ impl Network {
             self.run.clone(),
         )?)
     }
+}
+
+/// `<stem>.thresholds.json` beside a weight file, `thresholds.json` in a run's folder.
+pub fn thresholds_path(weights: &Path) -> PathBuf {
+    match weights.is_dir() {
+        true => weights.join("thresholds.json"),
+        false => weights.with_extension("thresholds.json"),
+    }
+}
+
+fn of_file(
+    weights: &Path,
+    config: Option<&Path>,
+    device: &Device,
+) -> Result<(Backbone, Preprocessing)> {
+    let told = Description::read(weights)?;
+    let config = match config {
+        Some(path) => Some(ffc_train::Config::load(path, &[])?),
+        None => None,
+    };
+    let network: BackboneConfig = match (&config, told.network) {
+        (Some(config), _) => config.backbone.clone(),
+        (None, Some(network)) => network,
+        (None, None) => {
+            return Err(Error::Usage(format!(
+                "{} does not tell its network; give --config with a file that does",
+                weights.display()
+            )));
+        }
+    };
+    let expected = config.as_ref().map(ffc_train::Config::preprocessing);
+    let mut backbone = network.init(device)?;
+    let preprocessing = backbone.read_weights(weights, expected.as_ref())?;
+    let preprocessing = preprocessing.or(expected).ok_or_else(|| {
+        Error::Usage(format!(
+            "{} does not tell how its pictures are prepared; give --config with a file that does",
+            weights.display()
+        ))
+    })?;
+    Ok((backbone, preprocessing))
 }

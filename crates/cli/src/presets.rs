@@ -1,6 +1,10 @@
 use std::path::Path;
 
+use burn::tensor::Device;
+use ffc_data::BuildProgress;
+use ffc_train::Config;
 use ffc_train::config::Preset;
+use ffc_train::mine::{Hardware, Mine};
 
 use crate::error::{Error, Result};
 
@@ -9,14 +13,35 @@ pub fn text(name: &str) -> Result<String> {
     if Path::new(name).is_file() {
         return std::fs::read_to_string(name).map_err(Error::io("read", name));
     }
-    Ok(preset(name)?.text.to_owned())
-}
-
-fn preset(name: &str) -> Result<Preset> {
-    Preset::named(name).ok_or_else(|| {
+    let preset = Preset::named(name).ok_or_else(|| {
         Error::Usage(format!(
-            "{name} is neither a file nor a preset; presets are {}",
+            "{name} is neither a file nor a preset; presets are {}, {}",
+            Mine::NAME,
             Preset::ALL.map(|preset| preset.name).join(", ")
         ))
-    })
+    });
+    Ok(preset?.text.to_owned())
+}
+
+/// Whether a name is that of the preset that is chosen for pictures, not written.
+pub fn is_mine(name: &str) -> bool {
+    name == Mine::NAME && !Path::new(name).is_file()
+}
+
+/// The configuration of a file or a preset, and what decided the settings of one that is chosen.
+pub fn config(
+    name: &str,
+    set: &[String],
+    device: &Device,
+    building: &mut dyn FnMut(BuildProgress),
+) -> Result<(Config, Vec<String>)> {
+    if !is_mine(name) {
+        return Ok((Config::named(name, set)?, Vec::new()));
+    }
+    let hardware = match *device == Device::flex() {
+        true => Hardware::Processor,
+        false => Hardware::Gpu,
+    };
+    let mine = Mine::choose(set, hardware, building)?;
+    Ok((mine.config, mine.reasons))
 }

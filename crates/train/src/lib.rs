@@ -17,6 +17,7 @@ pub mod format;
 mod gradient;
 mod interrupt;
 mod meter;
+pub mod mine;
 mod peak_memory;
 pub mod progress;
 mod resume_rule;

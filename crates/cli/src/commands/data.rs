@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use ffc_data::{
     BuildConfig, BuildProgress, Dataset, ErrorChain, IndexBuilder, ListLoader, LoaderConfig,
-    SourceConfig, SyntheticConfig,
+    SourceConfig, Split, SplitSide,
 };
 use image::RgbImage;
 
 use crate::arguments::Data;
 use crate::error::{Error, Result};
 use crate::output::say;
+use crate::pictures::SetArguments;
 
 /// Indexes, inspects and shows pictures.
 pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
@@ -46,23 +47,61 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
             IndexBuilder::build(&*config.open()?, &path, &build, &mut show)?;
             say!("{}", path.display());
         }
-        Data::Inspect { data, decode } => inspect(&open(&data)?, decode)?,
+        Data::Inspect { data, set, decode } => inspect(&*open(&data, &set, quiet)?, decode)?,
+        Data::Split {
+            data,
+            set,
+            out,
+            held_out,
+            seed,
+        } => split(&*open(&data, &set, quiet)?, &out, held_out, seed)?,
         Data::Sheet {
             data,
+            set,
             out,
             rows,
             columns,
             size,
-        } => sheet(open(&data)?, &out, [rows, columns, size])?,
+        } => sheet(open(&data, &set, quiet)?, &out, [rows, columns, size])?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(data: &Path) -> Result<Dataset> {
-    Ok(match data.to_str() {
-        Some("synthetic") if !data.exists() => Dataset::synthetic(SyntheticConfig::default())?,
-        _ => Dataset::from_path(data)?,
+fn open(data: &Path, set: &SetArguments, quiet: bool) -> Result<Arc<Dataset>> {
+    set.open(data, &mut |progress| {
+        if !quiet {
+            show(progress);
+        }
     })
+}
+
+/// Writes lists of the identities to train on and of those that are held out.
+fn split(dataset: &Dataset, out: &Path, held_out: f64, seed: u64) -> Result<()> {
+    let sides = [
+        ("train.txt", SplitSide::Train),
+        ("held-out.txt", SplitSide::HeldOut),
+    ];
+    let sides = sides.map(|(name, take)| {
+        let split = Split {
+            held_out,
+            take,
+            seed,
+        };
+        Ok::<_, Error>((out.join(name), split.identities(dataset.index())?))
+    });
+    std::fs::create_dir_all(out).map_err(Error::io("make the folder", out))?;
+    for side in sides {
+        let (path, identities) = side?;
+        let mut list = String::new();
+        for &identity in &identities {
+            let name = dataset.identity_name(identity)?;
+            list.push_str(&name);
+            list.push('\n');
+        }
+        ffc_files::write(&path, list).map_err(Error::io("write", &path))?;
+        say!("{}: {} identities", path.display(), identities.len());
+    }
+    Ok(())
 }
 
 fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
@@ -92,7 +131,7 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
     if decode {
         let (mut buffer, mut damaged) = (Vec::new(), 0);
         for image in 0..index.images() {
-            if let Err(error) = dataset.check_image(image, &mut buffer) {
+            if let Err(error) = dataset.picture(image, &mut buffer) {
                 say!("{}", ErrorChain(&error));
                 damaged += 1;
             }
@@ -102,7 +141,11 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
     Ok(())
 }
 
-fn sheet(dataset: Dataset, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {
+fn sheet(dataset: Arc<Dataset>, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {
+    if out.extension().is_none_or(|ending| ending != "png") {
+        let problem = format!("{} has an unknown ending; expected .png", out.display());
+        return Err(Error::Usage(problem));
+    }
     let fits = |value: usize, most: usize| (1..=most).contains(&value);
     if !fits(rows, 100) || !fits(columns, 100) || !fits(size, 512) {
         let problem = "a sheet has 1 to 100 rows and columns, and pictures of 1 to 512 pixels";
@@ -125,7 +168,7 @@ fn sheet(dataset: Dataset, out: &Path, [rows, columns, size]: [usize; 3]) -> Res
     };
     let mut sheet = RgbImage::new((columns * size) as u32, (rows * size) as u32);
     let mut places = places.into_iter();
-    for batch in ListLoader::new(Arc::new(dataset), images, &config)? {
+    for batch in ListLoader::new(dataset, images, &config)? {
         let batch = batch?;
         for (pixels, (x, y)) in batch
             .pixels()

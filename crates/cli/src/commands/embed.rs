@@ -1,6 +1,5 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ffc_data::Dataset;
 use ffc_eval::Embeddings;
@@ -25,7 +24,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     };
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
-    let dataset = Arc::new(Dataset::from_path(&arguments.data)?);
+    let dataset = arguments.set.open_any(&arguments.data)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
     let bytes = write(&dataset, &embeddings)?;
@@ -66,7 +65,7 @@ fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8
     let names: std::result::Result<Vec<String>, _> =
         images.map(|image| dataset.display_name(image)).collect();
     let people: std::result::Result<Vec<String>, _> = (0..index.identities())
-        .map(|identity| index.name_of(identity))
+        .map(|identity| dataset.identity_name(identity))
         .collect();
     let json = |names: &[String]| serde_json::to_string(names).map_err(|error| failed(&error));
     let metadata = HashMap::from([
@@ -90,7 +89,7 @@ fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
         let identity = dataset.index().identity_of(image);
         let names = [
             dataset.display_name(image)?,
-            dataset.index().name_of(identity)?,
+            dataset.identity_name(identity)?,
         ];
         let values = embeddings.row(row).iter().map(f32::to_string);
         table

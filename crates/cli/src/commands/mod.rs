@@ -10,4 +10,6 @@ pub mod embed;
 pub mod eval;
 pub mod export;
 pub mod report;
+pub mod same;
+pub mod search;
 pub mod train;

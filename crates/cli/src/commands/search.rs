@@ -60,14 +60,7 @@ impl Place {
         {
             return Ok(Self::File(EmbeddingFile::open(gallery)?));
         }
-        let flat = match gallery.is_dir() {
-            true => Files::flat(gallery)?,
-            false => None,
-        };
-        let dataset = match flat {
-            Some(files) => Arc::new(Dataset::files(Files::new(files)?)?),
-            None => arguments.set.open(gallery, &mut |_| {})?,
-        };
+        let dataset = arguments.set.open_any(std::slice::from_ref(gallery))?;
         let embeddings = embeddings(&dataset, network)?;
         Ok(Self::Pictures(dataset, embeddings))
     }

@@ -2,7 +2,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ffc_data::{BuildConfig, BuildProgress, Dataset, ImageCounts, SourceConfig, Synthetic};
+use ffc_data::{
+    BuildConfig, BuildProgress, Dataset, ImageCounts, SourceConfig, Split, Synthetic,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -25,6 +27,10 @@ pub struct DataConfig {
     /// name; where it is both, the list is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identities: Option<PathBuf>,
+    /// One side of a drawn split of the identities, or of those listed: `{ held_out = 0.2, take = "train" }`, and with
+    /// `take = "held_out"` the other to measure on. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<Split>,
     /// How many images of each identity are taken at most, by a law: `{ law = "equal", images = 5 }`, or a long tail by
     /// `{ law = "zipf", max = 20, min = 1, exponent = 0.44 }`. Which identities have many is drawn, the same for all seeds. Default: all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +100,10 @@ impl DataConfig {
             let identities = listed(&dataset, list)?;
             dataset = Arc::new(dataset.select(identities)?);
         }
+        if let Some(split) = self.split {
+            let identities = split.identities(dataset.index())?;
+            dataset = Arc::new(dataset.select(identities)?);
+        }
         if let Some(counts) = self.images {
             dataset = Arc::new(dataset.thin(counts)?);
         }
@@ -110,7 +120,7 @@ fn listed(dataset: &Dataset, list: &Path) -> Result<Vec<u64>> {
     let index = dataset.index();
     let mut numbers = HashMap::new();
     for identity in 0..index.identities() {
-        numbers.insert(index.name_of(identity)?, identity);
+        numbers.insert(dataset.identity_name(identity)?, identity);
     }
     let lines = text.lines().enumerate();
     let mut lines = lines.filter(|(_, line)| !line.trim().is_empty()).peekable();

@@ -240,8 +240,8 @@ pub struct EvaluationConfig {
     /// Whether embeddings of a picture and its mirror image are added. Default: false.
     #[serde(default)]
     pub flip: bool,
-    /// What is done with the embeddings.
-    pub protocol: ffc_eval::Protocol,
+    /// What is done with the embeddings: a protocol, or a list of protocols, for which each picture is embedded once.
+    pub protocol: ffc_eval::Protocols,
 }
 
 impl Config {

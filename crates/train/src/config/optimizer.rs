@@ -49,6 +49,19 @@ pub enum OptimizerConfig {
     },
 }
 
+impl OptimizerConfig {
+    /// AdamW with its defaults at a learning rate.
+    pub fn adamw(learning_rate: f64) -> Self {
+        Self::Adamw {
+            learning_rate,
+            beta_1: adamw::beta_1(),
+            beta_2: adamw::beta_2(),
+            weight_decay: adamw::weight_decay(),
+            decay_norms_and_biases: false,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }

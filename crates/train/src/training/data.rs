@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use ffc_data::{BuildProgress, Dataset};
+use ffc_data::{BuildProgress, Dataset, SourceConfig};
 
 use super::evaluator::Evaluator;
 use super::lengths::Lengths;
-use crate::config::{Config, Schedule};
+use super::overlap::overlap;
+use crate::config::{Config, HeadConfig, Schedule};
 use crate::{Error, Result};
 
 /// The sets that a configuration names, opened once for its [`Plan`](crate::Plan) and its [`Training`](crate::Training).
@@ -13,6 +14,7 @@ pub struct TrainingData {
     pub(super) evaluators: Vec<Evaluator>,
     pub(super) lengths: Lengths,
     pub(super) schedule: Schedule,
+    pub(super) notes: Vec<String>,
 }
 
 impl TrainingData {
@@ -35,6 +37,7 @@ impl TrainingData {
             ));
         }
         let evaluators = Evaluator::all(config, building)?;
+        let notes = notes(&dataset, &evaluators)?;
         let images = dataset.index().images();
         // Without an instance loader as long as with one.
         let of_step = match config.pictures().instances {
@@ -49,6 +52,50 @@ impl TrainingData {
             evaluators,
             lengths,
             schedule,
+            notes,
         })
     }
+
+    /// Fits the configuration to the set, which adds to the [notes](Self::notes): a pool has no more slots than there are identities, or
+    /// than a step can bring; pictures that are drawn, since none were named, are named as such.
+    pub fn fit(&mut self, config: &mut Config) {
+        if config.data.path.is_none() && config.data.source.is_none() {
+            config.data.source = Some(SourceConfig::Synthetic(Default::default()));
+            let note = "no pictures are named, so the identities are drawn ones; data.path = FOLDER trains on yours";
+            self.notes.push(note.into());
+        }
+        let HeadConfig::Ffc(head) = &mut config.head else {
+            return;
+        };
+        let identities = self.dataset.index().identities();
+        let of_step = config.loader.batch + config.loader.batch / 2;
+        let most = usize::try_from(identities).map_or(usize::MAX, |count| count.max(of_step));
+        if head.pool > most {
+            let asked = std::mem::replace(&mut head.pool, most);
+            self.notes.push(format!(
+                "head.pool = {most} in place of {asked}: there are {identities} identities"
+            ));
+        }
+    }
+
+    /// What was adjusted, and what is allowed and yet seldom meant: sentences to show before the first step.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+fn notes(dataset: &Dataset, evaluators: &[Evaluator]) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    if dataset.index().max_images() < 2 {
+        notes.push(
+            "no identity has two pictures: the two of an identity batch are one picture, changed in two ways"
+                .to_owned(),
+        );
+    }
+    for evaluator in evaluators {
+        if let Some(overlap) = overlap(dataset, evaluator.dataset())? {
+            notes.push(format!("evaluation {}: {overlap}", evaluator.name()));
+        }
+    }
+    Ok(notes)
 }

@@ -1,6 +1,6 @@
 use burn::module::Module;
 use burn::tensor::Device;
-use ffc_eval::Evaluation;
+use ffc_eval::{Evaluation, ThresholdsFile};
 use ffc_model::Backbone;
 
 use super::evaluator::Evaluator;
@@ -19,14 +19,19 @@ pub(super) struct Evaluations<'a> {
     progress: Progress,
 }
 
+/// File of a run for the thresholds of its best network.
+pub(super) const THRESHOLDS: &str = "thresholds.json";
+
 /// What they found.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) measures: Vec<EvaluationMetrics>,
-    /// The first evaluation's first measure, which decides which network is best.
+    /// The first measure of the first evaluation's first protocol, which decides which network is best.
     pub(super) deciding: Option<Best>,
     /// For the report.
     pub(super) scores: Scores,
+    /// Of the first evaluation whose pairs show any.
+    pub(super) thresholds: Option<ThresholdsFile>,
 }
 
 impl<'a> Evaluations<'a> {
@@ -58,21 +63,26 @@ impl<'a> Evaluations<'a> {
         for (at, evaluator) in self.evaluators.iter().enumerate() {
             let run = |network: &Backbone| evaluator.run(network, self.device, &self.progress);
             if last && trainer.gallery().is_some() {
-                let evaluation = run(&trainer.probe().valid())?;
-                self.note(&mut findings, evaluator.name(), "probe", step, &evaluation);
+                let found = run(&trainer.probe().valid())?;
+                self.note(&mut findings, evaluator.name(), "probe", step, &found);
             }
-            let evaluation = run(&network)?;
-            self.note(&mut findings, evaluator.name(), name, step, &evaluation);
+            let found = run(&network)?;
+            self.note(&mut findings, evaluator.name(), name, step, &found);
             if last {
-                let scores = evaluator.scores(&evaluation, name, evaluator.baseline()?)?;
+                let scores = evaluator.scores(&found, name, evaluator.baseline()?)?;
                 findings
                     .scores
                     .0
                     .insert(evaluator.name().to_owned(), scores);
             }
+            if findings.thresholds.is_none() {
+                let network = format!("{name} network after {step} steps");
+                findings.thresholds = evaluator.thresholds(&found, network);
+            }
             if at == 0 {
                 // As it is read from a checkpoint: an equal one later is not better.
-                findings.deciding = evaluation.measures.first().map(|first| Best {
+                let measures = found.first().map(|found| &found.measures);
+                findings.deciding = measures.and_then(|all| all.first()).map(|first| Best {
                     step,
                     value: rounded(first.value),
                     evaluation: self.identities[0].clone(),
@@ -105,9 +115,14 @@ impl<'a> Evaluations<'a> {
         name: &str,
         network: &str,
         step: u64,
-        evaluation: &Evaluation,
+        found: &[Evaluation],
     ) {
-        for measure in &evaluation.measures {
+        let left_out = found.iter().flat_map(|found| &found.left_out);
+        if step == 0 {
+            left_out.for_each(|said| self.progress.message(&format!("{name}: {said}")));
+        }
+        for measure in found.iter().flat_map(|found| &found.measures) {
+            let reached = measure.reached;
             let measure = EvaluationMetrics {
                 step,
                 name: name.to_owned(),
@@ -117,7 +132,8 @@ impl<'a> Evaluations<'a> {
                 low: measure.low,
                 high: measure.high,
             };
-            self.progress.message(&measure.to_string());
+            let reached = reached.map_or_else(String::new, |reached| format!("; {reached}"));
+            self.progress.message(&format!("{measure}{reached}"));
             findings.measures.push(measure);
         }
     }

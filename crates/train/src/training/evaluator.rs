@@ -1,11 +1,15 @@
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use ffc_data::{
     BuildProgress, Channels, Dataset, ImageBatch, ListLoader, LoaderConfig, Normalisation, PairBin,
 };
-use ffc_eval::{Embed, Embedder, EmbedderConfig, Evaluation, Protocol, RawPixels};
+use ffc_eval::{
+    Embed, Embedder, EmbedderConfig, Evaluation, MeasuredOn, Prepared, Protocol, RawPixels,
+    ThresholdsFile,
+};
 use ffc_model::Backbone;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -20,7 +24,7 @@ const SHOWN_MISTAKES: usize = 24;
 /// An evaluation of a configuration with its opened set.
 pub(crate) struct Evaluator {
     config: EvaluationConfig,
-    dataset: Arc<Dataset>,
+    prepared: Prepared,
     normalisation: Normalisation,
     embedder: EmbedderConfig,
 }
@@ -32,31 +36,29 @@ impl Evaluator {
         building: &mut dyn FnMut(BuildProgress),
     ) -> Result<Vec<Self>> {
         let open = |evaluation: &EvaluationConfig| {
-            let dataset = match &evaluation.protocol {
+            let dataset = match evaluation.protocol.list() {
                 // It brings its own pictures.
-                Protocol::Bin { path } => Arc::new(Dataset::pairs(PairBin::open(path)?)?),
+                [Protocol::Bin { path }] => Arc::new(Dataset::pairs(PairBin::open(path)?)?),
                 _ => evaluation.data.open(building)?,
             };
-            let evaluator = Self {
+            // What is wrong shows now, not after the first epoch.
+            let prepared = evaluation.protocol.prepare(&dataset);
+            Ok(Self {
                 config: evaluation.clone(),
-                dataset,
+                prepared: prepared.map_err(|error| failed(evaluation, error))?,
                 normalisation: config.normalisation(),
                 embedder: EmbedderConfig {
                     batch: 64,
                     workers: config.loader.workers,
                     flip: evaluation.flip,
                 },
-            };
-            // What is wrong shows now, not after the first epoch.
-            let checked = evaluation.protocol.check(&evaluator.dataset);
-            checked.map_err(|error| evaluator.failed(error))?;
-            Ok(evaluator)
+            })
         };
         config.evaluations.iter().map(open).collect()
     }
 
     pub(crate) fn dataset(&self) -> &Dataset {
-        &self.dataset
+        self.prepared.dataset()
     }
 
     /// What tells it from others: its name, and a hash of what it does and of its pictures, wherever they lie.
@@ -67,24 +69,13 @@ impl Evaluator {
             flip,
             protocol,
         } = &self.config;
-        let pictures = self.dataset.fingerprint()?;
+        let pictures = self.dataset().fingerprint()?;
         let mut bytes = format!("{flip} {pictures} ").into_bytes();
-        match protocol {
-            Protocol::PairsFile { path, train } => {
-                for list in [Some(path), train.as_ref()] {
-                    // None and an empty list differ.
-                    bytes.push(list.is_some().into());
-                    if let Some(path) = list {
-                        bytes.extend(fs::read(path).map_err(Error::io("read", path))?);
-                    }
-                }
+        for (number, protocol) in protocol.list().iter().enumerate() {
+            if number > 0 {
+                bytes.push(b'\n');
             }
-            // Its pictures are all of it.
-            Protocol::Bin { path: _ } => bytes.extend(b"bin"),
-            other => {
-                let settings = serde_json::to_vec(other);
-                bytes.extend(settings.map_err(|error| Error::format(name, error))?);
-            }
+            add_protocol(name, protocol, &mut bytes)?;
         }
         Ok(format!("{name} {:016x}", xxh3_64(&bytes)))
     }
@@ -93,26 +84,27 @@ impl Evaluator {
         &self.config.name
     }
 
-    /// Runs it with a network in validation mode on a plain device.
+    /// Runs it with a network in validation mode on a plain device: what each of its protocols finds.
     pub(crate) fn run(
         &self,
         network: &Backbone,
         device: &Device,
         progress: &Progress,
-    ) -> Result<Evaluation> {
+    ) -> Result<Vec<Evaluation>> {
         let embedder = Embedder::new(network, device, self.normalisation, self.embedder.clone());
         let mut embed = Watched {
             embed: embedder.map_err(|error| self.failed(error))?,
             images: 0,
-            progress: progress.evaluation(self.name(), self.dataset.index().images()),
+            progress: progress.evaluation(self.name(), self.prepared.images().len() as u64),
         };
-        self.protocol(&mut embed)
+        self.measure(&mut embed)
     }
 
     /// What raw pixels reach.
     pub(crate) fn baseline(&self) -> Result<Vec<BaselineMeasure>> {
-        let measures = self.protocol(&mut RawPixels)?.measures;
-        let measures = measures.into_iter().map(|measure| BaselineMeasure {
+        let found = self.measure(&mut RawPixels)?;
+        let measures = found.into_iter().flat_map(|found| found.measures);
+        let measures = measures.map(|measure| BaselineMeasure {
             name: "raw grey pixels, 32 x 32".into(),
             measure: measure.name,
             value: measure.value,
@@ -122,26 +114,31 @@ impl Evaluator {
         Ok(measures.collect())
     }
 
-    fn protocol(&self, embed: &mut dyn Embed) -> Result<Evaluation> {
-        let evaluation = self.config.protocol.run(&self.dataset, embed);
-        evaluation.map_err(|error| self.failed(error))
+    fn measure(&self, embed: &mut dyn Embed) -> Result<Vec<Evaluation>> {
+        let found = self.prepared.run(embed);
+        found.map_err(|error| self.failed(error))
     }
 
-    /// The scores for the report, with pictures of the worst mistakes.
+    /// The scores for the report, with pictures of the worst mistakes: of the first protocol that has pairs.
     pub(crate) fn scores(
         &self,
-        evaluation: &Evaluation,
+        found: &[Evaluation],
         network: &str,
         baselines: Vec<BaselineMeasure>,
     ) -> Result<EvaluationScores> {
-        let scores = evaluation.scores.clone().unwrap_or_default();
+        let verification = found.iter().find(|found| found.scores.is_some());
+        let scores = verification.and_then(|found| found.scores.clone());
+        let scores = scores.unwrap_or_default();
+        let curve = found.iter().find(|found| !found.roc.is_empty());
+        let mistakes = verification.map_or(&[][..], |found| &found.mistakes);
         // Squared distance d of unit vectors is 2 - 2 cos. Folds have thresholds of their own: their mean is shown.
-        let threshold = evaluation.decision.as_ref().map(|decision| {
+        let decision = verification.and_then(|found| found.decision.as_ref());
+        let threshold = decision.map(|decision| {
             let folds = &decision.folds;
             let sum: f64 = folds.iter().map(|fold| fold.threshold).sum();
             (1.0 - sum / folds.len() as f64 / 2.0) as f32
         });
-        let shown = &evaluation.mistakes[..evaluation.mistakes.len().min(SHOWN_MISTAKES)];
+        let shown = &mistakes[..mistakes.len().min(SHOWN_MISTAKES)];
         let images = shown
             .iter()
             .flat_map(|mistake| [mistake.image_a, mistake.image_b]);
@@ -159,9 +156,34 @@ impl Evaluator {
             mistakes: mistakes.collect(),
             same: scores.same,
             different: scores.different,
-            roc: Vec::new(),
+            roc: match (verification, curve) {
+                (None, Some(found)) => found.roc.clone(),
+                _ => Vec::new(),
+            },
             threshold,
             baselines,
+        })
+    }
+
+    /// The thresholds that the first protocol with pairs shows.
+    pub(crate) fn thresholds(
+        &self,
+        found: &[Evaluation],
+        network: String,
+    ) -> Option<ThresholdsFile> {
+        let mut protocols = self.config.protocol.list().iter().zip(found);
+        let (pairs, thresholds) = protocols
+            .find_map(|(protocol, found)| Some((protocol.label(), found.thresholds.clone()?)))?;
+        let measured_on = MeasuredOn {
+            network,
+            weights_xxh3: None,
+            data: self.dataset().source().path().display().to_string(),
+            pairs,
+            flip: self.config.flip,
+        };
+        Some(ThresholdsFile {
+            measured_on,
+            thresholds,
         })
     }
 
@@ -172,12 +194,12 @@ impl Evaluator {
             ..Default::default()
         };
         let mut pictures = Vec::new();
-        for batch in ListLoader::new(self.dataset.clone(), images, &config)? {
+        for batch in ListLoader::new(self.prepared.dataset().clone(), images, &config)? {
             let batch = batch?;
             let [_, height, width, channels] = batch.shape();
             let pixels = batch.pixels().chunks_exact(height * width * channels);
             for (pixels, &image) in pixels.zip(batch.images()) {
-                let name = self.dataset.display_name(image)?;
+                let name = self.dataset().display_name(image)?;
                 pictures.push(Picture {
                     png: png(pixels, height, width).map_err(|error| Error::format(&name, error))?,
                     name,
@@ -188,11 +210,53 @@ impl Evaluator {
     }
 
     fn failed(&self, error: ffc_eval::Error) -> Error {
-        Error::Evaluation {
-            name: self.config.name.clone(),
-            source: error,
+        failed(&self.config, error)
+    }
+}
+
+fn failed(evaluation: &EvaluationConfig, error: ffc_eval::Error) -> Error {
+    Error::Evaluation {
+        name: evaluation.name.clone(),
+        source: error,
+    }
+}
+
+/// What a protocol does, wherever its lists lie.
+fn add_protocol(evaluation: &str, protocol: &Protocol, bytes: &mut Vec<u8>) -> Result<()> {
+    let mut add_list = |path: Option<&PathBuf>| -> Result<()> {
+        // None and an empty list differ.
+        bytes.push(path.is_some().into());
+        if let Some(path) = path {
+            bytes.extend(fs::read(path).map_err(Error::io("read", path))?);
+        }
+        Ok(())
+    };
+    match protocol {
+        Protocol::PairsFile { path, train } => {
+            add_list(Some(path))?;
+            add_list(train.as_ref())?;
+        }
+        // Its pictures are all of it.
+        Protocol::Bin { path: _ } => bytes.extend(b"bin"),
+        Protocol::Templates(templates) => {
+            add_list(Some(&templates.media))?;
+            add_list(templates.pairs.as_ref())?;
+            for gallery in &templates.galleries {
+                add_list(Some(gallery))?;
+            }
+            add_list(templates.probes.as_ref())?;
+            bytes.extend(format!("templates {:?}", templates.targets).bytes());
+        }
+        Protocol::Videos { path } => {
+            add_list(Some(path))?;
+            bytes.extend(b"videos");
+        }
+        other => {
+            let settings = serde_json::to_vec(other);
+            bytes.extend(settings.map_err(|error| Error::format(evaluation, error))?);
         }
     }
+    Ok(())
 }
 
 fn png(rgb: &[u8], height: usize, width: usize) -> image::ImageResult<Vec<u8>> {

@@ -4,7 +4,9 @@ mod batches;
 mod data;
 mod evaluations;
 mod evaluator;
+mod forecast;
 mod lengths;
+mod overlap;
 mod plan;
 mod timing;
 
@@ -31,7 +33,8 @@ use crate::run_log::RunLog;
 use crate::trainer::{StepNumbers, StepOutput, Trainer};
 use crate::{Error, Result};
 use batches::Batches;
-use evaluations::{Evaluations, Findings};
+use evaluations::{Evaluations, Findings, THRESHOLDS};
+use forecast::Forecast;
 use lengths::Lengths;
 
 /// Time between two updates of the progress.
@@ -68,6 +71,8 @@ pub struct Training<'a> {
     began: Instant,
     /// Seconds that earlier processes took.
     before_s: f64,
+    /// Seconds of the last evaluation in this process; 0 before the first.
+    evaluation_s: f64,
 }
 
 impl<'a> Training<'a> {
@@ -91,6 +96,7 @@ impl<'a> Training<'a> {
             evaluators,
             lengths,
             schedule,
+            notes,
         } = data;
         let identities = dataset.index().identities();
         let data = DataIdentity {
@@ -106,6 +112,9 @@ impl<'a> Training<'a> {
             folder.check_new()?;
         }
         let mut log = RunLog::open(folder.path())?;
+        for note in &notes {
+            log.write(note)?;
+        }
         let (trainer, mut state, new) = match newest {
             None => {
                 let state = State {
@@ -177,6 +186,7 @@ impl<'a> Training<'a> {
             progress,
             lengths,
             began: Instant::now(),
+            evaluation_s: 0.0,
         })
     }
 
@@ -244,6 +254,7 @@ impl<'a> Training<'a> {
         let mut meter = Meter::new(std::mem::take(&mut self.state.window), names);
         let mut pending: Option<StepOutput> = None;
         let mut shown = Instant::now();
+        let mut forecast = Forecast::new();
         while self.trainer.finished_steps() < self.lengths.total {
             let batch = meter.wait(|| batches.next())?;
             let output = self.trainer.step(batch.images())?;
@@ -259,6 +270,10 @@ impl<'a> Training<'a> {
             }
 
             let step = self.trainer.finished_steps();
+            if let Some(told) = forecast.step(step, self.lengths, self.evaluation_s) {
+                self.progress.message(&told);
+                self.log.write(&told)?;
+            }
             let last = step == self.lengths.total;
             let stop = self.interrupt.is_requested();
             let due = |every: u64| step.is_multiple_of(every) || last;
@@ -294,6 +309,7 @@ impl<'a> Training<'a> {
                     false => Ok(()),
                 }
             })?;
+            forecast.pause();
             if stop && !last {
                 return Ok(false);
             }
@@ -355,12 +371,14 @@ impl<'a> Training<'a> {
 
     /// Runs the evaluations and writes down what they found. Whether the network is the best so far.
     fn evaluate(&mut self) -> Result<bool> {
+        let began = Instant::now();
         let step = self.state.step;
         let last = step >= self.lengths.total;
         let Findings {
             measures,
             deciding,
             scores,
+            thresholds,
         } = self.evaluations.run(&self.trainer, step, last)?;
         for measure in measures {
             let text = measure.to_string();
@@ -375,6 +393,13 @@ impl<'a> Training<'a> {
         let is_better = better.is_some();
         if is_better {
             self.export("best")?;
+            if let Some(thresholds) = thresholds {
+                let written = thresholds.write(&self.folder.path().join(THRESHOLDS));
+                written.map_err(|source| Error::Evaluation {
+                    name: thresholds.measured_on.pairs.clone(),
+                    source,
+                })?;
+            }
             self.state.best = better;
         }
         if last {
@@ -382,6 +407,7 @@ impl<'a> Training<'a> {
             self.state.scored = Some(self.evaluations.scored(step));
         }
         self.state.evaluation_due = false;
+        self.evaluation_s = began.elapsed().as_secs_f64();
         Ok(is_better)
     }
 

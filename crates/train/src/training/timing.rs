@@ -62,6 +62,7 @@ impl Timing {
             evaluators,
             lengths,
             schedule,
+            ..
         } = data;
         let identities = dataset.index().identities();
         let (config, _file) = as_it_will_be(config);

@@ -9,6 +9,7 @@ mod events;
 mod heads;
 mod identities;
 mod metrics;
+mod mine;
 mod progress;
 mod resume;
 mod scores;

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use self::overrides::{Overrides, kind};
 use super::{Config, Preset};
+use crate::mine::Mine;
 use crate::resume_rule::changes;
 use crate::{Error, Result};
 
@@ -37,6 +38,10 @@ impl Config {
         }
         match Preset::named(name) {
             Some(preset) => preset.config(overrides),
+            None if name == Mine::NAME => Err(Error::Config {
+                origin: name.to_owned(),
+                problem: "is chosen by looking at pictures: ffc config show mine --set data.path=FOLDER > mine.toml writes a file to use here".into(),
+            }),
             None => Err(Error::Config {
                 origin: name.to_owned(),
                 problem: format!(

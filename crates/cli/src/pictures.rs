@@ -1,0 +1,54 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use ffc_data::{BuildProgress, Dataset, Files, SourceConfig};
+use ffc_train::config::DataConfig;
+
+use crate::error::Result;
+
+/// How a set of pictures is opened.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SetArguments {
+    /// Where the index lies or shall lie; by default beside the pictures
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// A list of the identities to take, a name a line; by default all
+    #[arg(long, value_name = "FILE")]
+    pub identities: Option<PathBuf>,
+}
+
+impl SetArguments {
+    /// Opens the set at `path`, or the drawn one where there is nothing of the name `synthetic`. Its index is built where there is none, and
+    /// `building` told.
+    pub fn open(
+        &self,
+        path: &Path,
+        building: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Arc<Dataset>> {
+        let drawn = path.as_os_str() == "synthetic" && !path.exists();
+        let config = DataConfig {
+            path: (!drawn).then(|| path.to_owned()),
+            source: drawn.then(|| SourceConfig::Synthetic(Default::default())),
+            index: self.index.clone(),
+            identities: self.identities.clone(),
+            ..DataConfig::default()
+        };
+        Ok(config.open(building)?)
+    }
+
+    /// Opens a set, or pictures that nobody has sorted: files, or a folder without folders, of which each is an identity of its own.
+    pub fn open_any(&self, paths: &[PathBuf]) -> Result<Arc<Dataset>> {
+        let files = match paths {
+            [folder] if folder.is_dir() => Files::flat(folder)?,
+            [path] if path.as_os_str() == "synthetic" || SourceConfig::detect(path).is_ok() => None,
+            files => Some(files.to_vec()),
+        };
+        match (files, paths) {
+            (None, [path]) => self.open(path, &mut |_| {}),
+            (files, _) => Ok(Arc::new(Dataset::files(Files::new(
+                files.unwrap_or_default(),
+            )?)?)),
+        }
+    }
+}

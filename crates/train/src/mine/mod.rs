@@ -1,0 +1,182 @@
+//! The preset `mine`: settings chosen for somebody's own pictures, by rules that `docs/own-pictures.md` gives.
+
+mod choose;
+mod look;
+
+use std::sync::Arc;
+
+use ffc_data::{BuildProgress, Dataset, Index, Split, SplitSide};
+use ffc_eval::Protocol;
+
+pub use look::Look;
+
+use crate::config::{Config, DataConfig, EvaluationConfig, Length};
+use crate::format::count;
+use crate::{Error, Result};
+use choose::Choice;
+
+/// Share of the identities that is held out.
+const HELD_OUT: f64 = 0.2;
+/// Pairs of the evaluation at most.
+const MOST_PAIRS: u64 = 6000;
+/// Ten folds of a same and a different pair each.
+const FEWEST_PAIRS: u64 = 20;
+
+/// What a training computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hardware {
+    /// Processor cores.
+    Processor,
+    /// A GPU.
+    Gpu,
+}
+
+/// Settings that were chosen for a set of pictures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mine {
+    /// The settings, overrides included.
+    pub config: Config,
+    /// What was found and chosen, a sentence each.
+    pub reasons: Vec<String>,
+}
+
+impl Mine {
+    /// The name that the preset goes by.
+    pub const NAME: &'static str = "mine";
+
+    /// Looks at the pictures that `overrides` name (`data.path=faces`) and chooses everything that they do not set. A part of the
+    /// identities is held out and measured on, unless they give an evaluation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where no pictures are named or an override is wrong; [`Error::Data`] where they cannot be read or there is one
+    /// identity alone; as [`Config::parse`].
+    pub fn choose(
+        overrides: &[String],
+        hardware: Hardware,
+        building: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Self> {
+        let data = named(overrides)?;
+        let all = data.open(building)?;
+        let mut reasons = vec![set(&Look::at(&all)?)];
+        let evaluated = overrides.iter().any(|text| is_of(text, "evaluation"));
+        let (data, evaluation) = match evaluated || data.split.is_some() {
+            true => (data, None),
+            false => hold_out(data, &all, &mut reasons, building)?,
+        };
+        let trained = data.open(building)?;
+        let choice = Choice::new(&Look::at(&trained)?, hardware, length(overrides)?);
+        reasons.extend(choice.reasons);
+        let config = Config {
+            data,
+            evaluations: evaluation.into_iter().collect(),
+            ..choice.config
+        };
+        Ok(Self {
+            config: Config::parse(&config.to_toml()?, "preset mine", overrides)?,
+            reasons,
+        })
+    }
+}
+
+/// The pictures that overrides name.
+fn named(overrides: &[String]) -> Result<DataConfig> {
+    let of_data = overrides.iter().filter(|text| is_of(text, "data"));
+    let of_data: Vec<String> = of_data.cloned().collect();
+    let data = Config::parse("", "preset mine", &of_data)?.data;
+    if data.path.is_none() && data.source.is_none() {
+        return Err(Error::Config {
+            origin: "preset mine".into(),
+            problem: "chooses settings for your own pictures: name them with --set data.path=FOLDER (root/<identity>/<image>)".into(),
+        });
+    }
+    Ok(data)
+}
+
+/// The length that overrides give: other settings hang on it.
+fn length(overrides: &[String]) -> Result<Option<Length>> {
+    let given: Vec<String> = (overrides.iter())
+        .filter(|text| is_of(text, "training.length"))
+        .cloned()
+        .collect();
+    let config = Config::parse("", "preset mine", &given)?;
+    Ok((!given.is_empty()).then_some(config.training.length))
+}
+
+/// Whether an override sets a table or something in it.
+fn is_of(text: &str, table: &str) -> bool {
+    let key = text.split('=').next().unwrap_or_default().trim();
+    key.strip_prefix(table)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn set(look: &Look) -> String {
+    let damaged = match look.damaged {
+        0 => String::new(),
+        damaged => format!(", of which {damaged} cannot be read"),
+    };
+    format!(
+        "pictures: {} of {} identities; {} looked at{damaged}: {} x {} pixels, {}",
+        count(look.images),
+        count(look.identities),
+        look.sampled,
+        look.width_px,
+        look.height_px,
+        if look.colour { "with colour" } else { "grey" }
+    )
+}
+
+/// Holds a part of the identities out, to measure on.
+fn hold_out(
+    data: DataConfig,
+    all: &Arc<Dataset>,
+    reasons: &mut Vec<String>,
+    building: &mut dyn FnMut(BuildProgress),
+) -> Result<(DataConfig, Option<EvaluationConfig>)> {
+    let side = |take| DataConfig {
+        split: Some(Split {
+            held_out: HELD_OUT,
+            take,
+            seed: 0,
+        }),
+        ..data.clone()
+    };
+    let (train, held_out) = (side(SplitSide::Train), side(SplitSide::HeldOut));
+    let (whole, measured) = (all.index().identities(), held_out.open(building)?);
+    let (same, different) = pairs(measured.index());
+    let pairs = (2 * same.min(different)).min(MOST_PAIRS);
+    if pairs < FEWEST_PAIRS {
+        reasons.push(format!(
+            "no evaluation: a part of {} of the {} identities has {same} pairs of the same identity and {different} of different ones, \
+             and an evaluation wants {} of each; add pictures, or name others to measure on (--set evaluation=...)",
+            measured.index().identities(),
+            count(whole),
+            FEWEST_PAIRS / 2
+        ));
+        return Ok((data, None));
+    }
+    reasons.push(format!(
+        "held out: {} of the {} identities, measured on by {} pairs",
+        count(measured.index().identities()),
+        count(whole),
+        count(pairs)
+    ));
+    let evaluation = EvaluationConfig {
+        name: "held-out identities".into(),
+        data: held_out,
+        flip: false,
+        protocol: Protocol::RandomPairs { pairs, seed: 0 }.into(),
+    };
+    Ok((train, Some(evaluation)))
+}
+
+/// Pairs of pictures of the same identity, and of different ones.
+fn pairs(index: &Index) -> (u64, u64) {
+    let of = |images: u64| images.saturating_mul(images.saturating_sub(1)) / 2;
+    let same = (0..index.identities()).map(|identity| {
+        let images = index.images_of(identity);
+        of(images.end - images.start)
+    });
+    let same = same.fold(0, u64::saturating_add);
+    (same, of(index.images()) - same)
+}
