@@ -3,7 +3,8 @@
 use std::fs;
 
 use burn::tensor::Device;
-use ffc_train::run::Metric;
+use ffc_eval::ThresholdsFile;
+use ffc_train::run::{Metric, Scores};
 use ffc_train::{Checkpoints, Config, Environment, Error, Interrupt, RunFolder};
 use tempfile::tempdir;
 
@@ -208,4 +209,52 @@ fn run_steps(folder: &RunFolder, steps: u64) {
         interrupt.request();
         assert_eq!(run(folder, interrupt).unwrap().steps, step);
     }
+}
+
+/// Several protocols of one evaluation: all measures, scores of the one with pairs, and the thresholds of the best network.
+#[test]
+fn several_protocols() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let mut config = config();
+    let text = r#"[
+        { "kind": "episodes", "ways": 5, "shots": 1, "episodes": 20 },
+        { "kind": "tar_at_far", "targets": [1e-9, 0.1] },
+        { "kind": "random_pairs", "pairs": 40 }
+    ]"#;
+    config.evaluations[0].protocol = serde_json::from_str(text).unwrap();
+    let name = config.evaluations[0].name.clone();
+    // As the resolved configuration of the run holds them.
+    let written = config.to_toml().unwrap();
+    assert_eq!(Config::parse(&written, "written", &[]).unwrap(), config);
+    let run_folder = RunFolder::create(folder.path(), config, &Environment::new()).unwrap();
+    run(&run_folder, Interrupt::default()).unwrap();
+    let measures = metrics(folder.path())
+        .into_iter()
+        .filter_map(|metric| match metric {
+            Metric::Evaluation(found) if found.step == 0 => Some(found.measure),
+            _ => None,
+        });
+    let measures: Vec<String> = measures.collect();
+    assert_eq!(
+        measures,
+        [
+            "accuracy, 5-way 1-shot",
+            "TAR@FAR 1e-1",
+            "accuracy, 40 random pairs"
+        ]
+    );
+    let scores = Scores::read(folder.path().join("scores.json")).unwrap();
+    let scores = &scores.0[&name];
+    assert_eq!((scores.same.len(), scores.different.len()), (20, 20));
+    assert!(scores.threshold.is_some() && scores.roc.is_empty());
+    let thresholds = ThresholdsFile::read(&folder.path().join("thresholds.json")).unwrap();
+    assert_eq!(thresholds.measured_on.pairs, "all pairs");
+    assert!(
+        thresholds
+            .measured_on
+            .network
+            .starts_with("gallery network after ")
+    );
+    assert!(thresholds.thresholds.different_pairs > 40);
 }

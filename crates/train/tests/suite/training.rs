@@ -101,6 +101,7 @@ fn a_run_leaves_everything_in_its_folder() {
         "metrics.csv",
         "metrics.jsonl",
         "scores.json",
+        "thresholds.json",
     ];
     assert_eq!(files(&path), expected.map(str::to_owned).into());
     assert_eq!(
@@ -157,6 +158,7 @@ fn an_interrupted_run_ends_as_another() {
         "last-gallery.safetensors",
         "last-probe.safetensors",
         "scores.json",
+        "thresholds.json",
     ] {
         let [whole, parts] = [&whole, &parts].map(|run| fs::read(run.join(name)).unwrap());
         assert!(whole == parts, "{name}");
