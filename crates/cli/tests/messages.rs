@@ -396,6 +396,98 @@ fn from_training_to_embeddings() {
     );
 }
 
+/// Several protocols at once, what cannot be shown, and thresholds beside the weights or where they are asked for.
+#[test]
+fn several_protocols_and_thresholds() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at);
+    pictures(&folder);
+    let weights = "run/last-gallery.safetensors";
+    let eval = |arguments: &[&str]| works(at, &[&["eval", weights, "people"], arguments].concat());
+    let found = eval(&[
+        "--random-pairs",
+        "10",
+        "--episodes",
+        "2x1,2x2",
+        "--tar-at-far=0.001,0.1",
+        "--identification",
+        "1",
+        "--distractors",
+        "0,6",
+    ]);
+    for part in [
+        "network: accuracy, 10 random pairs ",
+        "network: accuracy, 2-way 1-shot ",
+        "network: accuracy, 2-way 2-shot ",
+        "network: TAR@FAR 1e-1 ",
+        "; reached FAR ",
+        ", 30 same and 36 different pairs",
+        "network: rank-1, 0 distractors ",
+        "network: rank-1, 6 distractors ",
+        "raw pixels: TAR@FAR 1e-1 ",
+        "TAR@FAR 1e-3 is left out: 1000 pairs of different identities would show it, there are 36",
+        "thresholds of the cosine, all pairs: 30 same and 36 different pairs",
+        "FAR <= 1e-1 cosine ",
+        "rough: ",
+        "thresholds: run/last-gallery.thresholds.json",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+    let read = |name: &str| ffc_eval::ThresholdsFile::read(&at.join(name)).unwrap();
+    let thresholds = read("run/last-gallery.thresholds.json");
+    // The protocol with the most pairs.
+    assert_eq!(thresholds.measured_on.pairs, "all pairs");
+    assert_eq!(thresholds.measured_on.network, "last-gallery.safetensors");
+    assert_eq!(thresholds.measured_on.weights_xxh3.unwrap().len(), 16);
+    assert_eq!(thresholds.thresholds.same_pairs, 30);
+
+    // Pairs by paths.
+    let mut list = String::new();
+    for number in 0..10 {
+        let (a, b) = (number % 5, number % 5 + 1);
+        let person = if number < 5 { "ann" } else { "bob" };
+        list += &format!("{person}/{a}.pgm\t{person}/{b}.pgm\t1\n");
+        list += &format!("ann/{a}.pgm\tbob/{}.pgm\t0\n", (number / 5) + a);
+    }
+    fs::write(at.join("own.txt"), list).unwrap();
+    let found = eval(&[
+        "--pairs",
+        "own.txt",
+        "--json",
+        "--thresholds",
+        "own.json",
+        "--flip",
+    ]);
+    let evaluation: ffc_eval::Evaluation = serde_json::from_str(&found).unwrap();
+    assert_eq!(evaluation.scores.unwrap().same.len(), 10);
+    let thresholds = read("own.json");
+    assert_eq!(thresholds.measured_on.pairs, "pairs of own.txt");
+    assert!(thresholds.measured_on.flip);
+
+    for (arguments, parts) in [
+        (&[][..], &["name what is measured", "--random-pairs"][..]),
+        (&["--bin", "a.bin"], &["a.bin", "people"]),
+        (
+            &["--bin", "a.bin", "--random-pairs", "10"],
+            &["a.bin", "only one"],
+        ),
+        (&["--tar-at-far=0.1,x"], &["0.1,x", "1e-4,1e-3"]),
+        (&["--tar-at-far=1e-9"], &["1000000000 pairs", "are 36"]),
+        (
+            &["--random-pairs", "10", "--distractors", "3"],
+            &["--identification"],
+        ),
+        (&["--templates", "a.txt"], &["pairs is missing"]),
+    ] {
+        let command = [&["eval", weights, "people"], arguments].concat();
+        fails(at, &command, 2, parts);
+    }
+    fs::write(at.join("own.txt"), "ann/0.pgm\tann/9.pgm\t1\n").unwrap();
+    let command = ["eval", weights, "people", "--pairs", "own.txt"];
+    fails(at, &command, 1, &["own.txt, line 1", "ann/9.pgm", "people"]);
+}
+
 /// The newest checkpoint is damaged: the one before it is taken, and the message says so.
 #[test]
 fn a_damaged_checkpoint() {

@@ -43,8 +43,13 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
             }
         }
     }
-    let first = (shown.iter()).find_map(|(label, found)| Some((label, found.thresholds.as_ref()?)));
-    if let Some((label, thresholds)) = first {
+    let measured = shown
+        .iter()
+        .filter_map(|(label, found)| Some((label, found.thresholds.as_ref()?)));
+    // More pairs show lower rates.
+    if let Some((label, thresholds)) =
+        measured.max_by_key(|(_, thresholds)| thresholds.different_pairs)
+    {
         write_thresholds(&arguments, label, thresholds, &data)?;
     }
     Ok(ExitCode::SUCCESS)

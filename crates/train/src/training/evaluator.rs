@@ -165,15 +165,16 @@ impl Evaluator {
         })
     }
 
-    /// The thresholds that the first protocol with pairs shows.
+    /// The thresholds of the protocol with the most pairs, which show the lowest rates.
     pub(crate) fn thresholds(
         &self,
         found: &[Evaluation],
         network: String,
     ) -> Option<ThresholdsFile> {
-        let mut protocols = self.config.protocol.list().iter().zip(found);
+        let protocols = self.config.protocol.list().iter().zip(found);
         let (pairs, thresholds) = protocols
-            .find_map(|(protocol, found)| Some((protocol.label(), found.thresholds.clone()?)))?;
+            .filter_map(|(protocol, found)| Some((protocol.label(), found.thresholds.clone()?)))
+            .max_by_key(|(_, thresholds)| thresholds.different_pairs)?;
         let measured_on = MeasuredOn {
             network,
             weights_xxh3: None,
