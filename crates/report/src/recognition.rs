@@ -203,10 +203,11 @@ fn mistakes(
         f.write_str("<figure class=\"card mistake\"><div>")?;
         picture(f, &mistake.left)?;
         picture(f, &mistake.right)?;
+        // With the minus of all other numbers.
+        let score = format!("{:.3}", mistake.score).replace('-', "−");
         write!(
             f,
-            "</div><figcaption><b>{:.3}</b> <i>{expected}</i></figcaption></figure>",
-            mistake.score
+            "</div><figcaption><b>{score}</b> <i>{expected}</i></figcaption></figure>"
         )?;
     }
     f.write_str("</div>")

@@ -463,10 +463,11 @@ fn mistakes_are_counted_by_kind() {
 
     let page = page_of_scores(|scores| {
         scores.mistakes.retain(|mistake| mistake.same);
+        scores.mistakes[0].score = -0.25;
         scores.same = vec![0.5; 3];
     });
     // All of the recorded ones are, whatever the mean of the thresholds says.
-    assert!(page.contains("the worst 8 of 8<"));
+    assert!(page.contains("the worst 8 of 8<") && page.contains("<b>−0.250</b>"));
     let none = format!("{different}, none of them among the worst of both kinds");
     assert!(page.contains(&none), "no `{none}`");
 }
