@@ -49,7 +49,7 @@ impl Dataset {
                 Err(error) if is_forbidden(&error, &beside) => tracing::warn!(
                     "nothing can be written beside {}: its index is {}, where it may be removed; --index FILE, or data.index in a \
                      configuration, puts it where it stays",
-                    beside.display(),
+                    config.path().unwrap_or(&beside).display(),
                     elsewhere.display()
                 ),
                 opened => return opened,

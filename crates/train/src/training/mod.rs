@@ -309,7 +309,9 @@ impl<'a> Training<'a> {
                     false => Ok(()),
                 }
             })?;
-            forecast.pause();
+            if save || due(self.lengths.evaluate) {
+                forecast.pause();
+            }
             if stop && !last {
                 return Ok(false);
             }
