@@ -358,7 +358,7 @@ fn values_that_are_not_finite_are_counted() {
 }
 
 /// The charts of scores.
-fn score_charts<'a>(tags: &'a [(String, String)]) -> Vec<&'a str> {
+fn score_charts(tags: &[(String, String)]) -> Vec<&str> {
     let mut charts = values(tags, "svg", "aria-label");
     charts.retain(|chart| !chart.ends_with("against step"));
     charts
