@@ -44,7 +44,7 @@ pub enum Command {
     #[command(subcommand)]
     Bench(Bench),
     /// Measure a network on pictures
-    Eval(Eval),
+    Eval(Box<Eval>),
     /// Say whether two pictures show the same identity
     Same(Same),
     /// Write embeddings of pictures

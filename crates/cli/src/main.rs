@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Some(Command::Compare(compare)) => commands::compare::run(compare, quiet),
         Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
         Some(Command::Bench(Bench::Identities(sweep))) => commands::bench::identities(sweep, quiet),
-        Some(Command::Eval(eval)) => commands::eval::run(eval, quiet),
+        Some(Command::Eval(eval)) => commands::eval::run(*eval, quiet),
         Some(Command::Same(same)) => commands::same::run(same),
         Some(Command::Embed(embed)) => commands::embed::run(embed),
         Some(Command::Search(search)) => commands::search::run(search),
