@@ -1,4 +1,5 @@
 //! The README's way for own pictures, each command as it is printed there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

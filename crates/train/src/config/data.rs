@@ -2,9 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ffc_data::{
-    BuildConfig, BuildProgress, Dataset, ImageCounts, SourceConfig, Split, Synthetic,
-};
+use ffc_data::{BuildConfig, BuildProgress, Dataset, ImageCounts, SourceConfig, Split, Synthetic};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
