@@ -1,8 +1,11 @@
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use ffc_data::Normalisation;
 use ffc_eval::{Embedder, EmbedderConfig};
+use ffc_files::Hashed;
 use ffc_model::weights::Description;
 use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
 
@@ -14,6 +17,8 @@ use crate::trained::{Trained, Wanted};
 pub struct Network {
     pub backbone: Backbone,
     pub preprocessing: Preprocessing,
+    /// Of a run or checkpoint, which network of which step it is.
+    pub step: Option<String>,
     /// Where its thresholds lie, if it has any.
     pub thresholds: PathBuf,
     device: Device,
@@ -28,6 +33,7 @@ impl Network {
     /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
     pub fn read(arguments: &NetworkArguments) -> Result<Self> {
         let (weights, (device, _)) = (&arguments.weights, arguments.device.open()?);
+        let mut step = None;
         let (backbone, preprocessing) = match weights.is_dir() {
             true => {
                 let wanted = Wanted {
@@ -36,6 +42,7 @@ impl Network {
                 };
                 let trained = Trained::read(weights, wanted, &device)?;
                 tracing::info!("{}: {}", weights.display(), trained.what);
+                step = trained.has_step.then(|| trained.what.clone());
                 (trained.backbone, trained.preprocessing)
             }
             false => of_file(weights, arguments.config.as_deref(), &device)?,
@@ -43,6 +50,7 @@ impl Network {
         Ok(Self {
             backbone,
             preprocessing,
+            step,
             thresholds: thresholds_path(weights),
             device,
             run: EmbedderConfig {
@@ -110,4 +118,12 @@ fn of_file(
         ))
     })?;
     Ok((backbone, preprocessing))
+}
+
+/// XXH3-64 of a file.
+pub fn hash(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut hashed = Hashed::new(io::sink());
+    io::copy(&mut file, &mut hashed).map_err(Error::io("read", path))?;
+    Ok(format!("{:016x}", hashed.xxh3()))
 }

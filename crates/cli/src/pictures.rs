@@ -5,7 +5,7 @@ use clap::Args;
 use ffc_data::{BuildProgress, Dataset, Files, SourceConfig};
 use ffc_train::config::DataConfig;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How a set of pictures is opened.
 #[derive(Debug, Clone, Default, Args)]
@@ -37,6 +37,20 @@ impl SetArguments {
         Ok(config.open(building)?)
     }
 
+    /// Refuses what does not apply to a path that is no set of pictures by identity.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where an index or a list of identities is given.
+    pub fn refuse(&self, path: &Path) -> Result<()> {
+        if self.index.is_none() && self.identities.is_none() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "--index and --identities are for pictures by identity, which {} is not",
+            path.display()
+        )))
+    }
+
     /// Opens a set, or pictures that nobody has sorted: files, or a folder without folders, of which each is an identity of its own.
     pub fn open_any(&self, paths: &[PathBuf]) -> Result<Arc<Dataset>> {
         let files = match paths {
@@ -46,9 +60,11 @@ impl SetArguments {
         };
         match (files, paths) {
             (None, [path]) => self.open(path, &mut |_| {}),
-            (files, _) => Ok(Arc::new(Dataset::files(Files::new(
-                files.unwrap_or_default(),
-            )?)?)),
+            (files, _) => {
+                paths.first().map_or(Ok(()), |path| self.refuse(path))?;
+                let files = Files::new(files.unwrap_or_default())?;
+                Ok(Arc::new(Dataset::files(files)?))
+            }
         }
     }
 }

@@ -14,8 +14,12 @@ pub struct Trained {
     pub backbone: Backbone,
     /// What is done to its pictures.
     pub preprocessing: Preprocessing,
-    /// Which network of which step it is.
+    /// Which network of which step it is, such as `gallery network, step 1000`; the network alone where the run does not tell the step.
     pub what: String,
+    /// Whether the step is known.
+    pub has_step: bool,
+    /// Whether it is the run's best.
+    pub is_best: bool,
 }
 
 /// Which of a training's networks is asked for.
@@ -35,6 +39,7 @@ impl Trained {
     /// # Errors
     /// [`Error::Usage`] where there is no such network; where files are damaged.
     pub fn read(folder: &Path, wanted: Wanted<'_>, device: &Device) -> Result<Self> {
+        let folder = &folder.canonicalize().map_err(Error::io("look at", folder))?;
         let is_run = is_run(folder);
         let config = config(folder, is_run, wanted.config)?;
         let checkpoints = Checkpoints::new(&folder.join("checkpoints"), 1);
@@ -45,11 +50,14 @@ impl Trained {
             let mut backbone = config.backbone.init(device)?;
             backbone.read_weights(&weights, Some(&config.preprocessing()))?;
             let best = checkpoints.newest_state()?.and_then(|state| state.best);
-            let step = best.map_or(String::new(), |best| format!(", step {}", best.step));
+            let step =
+                (best.as_ref()).map_or(String::new(), |best| format!(", step {}", best.step));
             return Ok(Self {
                 backbone,
                 preprocessing: config.preprocessing(),
-                what: format!("{which} network, the run's best{step}"),
+                what: format!("{which} network{step}"),
+                has_step: best.is_some(),
+                is_best: true,
             });
         }
         let checkpoint = match is_run {
@@ -78,12 +86,14 @@ impl Trained {
             backbone,
             preprocessing: config.preprocessing(),
             what: format!("{which} network, step {}", checkpoint.state().step),
+            has_step: true,
+            is_best: false,
         })
     }
 }
 
 fn is_run(folder: &Path) -> bool {
-    folder.join("checkpoints").is_dir()
+    folder.join("config.toml").exists() || folder.join("checkpoints").is_dir()
 }
 
 /// The configuration that was named, or that of the run that the folder is or lies in.
@@ -94,8 +104,13 @@ fn config(folder: &Path, is_run: bool, named: Option<&Path>) -> Result<Config> {
     };
     let path = match (named, run) {
         (Some(config), _) => config.to_owned(),
-        (None, Some(run)) => run.join("config.toml"),
-        (None, None) => return Err(Error::Usage("give the run's --config".into())),
+        (None, Some(run)) if run.join("config.toml").exists() => run.join("config.toml"),
+        (None, _) => {
+            return Err(Error::Usage(format!(
+                "{} is neither a run's folder nor a checkpoint's in one; --config names the configuration of a checkpoint elsewhere",
+                folder.display()
+            )));
+        }
     };
     Ok(Config::load(&path, &[])?)
 }

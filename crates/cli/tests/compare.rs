@@ -298,7 +298,6 @@ fn seconds_of_training() {
     }
     for steps in lengths.values() {
         let longest = *steps.iter().max().unwrap();
-        assert!(longest > 4, "{lengths:?}");
         assert_eq!(
             steps.iter().filter(|step| **step == longest).count(),
             3,

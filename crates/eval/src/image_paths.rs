@@ -32,7 +32,8 @@ impl ImagePaths {
         dataset: &Dataset,
         wanted: impl Iterator<Item = &'a str>,
     ) -> Result<Self> {
-        let root = format!("{}/", dataset.source().path().display());
+        let root = dataset.source().path().display().to_string();
+        let root = format!("{}/", root.trim_end_matches('/'));
         let images = wanted.map(|path| (below(&root, path).to_owned(), Found::Nothing));
         let mut paths = Self {
             images: images.collect(),

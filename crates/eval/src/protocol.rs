@@ -73,6 +73,11 @@ pub(crate) fn default_targets() -> Vec<f64> {
 }
 
 impl Protocol {
+    /// Whether its pairs are of single pictures, so that its thresholds hold for two pictures; those of templates and videos do not.
+    pub fn compares_pictures(&self) -> bool {
+        !matches!(self, Self::Templates(_) | Self::Videos { .. })
+    }
+
     /// Whether the protocol can be run on a set, as far as it shows without a network.
     ///
     /// # Errors

@@ -68,7 +68,9 @@ impl ThresholdsFile {
         let Thresholds { at_far, best, .. } = &self.thresholds;
         let rate = |rate: f64| (0.0..=1.0).contains(&rate);
         for threshold in at_far.iter().map(|at| &at.threshold).chain([best]) {
-            if !threshold.cosine.is_finite() || !rate(threshold.far) || !rate(threshold.tar) {
+            // Of vectors of length 1, but for rounding.
+            let is_cosine = threshold.cosine.abs() <= 1.001;
+            if !is_cosine || !rate(threshold.far) || !rate(threshold.tar) {
                 return Err(format!(
                     "cosine {} with FAR {} and TAR {} is no threshold: rates are 0 to 1",
                     threshold.cosine, threshold.far, threshold.tar

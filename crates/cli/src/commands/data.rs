@@ -75,6 +75,22 @@ fn open(data: &Path, set: &SetArguments, quiet: bool) -> Result<Arc<Dataset>> {
     })
 }
 
+/// A list that gives the same names when it is read.
+fn list(mut names: Vec<String>) -> Result<String> {
+    let is_odd = |name: &&String| name.contains(['\t', '\n', '\r']) || name.trim() != *name;
+    if let Some(name) = names.iter().find(is_odd) {
+        return Err(Error::Usage(format!(
+            "a list cannot hold the identity {name:?}: names there end at a tab or a line's end and have no blanks around them"
+        )));
+    }
+    // A first line that is the number of those that follow would be taken for that.
+    let follow = names.len() - 1;
+    let is_count = |name: &String| name.parse() == Ok(follow);
+    let first = names.iter().position(|name| follow == 0 || !is_count(name));
+    names.rotate_left(first.unwrap_or_default());
+    Ok(names.join("\n") + "\n")
+}
+
 /// Writes lists of the identities to train on and of those that are held out.
 fn split(dataset: &Dataset, out: &Path, held_out: f64, seed: u64) -> Result<()> {
     let sides = [
@@ -89,15 +105,14 @@ fn split(dataset: &Dataset, out: &Path, held_out: f64, seed: u64) -> Result<()> 
         };
         Ok::<_, Error>((out.join(name), split.identities(dataset.index())?))
     });
+    let [train, rest] = sides;
+    let sides = [train?, rest?];
     std::fs::create_dir_all(out).map_err(Error::io("make the folder", out))?;
-    for side in sides {
-        let (path, identities) = side?;
-        let mut list = String::new();
-        for &identity in &identities {
-            let name = dataset.identity_name(identity)?;
-            list.push_str(&name);
-            list.push('\n');
-        }
+    for (path, identities) in sides {
+        let names = identities
+            .iter()
+            .map(|&identity| dataset.identity_name(identity));
+        let list = list(names.collect::<ffc_data::Result<_>>()?)?;
         ffc_files::write(&path, list).map_err(Error::io("write", &path))?;
         say!("{}: {} identities", path.display(), identities.len());
     }
@@ -197,6 +212,28 @@ pub fn show(progress: BuildProgress) {
             if images == total {
                 eprintln!();
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::list;
+
+    #[test]
+    fn a_list_holds_the_names_as_they_are() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(list(names(&["a", "b"])).unwrap(), "a\nb\n");
+        assert_eq!(
+            list(names(&["1", "8"])).unwrap(),
+            "8\n1\n",
+            "1 is the number of names that follow it"
+        );
+        assert_eq!(list(names(&["01", "9"])).unwrap(), "9\n01\n");
+        for odd in ["a\tb", " a", "a ", "a\nb"] {
+            assert!(list(names(&["x", odd])).is_err(), "{odd:?}");
         }
     }
 }

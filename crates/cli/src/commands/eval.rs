@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,11 +7,10 @@ use ffc_eval::{
     Episodes, Evaluation, Identification, MeasuredOn, Protocol, Protocols, RawPixels, Templates,
     Threshold, Thresholds, ThresholdsFile,
 };
-use ffc_files::Hashed;
 
 use crate::arguments::{Eval, ProtocolArguments};
 use crate::error::{Error, Result};
-use crate::network::{Network, thresholds_path};
+use crate::network::{Network, hash, thresholds_path};
 use crate::output::say;
 
 /// False accept rates without any that are named.
@@ -43,14 +40,15 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
             }
         }
     }
-    let measured = shown
-        .iter()
-        .filter_map(|(label, found)| Some((label, found.thresholds.as_ref()?)));
+    let measured = (protocols.list().iter().zip(&shown))
+        .filter(|(protocol, _)| protocol.compares_pictures())
+        .filter_map(|(_, (label, found))| Some((label, found.thresholds.as_ref()?)));
     // More pairs show lower rates.
     if let Some((label, thresholds)) =
         measured.max_by_key(|(_, thresholds)| thresholds.different_pairs)
     {
-        write_thresholds(&arguments, label, thresholds, &data)?;
+        let step = network.step.as_deref();
+        write_thresholds(&arguments, step, label, thresholds, &data)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,6 +103,7 @@ fn print_thresholds(label: &str, thresholds: &Thresholds) {
 /// Writes what `ffc same` reads. Where nothing can be written beside the weights, that is a warning; at a named place an error.
 fn write_thresholds(
     arguments: &Eval,
+    step: Option<&str>,
     label: &str,
     thresholds: &Thresholds,
     data: &Dataset,
@@ -112,9 +111,10 @@ fn write_thresholds(
     let weights = &arguments.network.weights;
     let file = ThresholdsFile {
         measured_on: MeasuredOn {
-            network: match weights.file_name() {
-                Some(name) => name.display().to_string(),
-                None => weights.display().to_string(),
+            network: match (step, weights.file_name()) {
+                (Some(step), _) => step.to_owned(),
+                (None, Some(name)) => name.display().to_string(),
+                (None, None) => weights.display().to_string(),
             },
             weights_xxh3: match weights.is_file() {
                 true => Some(hash(weights)?),
@@ -147,14 +147,6 @@ fn write_thresholds(
         }
     }
     Ok(())
-}
-
-/// XXH3-64 of a file.
-fn hash(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
-    let mut hashed = Hashed::new(io::sink());
-    io::copy(&mut file, &mut hashed).map_err(Error::io("read", path))?;
-    Ok(format!("{:016x}", hashed.xxh3()))
 }
 
 fn dataset(arguments: &Eval) -> Result<Arc<Dataset>> {

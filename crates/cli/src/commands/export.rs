@@ -22,7 +22,11 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
     };
     let trained = Trained::read(&arguments.checkpoint, wanted, &Device::flex())?;
     write(&trained.backbone, &arguments.out, &trained.preprocessing)?;
-    say!("{}: {}", arguments.out.display(), trained.what);
+    let best = match trained.is_best {
+        true => ", the run's best",
+        false => "",
+    };
+    say!("{}: {}{best}", arguments.out.display(), trained.what);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::arguments::Same;
 use crate::error::{Error, Result};
-use crate::network::Network;
+use crate::network::{Network, hash};
 use crate::output::say;
 
 /// The threshold that pictures are compared by.
@@ -21,6 +21,13 @@ struct Chosen {
 /// Says whether two pictures show the same identity.
 pub fn run(arguments: Same) -> Result<ExitCode> {
     let Same { network, a, b, .. } = &arguments;
+    if let Some(threshold) = arguments.threshold
+        && !threshold.is_finite()
+    {
+        return Err(Error::Usage(format!(
+            "--threshold {threshold} is no cosine"
+        )));
+    }
     let network = Network::read(network)?;
     let chosen = match arguments.threshold {
         Some(_) => None,
@@ -35,8 +42,8 @@ pub fn run(arguments: Same) -> Result<ExitCode> {
     let far = chosen.as_ref().map(|chosen| chosen.threshold.far);
     if arguments.json {
         let answer = json!({
-            "a": a,
-            "b": b,
+            "a": a.display().to_string(),
+            "b": b.display().to_string(),
             "cosine": cosine,
             "threshold": threshold,
             "same": threshold.map(|threshold| cosine >= threshold),
@@ -76,6 +83,18 @@ fn choose(arguments: &Same, network: &Network) -> Result<Option<Chosen>> {
         measured_on,
         thresholds,
     } = ThresholdsFile::read(&path)?;
+    let weights = &arguments.network.weights;
+    if let Some(measured) = &measured_on.weights_xxh3
+        && weights.is_file()
+        && *measured != hash(weights)?
+    {
+        return Err(Error::Usage(format!(
+            "{} was measured with other weights ({}) than {}: measure these with ffc eval, or give a --threshold",
+            path.display(),
+            measured_on.network,
+            weights.display()
+        )));
+    }
     if measured_on.flip != arguments.network.flip {
         let (with, without) = ("with --flip", "without --flip");
         let (was, is) = match measured_on.flip {
@@ -83,6 +102,21 @@ fn choose(arguments: &Same, network: &Network) -> Result<Option<Chosen>> {
             false => (without, with),
         };
         tracing::warn!("{} was measured {was}, and this is {is}", path.display());
+    }
+    if let Some(step) = &network.step
+        && measured_on.network != *step
+    {
+        return Err(Error::Usage(format!(
+            "{} was measured with the {}, and this is the {step}: measure it with ffc eval, or give a --threshold",
+            path.display(),
+            measured_on.network
+        )));
+    }
+    if thresholds.best.tar <= thresholds.best.far {
+        tracing::warn!(
+            "on the pairs of {} no threshold tells the same from others",
+            path.display()
+        );
     }
     let of = format!(
         "{} of {}, {} different pairs",

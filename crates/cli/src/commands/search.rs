@@ -58,6 +58,7 @@ impl Place {
             .extension()
             .is_some_and(|ending| ending == "safetensors")
         {
+            arguments.set.refuse(gallery)?;
             return Ok(Self::File(EmbeddingFile::open(gallery)?));
         }
         let dataset = arguments.set.open_any(std::slice::from_ref(gallery))?;
@@ -89,7 +90,7 @@ impl Place {
                 Ok(json!({ "rank": rank + 1, "row": row, "name": name, "cosine": cosine }))
             })
             .collect();
-        Ok(json!({ "query": query, "nearest": found? }))
+        Ok(json!({ "query": query.display().to_string(), "nearest": found? }))
     }
 }
 

@@ -65,22 +65,23 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
             for note in data.notes() {
                 tracing::warn!("{note}");
             }
+            let path = match arguments.out {
+                Some(path) => path,
+                None => free_folder(name),
+            };
+            check_place(&path, &config)?;
             let plan = Plan::new(&config, &data, &device)?;
             if arguments.dry_run {
                 print(&plan);
             }
             if arguments.dry_run || presets::is_mine(name) {
-                let timing = Timing::measure(&config, data, &device, TIMED_STEPS, true)?;
+                let timed = TrainingData::open(&config, &mut building)?;
+                let timing = Timing::measure(&config, timed, &device, TIMED_STEPS, true)?;
                 say!("{}", expected(&config, &timing));
-                if arguments.dry_run {
-                    return Ok(ExitCode::SUCCESS);
-                }
-                data = TrainingData::open(&config, &mut building)?;
             }
-            let path = match arguments.out {
-                Some(path) => path,
-                None => free_folder(name),
-            };
+            if arguments.dry_run {
+                return Ok(ExitCode::SUCCESS);
+            }
             (RunFolder::create(&path, config, &environment)?, data)
         }
         (None, None) => {
@@ -143,6 +144,34 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(INTERRUPTED),
     })
+}
+
+/// Refuses a folder that a run lies in, and one among the pictures, whose identities the run's folders would become.
+fn check_place(path: &Path, config: &Config) -> Result<()> {
+    if path.join("config.toml").exists() {
+        return Err(Error::Usage(format!(
+            "a run lies in {}; --resume goes on with it, --out names another folder",
+            path.display()
+        )));
+    }
+    let Some(pictures) = config.data.path.as_ref().filter(|path| path.is_dir()) else {
+        return Ok(());
+    };
+    let whole = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // What is not there yet has no links.
+        let known = path.ancestors().find_map(|path| path.canonicalize().ok());
+        known.unwrap_or(path)
+    };
+    let (folder, pictures) = (whole(path), whole(pictures));
+    match folder.starts_with(&pictures) {
+        false => Ok(()),
+        true => Err(Error::Usage(format!(
+            "{} lies among the pictures in {}: its folders would be taken for identities; --out names another place",
+            path.display(),
+            pictures.display()
+        ))),
+    }
 }
 
 /// Says what would be done.

@@ -40,23 +40,19 @@ impl Dataset {
             let problem = "no index can lie beside it: its folder has no name";
             Error::format(source, problem)
         })?;
-        if beside.exists() {
-            return Self::open_or_build_at(config.open()?, &beside, build, progress);
+        match Self::open_or_rebuild_at(config.open()?, &beside, build, progress) {
+            Err(error) if is_forbidden(&error, &beside) => {}
+            opened => return opened,
         }
-        let elsewhere = temporary(&beside);
-        if !elsewhere.exists() {
-            match Self::open_or_build_at(config.open()?, &beside, build, progress) {
-                Err(error) if is_forbidden(&error, &beside) => tracing::warn!(
-                    "nothing can be written beside {}: its index is {}, where it may be removed; --index FILE, or data.index in a \
-                     configuration, puts it where it stays",
-                    config.path().unwrap_or(&beside).display(),
-                    elsewhere.display()
-                ),
-                opened => return opened,
-            }
-        }
-        match Self::open_or_build_at(config.open()?, &elsewhere, build, progress) {
-            // It is nobody's but ours.
+        let elsewhere = temporary(&beside)?;
+        tracing::warn!(
+            "nothing can be written beside {}: its index is {}, where it may be removed; --index FILE, or data.index in a \
+             configuration, puts it where it stays",
+            config.path().unwrap_or(&beside).display(),
+            elsewhere.display()
+        );
+        match Self::open_or_rebuild_at(config.open()?, &elsewhere, build, progress) {
+            // Nobody has put it there but this user, for this source.
             Err(
                 Error::StaleIndex { .. } | Error::ChangedSource { .. } | Error::DamagedIndex { .. },
             ) => Self::build_at(config.open()?, &elsewhere, build, progress),
@@ -64,10 +60,10 @@ impl Dataset {
         }
     }
 
-    /// The same with an index at any place, for sources that lie where nothing can be written.
+    /// Opens a source with an index at any place, for sources that lie where nothing can be written; it is built if it is missing.
     ///
     /// # Errors
-    /// As [`open_or_build`](Self::open_or_build).
+    /// If the source cannot be indexed, or the index is damaged or stale: at a place of the caller's own it may be another source's.
     pub fn open_or_build_at(
         source: Box<dyn Source>,
         index: &Path,
@@ -77,11 +73,22 @@ impl Dataset {
         if !index.exists() {
             return Self::build_at(source, index, build, progress);
         }
-        let known = Index::open_unchecked(index)?;
-        if known.gaps_closed() && !build.close_gaps {
-            let problem = "it was built with `close_gaps`, which is off now; build it again";
-            return Err(Error::format(index, problem));
+        let known = Self::known(index, build)?;
+        known.check(index, &*source)?;
+        Ok(Self::of_file(source, known))
+    }
+
+    /// The same with the index of a folder built anew where the listing has changed.
+    fn open_or_rebuild_at(
+        source: Box<dyn Source>,
+        index: &Path,
+        build: &BuildConfig,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Self> {
+        if !index.exists() {
+            return Self::build_at(source, index, build, progress);
         }
+        let known = Self::known(index, build)?;
         match known.check(index, &*source) {
             Ok(()) => Ok(Self::of_file(source, known)),
             Err(Error::StaleIndex { .. })
@@ -96,6 +103,15 @@ impl Dataset {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn known(index: &Path, build: &BuildConfig) -> Result<Index> {
+        let known = Index::open_unchecked(index)?;
+        if known.gaps_closed() && !build.close_gaps {
+            let problem = "it was built with `close_gaps`, which is off now; build it again";
+            return Err(Error::format(index, problem));
+        }
+        Ok(known)
     }
 
     fn build_at(
@@ -124,11 +140,43 @@ impl Dataset {
     }
 }
 
-/// Where the index lies whose place beside the source cannot be written to.
-fn temporary(beside: &Path) -> PathBuf {
+/// Where the index lies whose place beside the source cannot be written to: in a folder for temporary files that nobody else can write to.
+fn temporary(beside: &Path) -> Result<PathBuf> {
     let whole = std::path::absolute(beside).unwrap_or_else(|_| beside.to_owned());
     let hash = xxh3_64(whole.as_os_str().as_encoded_bytes());
-    std::env::temp_dir().join(format!("ffc-{hash:016x}.ffc-index"))
+    let folder = own_folder()?;
+    Ok(folder.join(format!("{hash:016x}.ffc-index")))
+}
+
+/// A folder of this user's own among the temporary files.
+#[cfg(unix)]
+fn own_folder() -> Result<PathBuf> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+    // A file that is made tells who its user is.
+    let user = tempfile::tempfile().and_then(|file| file.metadata());
+    let user = user.map_err(Error::io("make a temporary file in", std::env::temp_dir()))?;
+    let folder = std::env::temp_dir().join(format!("ffc-{}", user.uid()));
+    match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(Error::io("make the folder", &folder)(error));
+        }
+        _ => {}
+    }
+    let found = std::fs::symlink_metadata(&folder).map_err(Error::io("look at", &folder))?;
+    if !found.is_dir() || found.uid() != user.uid() || found.mode() & 0o022 != 0 {
+        let problem = "it is no folder that this user alone can write to; remove it, or give the index a place of its own";
+        return Err(Error::format(&folder, problem));
+    }
+    Ok(folder)
+}
+
+/// Temporary files are each user's own.
+#[cfg(not(unix))]
+fn own_folder() -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join("ffc");
+    std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
+    Ok(folder)
 }
 
 /// Whether an index could not be made for want of permission to write in its folder.
@@ -137,5 +185,36 @@ fn is_forbidden(error: &Error, index: &Path) -> bool {
         return false;
     };
     let kinds = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
-    kinds.contains(&source.kind()) && Some(&**path) == index.parent()
+    let folder = index.parent().filter(|folder| *folder != Path::new(""));
+    kinds.contains(&source.kind()) && *path == folder.unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_written_to_is_told_from_other_failures() {
+        let error = |kind: ErrorKind, folder: &str| Error::Io {
+            action: "put an index into",
+            path: folder.into(),
+            source: kind.into(),
+        };
+        let denied = error(ErrorKind::PermissionDenied, "/set");
+        assert!(is_forbidden(&denied, Path::new("/set/faces.ffc-index")));
+        assert!(!is_forbidden(&denied, Path::new("/other/faces.ffc-index")));
+        let here = error(ErrorKind::ReadOnlyFilesystem, ".");
+        assert!(is_forbidden(&here, Path::new("faces.ffc-index")));
+        let full = error(ErrorKind::StorageFull, "/set");
+        assert!(!is_forbidden(&full, Path::new("/set/faces.ffc-index")));
+    }
+
+    #[test]
+    fn each_source_has_a_place_of_its_own_among_temporary_files() {
+        let [a, again, b] =
+            ["/set/a", "/set/a", "/set/b"].map(|path| temporary(Path::new(path)).unwrap());
+        assert_eq!(a, again);
+        assert_ne!(a, b);
+        assert_eq!(a.parent(), b.parent());
+    }
 }

@@ -9,113 +9,85 @@ use crate::config::{
     CheckpointConfig, Config, Decay, GalleryConfig, HeadConfig, Length, LoaderSettings,
     OptimizerConfig, ScheduleConfig, TrainingConfig,
 };
-use crate::format::count;
 
-/// Settings, and what decided them.
-pub(super) struct Choice {
-    pub(super) config: Config,
-    pub(super) reasons: Vec<String>,
+/// What is given, and others hang on.
+#[derive(Default)]
+pub(super) struct Given {
+    pub(super) length: Option<Length>,
+    pub(super) batch: Option<usize>,
 }
 
-impl Choice {
-    pub(super) fn new(look: &Look, hardware: Hardware, length: Option<Length>) -> Self {
-        let (backbone, name) = backbone(look, hardware);
-        let batch = batch(look, hardware);
-        let epoch = look.images.div_ceil(batch as u64);
-        let steps = match length {
-            Some(length) => length.steps(epoch),
-            None => steps(epoch, hardware),
-        };
-        let pool = pool(look, batch);
-        let momentum = momentum(steps);
-        let quarter = Length::Steps((steps / 4).max(1));
-        let input = backbone.input();
-        let reasons = vec![
-            format!(
-                "network: {name}, {} x {} pixels{}, for {}",
-                input.width_px,
-                input.height_px,
-                if input.channels == 1 { " grey" } else { "" },
-                match hardware {
-                    Hardware::Processor => "a processor",
-                    Hardware::Gpu => "a GPU",
-                }
-            ),
-            format!(
-                "pool: {} centres for {} identities to train on",
-                count(pool as u64),
-                count(look.identities)
-            ),
-            format!(
-                "length: {} steps of {} pictures, momentum of the gallery network {momentum}",
-                count(steps),
-                3 * batch
-            ),
-        ];
-        let config = Config {
-            training: TrainingConfig {
-                length: Length::Steps(steps),
-                log: Length::Steps((steps / 60).clamp(1, 50)),
-                evaluate: quarter,
-                ..TrainingConfig::default()
-            },
-            loader: LoaderSettings {
-                batch,
-                order: order(look),
-                augment: augment(look),
-                ..LoaderSettings::default()
-            },
-            backbone,
-            gallery: GalleryConfig {
-                momentum,
-                ..GalleryConfig::default()
-            },
-            head: HeadConfig::Ffc(FfcHeadConfig {
-                pool,
-                margin: MarginConfig::Cosface { margin: 0.2 },
-                ..FfcHeadConfig::default()
-            }),
-            optimizer: OptimizerConfig::adamw(2e-3),
-            schedule: ScheduleConfig {
-                warm_up: Length::Steps((steps / 6).min(300)),
-                decay: Decay::Cosine { floor: 0.01 },
-            },
-            checkpoint: CheckpointConfig {
-                every: quarter,
-                ..CheckpointConfig::default()
-            },
-            ..Config::default()
-        };
-        Self { config, reasons }
+/// The settings for a set that looks so.
+pub(super) fn choose(look: &Look, hardware: Hardware, given: &Given) -> Config {
+    let batch = given.batch.unwrap_or_else(|| batch(look, hardware));
+    let epoch = look.images.div_ceil(batch.max(1) as u64);
+    let steps = match given.length {
+        Some(length) => length.steps(epoch),
+        None => steps(epoch, hardware),
+    };
+    let backbone = backbone(look, hardware);
+    let pool = pool(look, batch);
+    let momentum = momentum(steps);
+    let quarter = Length::Steps((steps / 4).max(1));
+    Config {
+        training: TrainingConfig {
+            length: Length::Steps(steps),
+            log: Length::Steps((steps / 60).clamp(1, 50)),
+            evaluate: quarter,
+            ..TrainingConfig::default()
+        },
+        loader: LoaderSettings {
+            batch,
+            order: order(look),
+            augment: augment(look),
+            ..LoaderSettings::default()
+        },
+        backbone,
+        gallery: GalleryConfig {
+            momentum,
+            ..GalleryConfig::default()
+        },
+        head: HeadConfig::Ffc(FfcHeadConfig {
+            pool,
+            margin: MarginConfig::Cosface { margin: 0.2 },
+            ..FfcHeadConfig::default()
+        }),
+        optimizer: OptimizerConfig::adamw(2e-3),
+        schedule: ScheduleConfig {
+            warm_up: Length::Steps((steps / 6).min(300)),
+            decay: Decay::Cosine { floor: 0.01 },
+        },
+        checkpoint: CheckpointConfig {
+            every: quarter,
+            ..CheckpointConfig::default()
+        },
+        ..Config::default()
     }
 }
 
-/// A small network for a processor; the published one for a GPU, less deep where pictures are few. Beside it what to call it.
-fn backbone(look: &Look, hardware: Hardware) -> (BackboneConfig, String) {
+/// A small network for a processor; the published one for a GPU, less deep where pictures are few.
+fn backbone(look: &Look, hardware: Hardware) -> BackboneConfig {
     let channels = if look.colour { 3 } else { 1 };
     match hardware {
         Hardware::Processor => {
             let [width_px, height_px] = sides(look, [28, 48], 4);
-            let config = CompactConfig {
+            BackboneConfig::Compact(CompactConfig {
                 width: 0.5,
                 embedding: 128,
                 channels,
                 height_px,
                 width_px,
-            };
-            (BackboneConfig::Compact(config), "compact".to_owned())
+            })
         }
         Hardware::Gpu => {
             let [width_px, height_px] = sides(look, [48, 112], 16);
-            let depth = if look.images < 100_000 { 18 } else { 50 };
-            let config = IResNetConfig {
-                depth,
+            BackboneConfig::Iresnet(IResNetConfig {
+                depth: if look.images < 100_000 { 18 } else { 50 },
                 channels,
                 height_px,
                 width_px,
                 ..IResNetConfig::default()
-            };
-            (BackboneConfig::Iresnet(config), format!("iresnet {depth}"))
+            })
         }
     }
 }
@@ -216,9 +188,8 @@ mod tests {
                             colour,
                             ..look(identities, 3 * identities)
                         };
-                        let choice = Choice::new(&look, hardware, None);
-                        choice
-                            .config
+                        let config = choose(&look, hardware, &Given::default());
+                        config
                             .check()
                             .unwrap_or_else(|error| panic!("{look:?}: {error}"));
                     }

@@ -10,10 +10,10 @@ use ffc_eval::Protocol;
 
 pub use look::Look;
 
-use crate::config::{Config, DataConfig, EvaluationConfig, Length};
+use crate::config::{Config, DataConfig, EvaluationConfig, HeadConfig};
 use crate::format::count;
 use crate::{Error, Result};
-use choose::Choice;
+use choose::{Given, choose};
 
 /// Share of the identities that is held out.
 const HELD_OUT: f64 = 0.2;
@@ -59,23 +59,24 @@ impl Mine {
         let data = named(overrides)?;
         let all = data.open(building)?;
         let mut reasons = vec![set(&Look::at(&all)?)];
-        let evaluated = overrides.iter().any(|text| is_of(text, "evaluation"));
+        let evaluated = overrides.iter().any(|text| key(text) == "evaluation");
         let (data, evaluation) = match evaluated || data.split.is_some() {
             true => (data, None),
             false => hold_out(data, &all, &mut reasons, building)?,
         };
         let trained = data.open(building)?;
-        let choice = Choice::new(&Look::at(&trained)?, hardware, length(overrides)?);
-        reasons.extend(choice.reasons);
+        let look = Look::at(&trained)?;
         let config = Config {
             data,
             evaluations: evaluation.into_iter().collect(),
-            ..choice.config
+            ..choose(&look, hardware, &given(overrides)?)
         };
-        Ok(Self {
-            config: Config::parse(&config.to_toml()?, "preset mine", overrides)?,
-            reasons,
-        })
+        // Those of the data are in it, with what was held out.
+        let others = overrides.iter().filter(|text| !is_of(text, "data"));
+        let others: Vec<String> = others.cloned().collect();
+        let config = Config::parse(&config.to_toml()?, "preset mine", &others)?;
+        reasons.extend(chosen(&config, &look, hardware));
+        Ok(Self { config, reasons })
     }
 }
 
@@ -93,27 +94,77 @@ fn named(overrides: &[String]) -> Result<DataConfig> {
     Ok(data)
 }
 
-/// The length that overrides give: other settings hang on it.
-fn length(overrides: &[String]) -> Result<Option<Length>> {
-    let given: Vec<String> = (overrides.iter())
-        .filter(|text| is_of(text, "training.length"))
-        .cloned()
-        .collect();
-    let config = Config::parse("", "preset mine", &given)?;
-    Ok((!given.is_empty()).then_some(config.training.length))
+/// What overrides give and other settings hang on.
+fn given(overrides: &[String]) -> Result<Given> {
+    let of = |key: &str| {
+        let texts = overrides.iter().filter(|text| is_of(text, key));
+        texts.cloned().collect::<Vec<_>>()
+    };
+    // Alone, or in a table of which the rest is looked at later.
+    let value = |table: &str, name: &str| {
+        let texts = of(table);
+        let is_given = texts.iter().any(|text| text.contains(name));
+        let config = Config::parse("", "preset mine", &texts)?;
+        Ok::<_, Error>(is_given.then_some(config))
+    };
+    Ok(Given {
+        length: value("training", "length")?.map(|config| config.training.length),
+        batch: value("loader", "batch")?.map(|config| config.loader.batch),
+    })
+}
+
+/// What is trained, a sentence each.
+fn chosen(config: &Config, look: &Look, hardware: Hardware) -> Vec<String> {
+    let input = config.backbone.input();
+    let network = toml::Table::try_from(&config.backbone).unwrap_or_default();
+    let network = network.get("network").and_then(toml::Value::as_str);
+    let mut sentences = vec![format!(
+        "network: {}, {} x {} pixels{}, for {}",
+        network.unwrap_or_default(),
+        input.width_px,
+        input.height_px,
+        if input.channels == 1 { " grey" } else { "" },
+        match hardware {
+            Hardware::Processor => "a processor",
+            Hardware::Gpu => "a GPU",
+        }
+    )];
+    if let HeadConfig::Ffc(head) = &config.head {
+        sentences.push(format!(
+            "pool: {} centres for {} identities to train on",
+            count(head.pool as u64),
+            count(look.identities)
+        ));
+    }
+    sentences.push(format!(
+        "length: {} of {} pictures a step, momentum of the gallery network {}",
+        config.training.length,
+        config.pictures().trained,
+        config.gallery.momentum
+    ));
+    sentences
 }
 
 /// Whether an override sets a table or something in it.
 fn is_of(text: &str, table: &str) -> bool {
-    let key = text.split('=').next().unwrap_or_default().trim();
-    key.strip_prefix(table)
+    key(text)
+        .strip_prefix(table)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The key of an override.
+fn key(text: &str) -> &str {
+    text.split('=').next().unwrap_or_default().trim()
 }
 
 fn set(look: &Look) -> String {
     let damaged = match look.damaged {
         0 => String::new(),
-        damaged => format!(", of which {damaged} cannot be read"),
+        damaged => {
+            format!(
+                ", of which {damaged} cannot be read (ffc data inspect --decode names them all)"
+            )
+        }
     };
     format!(
         "pictures: {} of {} identities; {} looked at{damaged}: {} x {} pixels, {}",
@@ -133,22 +184,28 @@ fn hold_out(
     reasons: &mut Vec<String>,
     building: &mut dyn FnMut(BuildProgress),
 ) -> Result<(DataConfig, Option<EvaluationConfig>)> {
+    let identities = all.index().identities();
+    // Two at least, of which there are different pairs.
+    let share = match identities {
+        4.. => HELD_OUT.max(2.0 / identities as f64),
+        _ => HELD_OUT,
+    };
     let side = |take| DataConfig {
         split: Some(Split {
-            held_out: HELD_OUT,
+            held_out: share,
             take,
             seed: 0,
         }),
         ..data.clone()
     };
     let (train, held_out) = (side(SplitSide::Train), side(SplitSide::HeldOut));
-    let (whole, measured) = (all.index().identities(), held_out.open(building)?);
+    let (whole, measured) = (identities, held_out.open(building)?);
     let (same, different) = pairs(measured.index());
     let pairs = (2 * same.min(different)).min(MOST_PAIRS);
     if pairs < FEWEST_PAIRS {
         reasons.push(format!(
             "no evaluation: a part of {} of the {} identities has {same} pairs of the same identity and {different} of different ones, \
-             and an evaluation wants {} of each; add pictures, or name others to measure on (--set evaluation=...)",
+             and an evaluation wants {} of each; add identities with several pictures, or name others to measure on (--set evaluation=...)",
             measured.index().identities(),
             count(whole),
             FEWEST_PAIRS / 2

@@ -32,7 +32,7 @@ pub struct StepMetrics {
     /// Epochs of the instance loader, with fraction.
     #[serde(with = "float")]
     pub epoch: f64,
-    /// Mean of the steps' losses: of those since the last line, this one's included. Before version 0.2 the last step's.
+    /// Mean of the steps' losses: of those since the last line, this one's included.
     #[serde(with = "float")]
     pub loss: f64,
     /// Learning rate of the last step.

@@ -173,6 +173,7 @@ impl Evaluator {
     ) -> Option<ThresholdsFile> {
         let protocols = self.config.protocol.list().iter().zip(found);
         let (pairs, thresholds) = protocols
+            .filter(|(protocol, _)| protocol.compares_pictures())
             .filter_map(|(protocol, found)| Some((protocol.label(), found.thresholds.clone()?)))
             .max_by_key(|(_, thresholds)| thresholds.different_pairs)?;
         let measured_on = MeasuredOn {

@@ -11,12 +11,14 @@ mod plan;
 mod timing;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
+use ffc_eval::ThresholdsFile;
 
 pub use data::TrainingData;
 pub use plan::Plan;
@@ -395,13 +397,7 @@ impl<'a> Training<'a> {
         let is_better = better.is_some();
         if is_better {
             self.export("best")?;
-            if let Some(thresholds) = thresholds {
-                let written = thresholds.write(&self.folder.path().join(THRESHOLDS));
-                written.map_err(|source| Error::Evaluation {
-                    name: thresholds.measured_on.pairs.clone(),
-                    source,
-                })?;
-            }
+            self.keep_thresholds(thresholds)?;
             self.state.best = better;
         }
         if last {
@@ -411,6 +407,23 @@ impl<'a> Training<'a> {
         self.state.evaluation_due = false;
         self.evaluation_s = began.elapsed().as_secs_f64();
         Ok(is_better)
+    }
+
+    /// Writes the thresholds of the best network; where it has none, those of another do not stay.
+    fn keep_thresholds(&self, thresholds: Option<ThresholdsFile>) -> Result<()> {
+        let path = self.folder.path().join(THRESHOLDS);
+        let Some(thresholds) = thresholds else {
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(Error::io("remove", &path)(error))
+                }
+                _ => Ok(()),
+            };
+        };
+        thresholds.write(&path).map_err(|source| Error::Evaluation {
+            name: thresholds.measured_on.pairs.clone(),
+            source,
+        })
     }
 
     /// Whether it is better than the best so far. The best of another evaluation makes room.
@@ -427,6 +440,11 @@ impl<'a> Training<'a> {
             if from.exists() {
                 fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
             }
+        }
+        let [from, to] = [THRESHOLDS.to_owned(), format!("{aside}-{THRESHOLDS}")]
+            .map(|name| self.folder.path().join(name));
+        if from.exists() {
+            fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
         }
         self.log.write(&format!(
             "another evaluation decides which network is best; the weights of the best so far are kept as {aside}-*"

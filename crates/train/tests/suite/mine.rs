@@ -112,6 +112,14 @@ fn what_is_set_stays_set() {
     .unwrap();
     assert_eq!(pool(&mine.config), 100);
     assert_eq!(mine.config.gallery.momentum, 0.5);
+    let wide = choose(folder.path(), &["loader.batch=40", "head.scale=20"]).unwrap();
+    assert_eq!(pool(&wide.config), 60, "the pool follows the batch");
+    assert_says(
+        &wide.reasons.join("\n"),
+        &["pool: 60 centres", "120 pictures a step"],
+    );
+    let given = choose(folder.path(), &["head.pool=100"]).unwrap();
+    assert_says(&given.reasons.join("\n"), &["pool: 100 centres"]);
     let short = choose(folder.path(), &["training.length=7 steps"]).unwrap();
     assert_eq!(
         short.config.schedule.warm_up,
@@ -180,6 +188,26 @@ fn what_is_seldom_meant_is_said_before_the_first_step() {
             "evaluation again: 30 of its 30 identities are trained on too (a0, a1, a10, ...)",
             "head.pool = 30 in place of 500",
         ],
+    );
+
+    // Another seed, other faces.
+    let text = r#"
+        data.source = { format = "synthetic", identities = 30, size_px = 16 }
+        backbone = { network = "compact", height_px = 16, width_px = 16 }
+        [[evaluation]]
+        name = "others"
+        data = { source = { format = "synthetic", identities = 30, size_px = 16, seed = 7 } }
+        protocol = { kind = "random_pairs", pairs = 20 }
+        [[evaluation]]
+        name = "some"
+        data = { source = { format = "synthetic", identities = 30, size_px = 16, first_identity = 20 } }
+        protocol = { kind = "random_pairs", pairs = 20 }
+        "#;
+    let data = TrainingData::open(&Config::parse(text, "test", &[]).unwrap(), &mut |_| {}).unwrap();
+    assert_eq!(data.notes().len(), 1);
+    assert_says(
+        &data.notes()[0],
+        &["evaluation some: 10 of its 30 identities"],
     );
 
     let mut drawn = Config::parse("backbone = { network = \"compact\" }", "test", &[]).unwrap();

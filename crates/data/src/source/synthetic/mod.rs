@@ -124,7 +124,12 @@ impl Source for Synthetic {
     }
 
     fn identity_name(&self, _index: &Index, identity: u64) -> Result<String> {
-        Ok((self.config.first_identity + identity).to_string())
+        let number = self.config.first_identity + identity;
+        Ok(match self.config.seed {
+            0 => number.to_string(),
+            // Another seed, other faces.
+            seed => format!("{number} of seed {seed}"),
+        })
     }
 
     fn origin(&self, image: &ImageRef<'_>) -> String {
