@@ -39,7 +39,9 @@ impl Trained {
     /// # Errors
     /// [`Error::Usage`] where there is no such network; where files are damaged.
     pub fn read(folder: &Path, wanted: Wanted<'_>, device: &Device) -> Result<Self> {
-        let folder = &folder.canonicalize().map_err(Error::io("look at", folder))?;
+        let folder = &folder
+            .canonicalize()
+            .map_err(Error::io("look at", folder))?;
         let is_run = is_run(folder);
         let config = config(folder, is_run, wanted.config)?;
         let checkpoints = Checkpoints::new(&folder.join("checkpoints"), 1);

@@ -254,7 +254,7 @@ fn several_protocols() {
         thresholds
             .measured_on
             .network
-            .starts_with("gallery network after ")
+            .starts_with("gallery network, step ")
     );
     assert!(thresholds.thresholds.different_pairs > 40);
 }
