@@ -92,9 +92,12 @@ fn it_looks_at_the_pictures_and_holds_identities_out() {
         [28, 28, 1]
     );
     assert!(!mine.config.loader.augment.flip);
-    assert_eq!(
-        mine.config.loader.batch, 4,
-        "one of four has no other to be compared with: none is held out"
+    assert_eq!(mine.config.loader.batch, 2, "two of four are held out");
+    let few = pictures(3, 30, [20, 20], false);
+    let mine = choose(few.path(), &[]).unwrap();
+    assert!(
+        mine.config.evaluations.is_empty(),
+        "one of three has no other"
     );
 }
 
