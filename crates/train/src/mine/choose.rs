@@ -70,7 +70,7 @@ fn backbone(look: &Look, hardware: Hardware) -> BackboneConfig {
     let channels = if look.colour { 3 } else { 1 };
     match hardware {
         Hardware::Processor => {
-            let [width_px, height_px] = sides(look, [28, 48], 4);
+            let [width_px, height_px] = sides(look, [28, 32], 4);
             BackboneConfig::Compact(CompactConfig {
                 width: 0.5,
                 embedding: 128,
@@ -115,7 +115,7 @@ fn batch(look: &Look, hardware: Hardware) -> usize {
 /// So many epochs of the instance loader, within what is useful and what can be waited for.
 fn steps(epoch: u64, hardware: Hardware) -> u64 {
     match hardware {
-        Hardware::Processor => (8 * epoch).clamp(600, 4500),
+        Hardware::Processor => (8 * epoch).clamp(600, 3000),
         Hardware::Gpu => (19 * epoch).max(2000),
     }
 }
@@ -209,8 +209,8 @@ mod tests {
             [0.9, 0.9, 0.97, 0.99]
         );
         assert_eq!(
-            [32, 469, 3125].map(|epoch| steps(epoch, Hardware::Processor)),
-            [600, 3752, 4500]
+            [32, 200, 3125].map(|epoch| steps(epoch, Hardware::Processor)),
+            [600, 1600, 3000]
         );
         assert_eq!(
             [2, 3, 31, 40].map(|n| batch(&look(n, n), Hardware::Processor)),

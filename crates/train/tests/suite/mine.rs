@@ -61,7 +61,7 @@ fn it_looks_at_the_pictures_and_holds_identities_out() {
     let input = mine.config.backbone.input();
     assert_eq!(
         [input.width_px, input.height_px, input.channels],
-        [48, 72, 3]
+        [32, 48, 3]
     );
     assert_eq!(pool(&mine.config), 48, "1.5 B");
     assert_says(
