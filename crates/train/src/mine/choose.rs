@@ -49,6 +49,11 @@ pub(super) fn choose(look: &Look, hardware: Hardware, given: &Given) -> Config {
         },
         head: HeadConfig::Ffc(FfcHeadConfig {
             pool,
+            // Better than 32 for every head in a short training (docs/experiments.md).
+            scale: match hardware {
+                Hardware::Processor => 16.0,
+                Hardware::Gpu => 32.0,
+            },
             margin: MarginConfig::Cosface { margin: 0.2 },
             ..FfcHeadConfig::default()
         }),
