@@ -27,11 +27,6 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// Whether names alone count: of a folder, which is gone through in no time.
-    pub(crate) fn is_of_names(&self) -> bool {
-        self.bytes == 0
-    }
-
     /// Whether only the files' times of change differ.
     pub(crate) fn differs_in_times_alone(&self, other: &Self) -> bool {
         let times = other.times.clone();

@@ -40,7 +40,7 @@ impl Dataset {
             let problem = "no index can lie beside it: its folder has no name";
             Error::format(source, problem)
         })?;
-        match Self::open_or_rebuild_at(config.open()?, &beside, build, progress) {
+        match Self::open_or_rebuild_at(config, &beside, build, progress) {
             Err(error) if is_forbidden(&error, &beside) => {}
             opened => return opened,
         }
@@ -51,7 +51,7 @@ impl Dataset {
             config.path().unwrap_or(&beside).display(),
             elsewhere.display()
         );
-        match Self::open_or_rebuild_at(config.open()?, &elsewhere, build, progress) {
+        match Self::open_or_rebuild_at(config, &elsewhere, build, progress) {
             // Nobody has put it there but this user, for this source.
             Err(
                 Error::StaleIndex { .. } | Error::ChangedSource { .. } | Error::DamagedIndex { .. },
@@ -73,45 +73,33 @@ impl Dataset {
         if !index.exists() {
             return Self::build_at(source, index, build, progress);
         }
-        let known = Self::known(index, build)?;
-        known.check(index, &*source)?;
-        Ok(Self::of_file(source, known))
+        let dataset = Self::open(source, index)?;
+        if dataset.index.gaps_closed() && !build.close_gaps {
+            let problem = "it was built with `close_gaps`, which is off now; build it again";
+            return Err(Error::format(index, problem));
+        }
+        Ok(dataset)
     }
 
-    /// The same with the index of a folder built anew where the listing has changed.
+    /// The same of a source whose index nobody has named: that of a folder is built anew where the listing has changed.
     fn open_or_rebuild_at(
-        source: Box<dyn Source>,
+        config: &SourceConfig,
         index: &Path,
         build: &BuildConfig,
         progress: &mut dyn FnMut(BuildProgress),
     ) -> Result<Self> {
-        if !index.exists() {
-            return Self::build_at(source, index, build, progress);
-        }
-        let known = Self::known(index, build)?;
-        match known.check(index, &*source) {
-            Ok(()) => Ok(Self::of_file(source, known)),
-            Err(Error::StaleIndex { .. })
-                if known.fingerprint().is_of_names() && source.fingerprint()?.is_of_names() =>
+        match Self::open_or_build_at(config.open()?, index, build, progress) {
+            Err(Error::StaleIndex { source_path, .. })
+                if matches!(config, SourceConfig::Folder { .. }) =>
             {
                 tracing::warn!(
                     "pictures came, went or were renamed in {} since it was indexed: indexing it anew",
-                    source.path().display()
+                    source_path.display()
                 );
-                drop(known);
-                Self::build_at(source, index, build, progress)
+                Self::build_at(config.open()?, index, build, progress)
             }
-            Err(error) => Err(error),
+            opened => opened,
         }
-    }
-
-    fn known(index: &Path, build: &BuildConfig) -> Result<Index> {
-        let known = Index::open_unchecked(index)?;
-        if known.gaps_closed() && !build.close_gaps {
-            let problem = "it was built with `close_gaps`, which is off now; build it again";
-            return Err(Error::format(index, problem));
-        }
-        Ok(known)
     }
 
     fn build_at(

@@ -32,14 +32,8 @@ impl Index {
     /// If the file cannot be read, is damaged, or is [stale](Error::StaleIndex).
     pub fn open(path: &Path, source: &dyn Source) -> Result<Self> {
         let index = Self::open_unchecked(path)?;
-        index.check(path, source)?;
-        Ok(index)
-    }
-
-    /// Whether the index, which lies at `path`, was made from `source` as it is now.
-    pub(crate) fn check(&self, path: &Path, source: &dyn Source) -> Result<()> {
         let found = source.fingerprint()?;
-        let known = self.fingerprint();
+        let known = index.fingerprint();
         if known.differs_in_times_alone(&found) {
             return Err(Error::ChangedSource {
                 index: path.to_owned(),
@@ -54,6 +48,6 @@ impl Index {
                 found: found.to_string(),
             });
         }
-        Ok(())
+        Ok(index)
     }
 }
