@@ -12,7 +12,7 @@ use crate::verification::{Decision, Mistake, Verification};
 /// Seed of the bootstrap.
 pub(crate) const BOOTSTRAP_SEED: u64 = 0;
 /// Mistakes that are kept.
-const MISTAKES: usize = 64;
+const MISTAKES: usize = 32;
 
 /// What a protocol has found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Evaluation {
     pub decision: Option<Decision>,
     /// Of verification: the cosines of the pairs.
     pub scores: Option<Scores>,
-    /// Of verification: the pairs furthest on the wrong side, the worst first, 64 at most.
+    /// Of verification: the pairs furthest on the wrong side, the worst first, of each kind 32 at most.
     pub mistakes: Vec<Mistake>,
     /// Of TAR@FAR, whose pairs are too many to keep: some hundred points of the ROC curve, by ascending false accept rates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

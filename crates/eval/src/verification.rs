@@ -172,7 +172,7 @@ impl Verification {
         scores
     }
 
-    /// The pairs furthest on the wrong side of their threshold, the worst first.
+    /// The pairs furthest on the wrong side of their threshold, the worst first; of each kind, same and different, at most `most`.
     pub fn mistakes(&self, decision: &Decision, most: usize) -> Vec<Mistake> {
         let folds = decision.folds.iter();
         let mut wrong: Vec<(f64, usize)> = folds
@@ -190,7 +190,14 @@ impl Verification {
                 same,
             }
         };
-        wrong.iter().take(most).map(mistake).collect()
+        let mut left = [most; 2];
+        let mistakes = wrong.iter().map(mistake).filter(|mistake| {
+            let left = &mut left[usize::from(mistake.same)];
+            let kept = *left > 0;
+            *left = left.saturating_sub(1);
+            kept
+        });
+        mistakes.collect()
     }
 
     /// For each threshold, how many of some pairs it decides rightly.

@@ -187,7 +187,7 @@ fn mistakes(
     let shown = mistakes.len().min(MAX_MISTAKES);
     let all = count(all as u64);
     let note = match shown {
-        0 => format!("{all}, none of them among the worst of both kinds"),
+        0 => format!("{all}, no picture of them is recorded"),
         _ => format!("the worst {shown} of {all}"),
     };
     write!(

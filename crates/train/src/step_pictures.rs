@@ -15,6 +15,11 @@ pub struct StepPictures {
 }
 
 impl StepPictures {
+    /// Whether a gallery network follows the trained one.
+    pub(crate) fn has_gallery(&self) -> bool {
+        self.embedded > self.trained
+    }
+
     /// Of batches of size B for a head that needs these.
     pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, momentum: f64) -> Self {
         let trained = match needs.batch {

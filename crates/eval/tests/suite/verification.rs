@@ -143,7 +143,9 @@ fn mistakes_come_worst_first() {
     // 0.75 on the wrong side twice: the earlier pair first; then 0.4.
     assert_eq!(found, [(2, 3, true), (6, 7, false), (4, 5, false)]);
     assert!((mistakes[0].score - 0.125).abs() < 1e-6);
-    assert_eq!(list.mistakes(&decision, 1).len(), 1);
+    let one_each = list.mistakes(&decision, 1);
+    let kinds: Vec<bool> = one_each.iter().map(|mistake| mistake.same).collect();
+    assert_eq!(kinds, [true, false]);
 }
 
 #[test]

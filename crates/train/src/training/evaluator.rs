@@ -18,8 +18,8 @@ use crate::progress::{EvaluationProgress, Progress};
 use crate::run::{BaselineMeasure, EvaluationScores, Mistake, Picture};
 use crate::{Error, Result};
 
-/// The worst mistakes whose pictures the report shows.
-const SHOWN_MISTAKES: usize = 24;
+/// The worst mistakes of each kind whose pictures the report shows.
+const SHOWN_MISTAKES: usize = 12;
 
 /// An evaluation of a configuration with its opened set.
 pub(crate) struct Evaluator {
@@ -138,12 +138,16 @@ impl Evaluator {
             let sum: f64 = folds.iter().map(|fold| fold.threshold).sum();
             (1.0 - sum / folds.len() as f64 / 2.0) as f32
         });
-        let shown = &mistakes[..mistakes.len().min(SHOWN_MISTAKES)];
+        let worst = |same| {
+            let of_kind = mistakes.iter().filter(move |mistake| mistake.same == same);
+            of_kind.take(SHOWN_MISTAKES)
+        };
+        let shown: Vec<_> = worst(true).chain(worst(false)).collect();
         let images = shown
             .iter()
             .flat_map(|mistake| [mistake.image_a, mistake.image_b]);
         let mut pictures = self.pictures(images.collect())?.into_iter();
-        let mistakes = shown.iter().map_while(|mistake| {
+        let mistakes = shown.into_iter().map_while(|mistake| {
             Some(Mistake {
                 score: mistake.score,
                 same: mistake.same,

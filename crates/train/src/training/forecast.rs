@@ -33,12 +33,14 @@ impl Forecast {
         self.last = None;
     }
 
-    /// Counts a step. When there were enough, says how long those take that are left, with an evaluation taking `evaluation_s`.
+    /// Counts a step. When there were enough, says how long those take that are left, with an evaluation taking `evaluation_s`, and
+    /// after the last step one of the other network, where there is one.
     pub(super) fn step(
         &mut self,
         finished: u64,
         lengths: Lengths,
         evaluation_s: f64,
+        has_gallery: bool,
     ) -> Option<String> {
         if self.told {
             return None;
@@ -57,7 +59,9 @@ impl Forecast {
         self.told = true;
         let step_s = self.seconds / f64::from(counted);
         let left = lengths.total - finished;
-        let evaluations = left.div_ceil(lengths.evaluate);
+        // That of this step is still to come.
+        let past = finished.saturating_sub(1) / lengths.evaluate;
+        let evaluations = lengths.total.div_ceil(lengths.evaluate) - past + u64::from(has_gallery);
         let expected_s = left as f64 * step_s + evaluations as f64 * evaluation_s;
         Some(format!(
             "a step takes {} s: about {} for the {} that are left",
@@ -82,7 +86,6 @@ mod tests {
         }
     }
 
-    /// Of a step of a second each, 21 after the warm-up, 977 are left, and 10 evaluations of 20 s.
     #[test]
     fn it_tells_once_what_is_left() {
         let mut forecast = Forecast {
@@ -91,17 +94,19 @@ mod tests {
             seconds: f64::from(ENOUGH - 2) * 0.5,
             told: false,
         };
-        assert_eq!(forecast.step(21, lengths(), 20.0), None);
+        assert_eq!(forecast.step(221, lengths(), 20.0, true), None);
         forecast.last = None;
-        assert_eq!(forecast.step(22, lengths(), 20.0), None, "no time is known");
+        let unknown = forecast.step(222, lengths(), 20.0, true);
+        assert_eq!(unknown, None, "no time is known");
         forecast.seconds = f64::from(ENOUGH) * 0.5;
-        let told = forecast.step(23, lengths(), 20.0).unwrap();
-        // 977 steps of 0.5 s and 10 evaluations: 688.5 s.
+        let told = forecast.step(223, lengths(), 20.0, true).unwrap();
+        // 777 steps of 0.5 s, evaluations after 300 to 1,000 and of the other network: 568.5 s.
         assert_eq!(
             told,
-            "a step takes 0.5 s: about 11 min 29 s for the 977 that are left"
+            "a step takes 0.5 s: about 9 min 29 s for the 777 that are left"
         );
-        assert_eq!(forecast.step(24, lengths(), 20.0), None, "it was told");
+        let again = forecast.step(224, lengths(), 20.0, true);
+        assert_eq!(again, None, "it was told");
     }
 
     #[test]
@@ -112,7 +117,36 @@ mod tests {
             seconds: 60.0,
             told: false,
         };
-        let told = forecast.step(3, lengths(), 0.0).unwrap();
+        let told = forecast.step(3, lengths(), 0.0, false).unwrap();
         assert!(told.contains("16 h 37 min"), "{told}");
+    }
+
+    /// An interval that begins before and ends after: both of its evaluations are still to come.
+    #[test]
+    fn evaluations_are_counted_by_their_steps() {
+        let told_at = |finished, has_gallery| {
+            let mut forecast = Forecast {
+                last: Some(Instant::now()),
+                steps: WARM_UP,
+                seconds: 60.0,
+                told: false,
+            };
+            let lengths = Lengths {
+                total: 130,
+                ..lengths()
+            };
+            forecast.step(finished, lengths, 1e6, has_gallery).unwrap()
+        };
+        let times = |evaluations: f64, left: f64| duration(evaluations * 1e6 + left * 60.0);
+        for (finished, has_gallery, evaluations) in [
+            (50, false, 2.0),
+            (100, false, 2.0),
+            (101, false, 1.0),
+            (50, true, 3.0),
+        ] {
+            let told = told_at(finished, has_gallery);
+            let expected = times(evaluations, (130 - finished) as f64);
+            assert!(told.contains(&expected), "{told}: {expected}");
+        }
     }
 }

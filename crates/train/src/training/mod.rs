@@ -1,30 +1,28 @@
 //! A run: the training with all that goes on around it.
 
 mod batches;
+mod best;
 mod data;
 mod evaluations;
 mod evaluator;
 mod forecast;
 mod lengths;
+mod opening;
 mod overlap;
 mod plan;
 mod timing;
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
 use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
-use ffc_eval::ThresholdsFile;
 
 pub use data::TrainingData;
 pub use plan::Plan;
 pub use timing::Timing;
 
-use crate::checkpoint::{Best, Checkpoints, DataIdentity, Scored, State};
+use crate::Result;
+use crate::checkpoint::{Checkpoints, State};
 use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::meter::{Meter, Window};
@@ -33,9 +31,8 @@ use crate::run::{EvaluationMetrics, Facts, Metric, MetricsWriter, StepMetrics, f
 use crate::run_folder::RunFolder;
 use crate::run_log::RunLog;
 use crate::trainer::{StepNumbers, StepOutput, Trainer};
-use crate::{Error, Result};
 use batches::Batches;
-use evaluations::{Evaluations, Findings, THRESHOLDS};
+use evaluations::{Evaluations, Findings};
 use forecast::Forecast;
 use lengths::Lengths;
 
@@ -78,120 +75,6 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Makes a training, or restores it from the newest whole checkpoint of the folder. Nothing is trained or evaluated yet. `data`
-    /// are those of the folder's configuration.
-    ///
-    /// # Errors
-    ///
-    /// Where weights or a checkpoint cannot be used or settings do not fit; [`Error::RunFolder`] where the folder has
-    /// results but no checkpoint any more.
-    pub fn open(
-        folder: &'a RunFolder,
-        data: TrainingData,
-        device: &'a Device,
-        interrupt: Interrupt,
-        progress: impl FnOnce(u64, u64) -> Progress,
-    ) -> Result<Self> {
-        let config = folder.config();
-        let TrainingData {
-            dataset,
-            evaluators,
-            lengths,
-            schedule,
-            notes,
-        } = data;
-        let identities = dataset.index().identities();
-        let data = DataIdentity {
-            identities,
-            images: dataset.index().images(),
-            source: dataset.fingerprint()?.to_string(),
-        };
-
-        let checkpoints = folder.checkpoints();
-        checkpoints.clean()?;
-        let newest = checkpoints.newest()?;
-        if newest.is_none() {
-            folder.check_new()?;
-        }
-        let mut log = RunLog::open(folder.path())?;
-        for note in &notes {
-            log.write(note)?;
-        }
-        let (trainer, mut state, new) = match newest {
-            None => {
-                let state = State {
-                    data,
-                    evaluation_due: true,
-                    scored: Some(Scored::default()),
-                    ..State::default()
-                };
-                let trainer = Trainer::from_config(config, identities, schedule, device)?;
-                (trainer, state, true)
-            }
-            Some((checkpoint, passed_over)) => {
-                for passed in passed_over {
-                    let (path, error) = (passed.path.display(), ErrorChain(&passed.error));
-                    let text = format!("passed over {path}: {error}");
-                    tracing::warn!("{text}");
-                    log.write(&text)?;
-                }
-                let text = format!("resuming from {}", checkpoint.path().display());
-                tracing::info!("{text}");
-                log.write(&text)?;
-                let state = checkpoint.state().clone();
-                if state.data != data {
-                    return Err(Error::RunFolder {
-                        path: folder.path().to_owned(),
-                        problem: format!(
-                            "it was trained on another set: {} images of {} identities then, {} of {} now, or others",
-                            state.data.images, state.data.identities, data.images, data.identities
-                        ),
-                    });
-                }
-                (checkpoint.restore(config, schedule, device)?, state, false)
-            }
-        };
-        for change in folder.keep_overrides()? {
-            log.write(&format!("changed {change}"))?;
-        }
-        let progress = progress(state.step, lengths.total);
-        let evaluations = Evaluations::new(evaluators, device, progress.clone())?;
-        if !new {
-            complete(&mut state, folder, &evaluations);
-        }
-        // A run whose length was cut to where it stands, or that was given another evaluation, has its end still before it.
-        let scored = state.scored == Some(evaluations.scored(state.step));
-        if state.step >= lengths.total && !scored && !state.evaluation_due {
-            state.evaluation_due = true;
-            // Remembered before lines of metrics are cut that are to be written again.
-            checkpoints.save(&trainer, &state)?;
-        }
-        let again = match state.evaluation_due {
-            true => evaluations.names(),
-            false => Vec::new(),
-        };
-        let names = trainer.head().quantities();
-        let metrics = MetricsWriter::open(folder.path(), state.step, &again, names)?;
-        Ok(Self {
-            folder,
-            config,
-            interrupt,
-            dataset,
-            evaluations,
-            checkpoints,
-            trainer,
-            before_s: state.elapsed_s,
-            state,
-            new,
-            metrics,
-            log,
-            progress,
-            lengths,
-            began: Instant::now(),
-            evaluation_s: 0.0,
-        })
-    }
-
     /// Trains to the end, or until interrupted.
     ///
     /// # Errors
@@ -257,6 +140,7 @@ impl<'a> Training<'a> {
         let mut pending: Option<StepOutput> = None;
         let mut shown = Instant::now();
         let mut forecast = Forecast::new();
+        let has_gallery = self.trainer.gallery().is_some();
         while self.trainer.finished_steps() < self.lengths.total {
             let batch = meter.wait(|| batches.next())?;
             let output = self.trainer.step(batch.images())?;
@@ -272,7 +156,7 @@ impl<'a> Training<'a> {
             }
 
             let step = self.trainer.finished_steps();
-            if let Some(told) = forecast.step(step, self.lengths, self.evaluation_s) {
+            if let Some(told) = forecast.step(step, self.lengths, self.evaluation_s, has_gallery) {
                 self.progress.message(&told);
                 self.log.write(&told)?;
             }
@@ -409,69 +293,6 @@ impl<'a> Training<'a> {
         Ok(is_better)
     }
 
-    /// Writes the thresholds of the best network; where it has none, those of another do not stay.
-    fn keep_thresholds(&self, thresholds: Option<ThresholdsFile>) -> Result<()> {
-        let path = self.folder.path().join(THRESHOLDS);
-        let Some(thresholds) = thresholds else {
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    Err(Error::io("remove", &path)(error))
-                }
-                _ => Ok(()),
-            };
-        };
-        thresholds.write(&path).map_err(|source| Error::Evaluation {
-            name: thresholds.measured_on.pairs.clone(),
-            source,
-        })
-    }
-
-    /// Whether it is better than the best so far. The best of another evaluation makes room.
-    fn is_best(&mut self, found: &Best) -> Result<bool> {
-        let Some(best) = &self.state.best else {
-            return Ok(true);
-        };
-        if best.evaluation == found.evaluation {
-            return Ok(found.value > best.value);
-        }
-        let aside = format!("best-of-step-{}", best.step);
-        for name in ["gallery", "probe"] {
-            let [from, to] = ["best", &aside].map(|prefix| self.weights(prefix, name));
-            if from.exists() {
-                fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
-            }
-        }
-        let [from, to] = [THRESHOLDS.to_owned(), format!("{aside}-{THRESHOLDS}")]
-            .map(|name| self.folder.path().join(name));
-        if from.exists() {
-            fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
-        }
-        self.log.write(&format!(
-            "another evaluation decides which network is best; the weights of the best so far are kept as {aside}-*"
-        ))?;
-        Ok(true)
-    }
-
-    /// Writes the networks' weights as `<prefix>-gallery.safetensors`, where there is one, and `<prefix>-probe.safetensors`.
-    fn export(&self, prefix: &str) -> Result<()> {
-        let preprocessing = self.config.preprocessing();
-        for (name, network) in [
-            ("gallery", self.trainer.gallery()),
-            ("probe", Some(self.trainer.probe())),
-        ] {
-            if let Some(network) = network {
-                network.write_weights(self.weights(prefix, name), &preprocessing)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn weights(&self, prefix: &str, network: &str) -> PathBuf {
-        self.folder
-            .path()
-            .join(format!("{prefix}-{network}.safetensors"))
-    }
-
     /// All evaluations of the run.
     fn results(&self) -> Result<Vec<EvaluationMetrics>> {
         let metrics = crate::run::read_metrics(self.folder.path().join(file_name::METRICS))?;
@@ -480,23 +301,5 @@ impl<'a> Training<'a> {
             Metric::Step(_) => None,
         });
         Ok(evaluations.collect())
-    }
-}
-
-/// Adds to the state of an old version what it does not tell: of which evaluations it is. Those of the folder, if they were not changed.
-fn complete(state: &mut State, folder: &RunFolder, evaluations: &Evaluations) {
-    let same = !folder.changes("evaluation");
-    if state.scored.is_none() {
-        let scored = same && folder.path().join(file_name::SCORES).exists();
-        state.scored = Some(match scored {
-            true => evaluations.scored(state.step),
-            false => Scored::default(),
-        });
-    }
-    if let Some(best) = &mut state.best
-        && best.evaluation.is_empty()
-        && same
-    {
-        best.evaluation = evaluations.deciding().cloned().unwrap_or_default();
     }
 }

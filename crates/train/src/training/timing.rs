@@ -110,8 +110,9 @@ impl Timing {
     pub fn expected_s(&self, config: &Config) -> f64 {
         let steps = |length: Length| length.steps(self.steps_per_epoch).max(1);
         let total = steps(config.training.length);
-        // Before the first step, at each interval, after the last, and then the other network too.
-        let evaluations = 2 + total.div_ceil(steps(config.training.evaluate));
+        // Before the first step, at each interval, after the last, and then of the other network too.
+        let other = u64::from(self.pictures.has_gallery());
+        let evaluations = 1 + total.div_ceil(steps(config.training.evaluate)) + other;
         total as f64 * self.step_s + evaluations as f64 * self.evaluation_s
     }
 }
