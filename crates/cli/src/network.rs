@@ -1,10 +1,11 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
-use ffc_data::Normalisation;
-use ffc_eval::{Embedder, EmbedderConfig};
+use ffc_data::{Dataset, Normalisation, SyntheticConfig};
+use ffc_eval::{Embedder, EmbedderConfig, Embeddings};
 use ffc_files::Hashed;
 use ffc_model::weights::Description;
 use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
@@ -78,6 +79,21 @@ impl Network {
             self.run.clone(),
         )?)
     }
+
+    /// What it makes of a picture that is always the same, a drawn face. Embeddings of networks that differ here, or of other settings, must
+    /// not be compared.
+    ///
+    /// # Errors
+    /// As [`embedder`](Self::embedder).
+    pub fn reference(&self) -> Result<Vec<f32>> {
+        let face = SyntheticConfig {
+            identities: 1,
+            ..SyntheticConfig::default()
+        };
+        let face = Arc::new(Dataset::synthetic(face)?);
+        let embeddings = Embeddings::of_images(&face, &[0], &mut self.embedder()?)?;
+        Ok(embeddings.row(0).to_vec())
+    }
 }
 
 /// `<stem>.thresholds.json` beside a weight file, `thresholds.json` in a run's folder.
@@ -110,8 +126,14 @@ fn of_file(
     };
     let expected = config.as_ref().map(ffc_train::Config::preprocessing);
     let mut backbone = network.init(device)?;
-    let preprocessing = backbone.read_weights(weights, expected.as_ref())?;
-    let preprocessing = preprocessing.or(expected).ok_or_else(|| {
+    let told = backbone.read_weights(weights, expected.as_ref())?;
+    if let (None, Some(assumed)) = (&told, &expected) {
+        tracing::info!(
+            "{} does not tell how its pictures are prepared; as the configuration has it: {assumed}",
+            weights.display()
+        );
+    }
+    let preprocessing = told.or(expected).ok_or_else(|| {
         Error::Usage(format!(
             "{} does not tell how its pictures are prepared; give --config with a file that does",
             weights.display()

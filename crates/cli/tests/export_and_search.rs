@@ -171,6 +171,27 @@ fn pictures_are_found() {
     let mut from_file = two.clone();
     from_file[2] = "people.safetensors";
     assert_eq!(json(&works(at, &from_file)), found);
+
+    // Of another network, and of this one with another setting.
+    let course = ["--set", "training.length=1 steps", "--quiet"];
+    let train = [
+        "train",
+        "tiny.toml",
+        "--out",
+        "other",
+        "--set",
+        "training.seed=7",
+    ];
+    works(at, &[&train[..], &course].concat());
+    let search = ["search", "other", "people.safetensors", query];
+    fails(
+        at,
+        &search,
+        2,
+        &["people.safetensors", "another network", "ffc embed"],
+    );
+    let search = ["search", "run", "people.safetensors", query, "--flip"];
+    fails(at, &search, 2, &["people.safetensors", "--flip"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 use crate::{Error, Gallery, Result};
 
 /// Embeddings as `ffc embed` writes them: a SafeTensors file with `embeddings`, `[rows, dim]` in 32-bit floats, and in its metadata under
-/// `images` the rows' names, a JSON array. The file is mapped, not read: a search takes no memory of the process for it.
+/// `images` the rows' names and under `reference` what the network makes of a picture that is always the same, JSON arrays. The file is mapped, not read: a search takes no memory of the process for it.
 #[derive(Debug)]
 pub struct EmbeddingFile {
     path: PathBuf,
@@ -18,6 +18,7 @@ pub struct EmbeddingFile {
     values: Range<usize>,
     dim: usize,
     names: Option<Vec<String>>,
+    reference: Option<Vec<f32>>,
 }
 
 impl EmbeddingFile {
@@ -55,17 +56,15 @@ impl EmbeddingFile {
         }
         let (start, end) = tensor.data_offsets;
         let begin = size_of::<u64>() + header;
-        let names = match metadata
-            .metadata()
-            .as_ref()
-            .and_then(|all| all.get("images"))
-        {
-            Some(json) => Some(
-                serde_json::from_str::<Vec<String>>(json)
-                    .map_err(|error| problem(format!("its names of images: {error}")))?,
-            ),
-            None => None,
-        };
+        let told = |key| metadata.metadata().as_ref()?.get(key);
+        let names: Option<Vec<String>> = (told("images"))
+            .map(|json| serde_json::from_str(json))
+            .transpose()
+            .map_err(|error| problem(format!("its names of images: {error}")))?;
+        let reference: Option<Vec<f32>> = (told("reference"))
+            .map(|json| serde_json::from_str(json))
+            .transpose()
+            .map_err(|error| problem(format!("its reference: {error}")))?;
         if let Some(names) = &names
             && names.len() != rows
         {
@@ -80,6 +79,7 @@ impl EmbeddingFile {
             map,
             dim,
             names,
+            reference,
         };
         file.values()?;
         Ok(file)
@@ -96,6 +96,11 @@ impl EmbeddingFile {
     /// The name of a row, where the file has names.
     pub fn name(&self, row: usize) -> Option<&str> {
         Some(self.names.as_ref()?.get(row)?)
+    }
+
+    /// What the network that made the embeddings makes of the reference picture, where the file tells it.
+    pub fn reference(&self) -> Option<&[f32]> {
+        self.reference.as_deref()
     }
 
     fn values(&self) -> Result<&[f32]> {

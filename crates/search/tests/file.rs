@@ -12,6 +12,11 @@ use tempfile::TempDir;
 type Tensor<'a> = (&'a str, Dtype, &'a [usize]);
 
 fn write(folder: &TempDir, tensor: Tensor, names: Option<&str>) -> PathBuf {
+    let metadata: Vec<_> = names.map(|names| ("images", names)).into_iter().collect();
+    write_with(folder, tensor, &metadata)
+}
+
+fn write_with(folder: &TempDir, tensor: Tensor, metadata: &[(&str, &str)]) -> PathBuf {
     let (name, dtype, shape) = tensor;
     let elements: usize = shape.iter().product();
     let bytes: Vec<u8> = (0..elements)
@@ -19,11 +24,13 @@ fn write(folder: &TempDir, tensor: Tensor, names: Option<&str>) -> PathBuf {
         .collect();
     let bytes = &bytes[..elements * dtype.bitsize() / 8];
     let view = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
-    let metadata = names.map(|names| HashMap::from([("images".to_owned(), names.to_owned())]));
+    let metadata: HashMap<String, String> = (metadata.iter())
+        .map(|&(key, json)| (key.to_owned(), json.to_owned()))
+        .collect();
     let path = folder.path().join("embeddings.safetensors");
     std::fs::write(
         &path,
-        safetensors::serialize([(name, view)], metadata).unwrap(),
+        safetensors::serialize([(name, view)], Some(metadata)).unwrap(),
     )
     .unwrap();
     path
@@ -43,7 +50,10 @@ fn a_file_is_searched_where_it_lies() {
     assert_eq!(file.name(1), Some("b/1"));
     assert_eq!(file.name(3), None);
     let nameless = EmbeddingFile::open(&write(&folder, tensor, None)).unwrap();
-    assert_eq!(nameless.name(0), None);
+    assert_eq!((nameless.name(0), nameless.reference()), (None, None));
+    let told = [("reference", "[0.5, -0.25]")];
+    let told = EmbeddingFile::open(&write_with(&folder, tensor, &told)).unwrap();
+    assert_eq!(told.reference(), Some(&[0.5, -0.25][..]));
 }
 
 #[test]
@@ -80,7 +90,10 @@ fn other_files_are_refused() {
     for (tensor, names, part) in cases {
         refused(write(&folder, tensor, names), part);
     }
-    let path = write(&folder, ("embeddings", Dtype::F32, &[3, 2]), None);
+    let tensor = ("embeddings", Dtype::F32, &[3, 2][..]);
+    let wrong = write_with(&folder, tensor, &[("reference", "0.5")]);
+    refused(wrong, "its reference");
+    let path = write(&folder, tensor, None);
     let whole = std::fs::read(&path).unwrap();
     for length in [0, 5, 20, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();

@@ -27,7 +27,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     let dataset = arguments.set.open_any(&arguments.data)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
-    let bytes = write(&dataset, &embeddings)?;
+    let bytes = write(&dataset, &embeddings, &network)?;
     ffc_files::write(&arguments.out, &bytes).map_err(Error::io("write", &arguments.out))?;
     say!(
         "{}: {} embeddings of {} dimensions",
@@ -38,7 +38,11 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
+fn safetensors_file(
+    dataset: &Dataset,
+    embeddings: &Embeddings,
+    network: &Network,
+) -> Result<Vec<u8>> {
     let (index, rows) = (dataset.index(), embeddings.len());
     let images = 0..rows as u64;
     let values: Vec<u8> = (0..rows)
@@ -68,14 +72,19 @@ fn safetensors_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8
         .map(|identity| dataset.identity_name(identity))
         .collect();
     let json = |names: &[String]| serde_json::to_string(names).map_err(|error| failed(&error));
+    let reference = serde_json::to_string(&network.reference()?);
     let metadata = HashMap::from([
         ("images".to_owned(), json(&names?)?),
         ("identities".to_owned(), json(&people?)?),
+        (
+            "reference".to_owned(),
+            reference.map_err(|error| failed(&error))?,
+        ),
     ]);
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))
 }
 
-fn csv_file(dataset: &Dataset, embeddings: &Embeddings) -> Result<Vec<u8>> {
+fn csv_file(dataset: &Dataset, embeddings: &Embeddings, _: &Network) -> Result<Vec<u8>> {
     let failed =
         |error: &dyn std::fmt::Display| Error::Failed(format!("cannot make a CSV file: {error}"));
     let mut table = csv::Writer::from_writer(Vec::new());

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::output::say;
 
+/// The cosine of what one network makes of the same picture twice, on other machines too.
+const SAME_NETWORK: f32 = 0.999;
+
 /// Where the pictures are searched.
 enum Place {
     File(EmbeddingFile),
@@ -22,7 +25,8 @@ enum Place {
 pub fn run(arguments: Search) -> Result<ExitCode> {
     let network = Network::read(&arguments.network)?;
     // Before a gallery is embedded for nothing.
-    let files = Arc::new(Dataset::files(Files::new(arguments.queries.clone())?)?);
+    let files = Dataset::files(Files::new(arguments.queries.clone())?)?;
+    let files = Arc::new(files.as_stored(arguments.set.as_stored));
     let place = Place::open(&arguments, &network)?;
     let queries = embeddings(&files, &network)?;
     let gallery = place.gallery()?;
@@ -33,6 +37,20 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
             gallery.dim(),
             queries.dim()
         )));
+    }
+    if let Place::File(file) = &place
+        && let Some(theirs) = file.reference()
+    {
+        let ours = network.reference()?;
+        let cosine: f32 = ours.iter().zip(theirs).map(|(a, b)| a * b).sum();
+        // A NaN is none either.
+        let is_same = ours.len() == theirs.len() && cosine >= SAME_NETWORK;
+        if !is_same {
+            return Err(Error::Usage(format!(
+                "{} was made by another network, or with other settings (--flip, --config): of the same picture both make embeddings of the cosine {cosine:.3}; make it anew with ffc embed",
+                arguments.gallery.display()
+            )));
+        }
     }
     let found = gallery.nearest(queries.values(), arguments.top)?;
     for (query, found) in arguments.queries.iter().zip(found) {
