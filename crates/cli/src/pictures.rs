@@ -16,6 +16,9 @@ pub struct SetArguments {
     /// A list of the identities to take, a name a line; by default all
     #[arg(long, value_name = "FILE")]
     pub identities: Option<PathBuf>,
+    /// Leave pictures as they are stored, whatever their EXIF data say of their orientation
+    #[arg(long)]
+    pub as_stored: bool,
 }
 
 impl SetArguments {
@@ -32,6 +35,7 @@ impl SetArguments {
             source: drawn.then(|| SourceConfig::Synthetic(Default::default())),
             index: self.index.clone(),
             identities: self.identities.clone(),
+            as_stored: self.as_stored,
             ..DataConfig::default()
         };
         Ok(config.open(building)?)
@@ -63,7 +67,7 @@ impl SetArguments {
             (files, _) => {
                 paths.first().map_or(Ok(()), |path| self.refuse(path))?;
                 let files = Files::new(files.unwrap_or_default())?;
-                Ok(Arc::new(Dataset::files(files)?))
+                Ok(Arc::new(Dataset::files(files)?.as_stored(self.as_stored)))
             }
         }
     }

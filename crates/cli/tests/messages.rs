@@ -241,7 +241,9 @@ fn damaged_pictures() {
     let at = folder.path();
     let root = pictures(&folder);
     fs::write(root.join("bob/1.pgm"), b"P5\n16 16\n255\nshort").unwrap();
-    let found = works(at, &["data", "inspect", "people", "--decode"]);
+    let output = ffc(at, &["data", "inspect", "people", "--decode"]);
+    assert_eq!(output.status.code(), Some(1));
+    let found = String::from_utf8(output.stdout).unwrap();
     assert!(found.contains("12 images of 2 identities"), "{found}");
     assert!(
         found.contains("1 images cannot be decoded") && found.contains("bob"),

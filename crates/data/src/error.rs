@@ -64,7 +64,9 @@ pub enum Error {
     },
 
     /// An image cannot be decoded.
-    #[error("image {image} of {origin} cannot be decoded: {problem}")]
+    #[error(
+        "image {image} of {origin} cannot be decoded: {problem}; `ffc data inspect --decode` names all such images, and loader.damaged = {{ policy = \"skip\", limit = 100 }} in a configuration passes some over"
+    )]
     Image {
         /// Number of the image in the index.
         image: u64,
@@ -96,7 +98,7 @@ pub enum Error {
 
     /// Labels are missing between others.
     #[error(
-        "{}: no image has label {first}, but there are images with label {next}; build the index with `close_gaps` to number the identities without gaps", path.display()
+        "{}: no image has label {first}, but there are images with label {next}; `ffc data index --close-gaps {}` numbers the identities without gaps, as does data.build.close_gaps = true in a configuration", path.display(), path.display()
     )]
     LabelGap {
         /// The source.

@@ -55,7 +55,7 @@ pub use dataset::{Dataset, Split, SplitSide};
 pub use error::{Error, Result};
 pub use error_chain::ErrorChain;
 pub use fingerprint::{Fingerprint, FingerprintWriter};
-pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location};
+pub use index::{BuildConfig, BuildProgress, Index, IndexBuilder, Location, PassedOver};
 pub use loader::{
     Damaged, DualBatch, DualLoader, DualPlan, DualRows, GroupBatch, GroupLoader, GroupPlan,
     IdentityBatch, IdentityLoader, IdentityPlan, ImageBatch, InstanceBatch, InstanceLoader,

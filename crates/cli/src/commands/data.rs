@@ -1,3 +1,5 @@
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +49,9 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
             IndexBuilder::build(&*config.open()?, &path, &build, &mut show)?;
             say!("{}", path.display());
         }
-        Data::Inspect { data, set, decode } => inspect(&*open(&data, &set, quiet)?, decode)?,
+        Data::Inspect { data, set, decode } => {
+            return inspect(&*open(&data, &set, quiet)?, decode);
+        }
         Data::Split {
             data,
             set,
@@ -119,7 +123,8 @@ fn split(dataset: &Dataset, out: &Path, held_out: f64, seed: u64) -> Result<()> 
     Ok(())
 }
 
-fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
+/// Fails, after all was said, where pictures cannot be decoded.
+fn inspect(dataset: &Dataset, decode: bool) -> Result<ExitCode> {
     let index = dataset.index();
     say!(
         "{} images of {} identities",
@@ -143,17 +148,96 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<()> {
     );
     let single = counts.partition_point(|&count| count < 2);
     say!("identities with a single image: {single}");
+    if index.identities() == 1 {
+        say!(
+            "one identity alone: there is nothing to tell apart; each identity needs a folder of its own"
+        );
+    }
+    if let Some(told) = Nested::of(dataset)? {
+        say!("{told}");
+    }
+    if !index.passed_over().is_empty() {
+        say!("{}", index.passed_over());
+    }
     if decode {
         let (mut buffer, mut damaged) = (Vec::new(), 0);
         for image in 0..index.images() {
-            if let Err(error) = dataset.picture(image, &mut buffer) {
-                say!("{}", ErrorChain(&error));
-                damaged += 1;
+            let Err(error) = dataset.picture(image, &mut buffer) else {
+                continue;
+            };
+            damaged += 1;
+            match error {
+                ffc_data::Error::Image {
+                    origin, problem, ..
+                } => say!("{origin}: {problem}"),
+                error => say!("{}", ErrorChain(&error)),
             }
         }
         say!("{damaged} images cannot be decoded");
+        if damaged > 0 {
+            return Ok(ExitCode::FAILURE);
+        }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Identities whose folders lie in other folders.
+struct Nested {
+    /// The most folders above one.
+    depth: usize,
+    /// Names that several of them have, and one that does.
+    repeated: usize,
+    example: String,
+}
+
+impl Nested {
+    /// None where all lie at the top.
+    fn of(dataset: &Dataset) -> Result<Option<Self>> {
+        let (mut seen, mut depth) = (HashMap::new(), 0);
+        for identity in 0..dataset.index().identities() {
+            let name = dataset.identity_name(identity)?;
+            let (above, own) = name.rsplit_once('/').unwrap_or(("", &name));
+            if !above.is_empty() {
+                depth = depth.max(above.split('/').count());
+            }
+            *seen.entry(own.to_owned()).or_insert(0_usize) += 1;
+        }
+        let repeated = seen.iter().filter(|(_, times)| **times > 1);
+        let repeated: BTreeSet<&String> = repeated.map(|(name, _)| name).collect();
+        Ok((depth > 0).then(|| Self {
+            depth,
+            repeated: repeated.len(),
+            example: repeated
+                .first()
+                .map(|&name| name.clone())
+                .unwrap_or_default(),
+        }))
+    }
+}
+
+impl fmt::Display for Nested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let depth = self.depth + 1;
+        write!(
+            f,
+            "identities lie up to {depth} folders deep and are named by the whole path"
+        )?;
+        match self.repeated {
+            0 => Ok(()),
+            repeated => {
+                let names = if repeated == 1 {
+                    "name occurs"
+                } else {
+                    "names occur"
+                };
+                let example = &self.example;
+                write!(
+                    f,
+                    "; {repeated} {names} in several folders, such as `{example}`, and count as different identities"
+                )
+            }
+        }
+    }
 }
 
 fn sheet(dataset: Arc<Dataset>, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub use self::split::{Split, SplitSide};
 
 use crate::channels::Channels;
-use crate::decode::{Decoded, decode};
+use crate::decode::{Decoded, Size, Wanted, decode};
 use crate::fingerprint::Fingerprint;
 use crate::index::Index;
 use crate::source::{Content, Files, ImageRef, PairBin, Source, Synthetic, SyntheticConfig};
@@ -22,6 +22,7 @@ pub struct Dataset {
     source: Box<dyn Source>,
     index: Index,
     fingerprint: OnceLock<Fingerprint>,
+    as_stored: bool,
 }
 
 impl Dataset {
@@ -60,6 +61,7 @@ impl Dataset {
             source,
             index,
             fingerprint: OnceLock::new(),
+            as_stored: false,
         }
     }
 
@@ -69,6 +71,22 @@ impl Dataset {
             source,
             fingerprint: index.fingerprint().clone().into(),
             index,
+            as_stored: false,
+        }
+    }
+
+    /// Leaves pictures as they are stored. By default those are turned whose EXIF data tell another orientation.
+    pub fn as_stored(mut self, as_stored: bool) -> Self {
+        self.as_stored = as_stored;
+        self
+    }
+
+    /// What is made of an encoded picture of this set.
+    pub(crate) fn wanted(&self, channels: Channels, size: Option<Size>) -> Wanted {
+        Wanted {
+            channels,
+            size,
+            as_stored: self.as_stored,
         }
     }
 
@@ -121,7 +139,7 @@ impl Dataset {
         };
         let bytes = std::mem::take(pixels);
         let encoded = bytes.get(range).unwrap_or_default();
-        let problem = match decode(encoded, Channels::Rgb, None, &mut [], pixels) {
+        let problem = match decode(encoded, self.wanted(Channels::Rgb, None), &mut [], pixels) {
             Ok(Decoded::Other(size)) => return Ok([size.width, size.height]),
             Ok(Decoded::Target) => "it has no size".to_owned(),
             Err(problem) => problem,

@@ -16,6 +16,7 @@ impl Dataset {
     /// If the index is missing, damaged or stale.
     pub fn open(source: Box<dyn Source>, index: &Path) -> Result<Self> {
         let index = Index::open(index, &*source)?;
+        tell_passed_over(&*source, &index);
         Ok(Self::of_file(source, index))
     }
 
@@ -73,12 +74,7 @@ impl Dataset {
         if !index.exists() {
             return Self::build_at(source, index, build, progress);
         }
-        let dataset = Self::open(source, index)?;
-        if dataset.index.gaps_closed() && !build.close_gaps {
-            let problem = "it was built with `close_gaps`, which is off now; build it again";
-            return Err(Error::format(index, problem));
-        }
-        Ok(dataset)
+        Self::open(source, index)
     }
 
     /// The same of a source whose index nobody has named: that of a folder is built anew where the listing has changed.
@@ -112,6 +108,7 @@ impl Dataset {
         IndexBuilder::build(&*source, index, build, progress)?;
         // Its source was looked at just now.
         let index = Index::open_unchecked(index)?;
+        tell_passed_over(&*source, &index);
         Ok(Self::of_file(source, index))
     }
 
@@ -125,6 +122,17 @@ impl Dataset {
             &BuildConfig::default(),
             &mut |_| {},
         )
+    }
+}
+
+/// Says what of a source was left out: a warning where there are pictures among it.
+fn tell_passed_over(source: &dyn Source, index: &Index) {
+    let passed_over = index.passed_over();
+    let path = source.path().display();
+    match passed_over.has_pictures() {
+        _ if passed_over.is_empty() => {}
+        true => tracing::warn!("{path}: {passed_over}"),
+        false => tracing::info!("{path}: {passed_over}"),
     }
 }
 

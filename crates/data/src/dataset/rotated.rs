@@ -77,7 +77,8 @@ impl View for Rotated {
                 };
                 let encoded = buffer.get(range).unwrap_or_default();
                 let mut pixels = Vec::new();
-                match decode(encoded, Channels::Rgb, None, &mut [], &mut pixels) {
+                let wanted = self.parent.wanted(Channels::Rgb, None);
+                match decode(encoded, wanted, &mut [], &mut pixels) {
                     Ok(Decoded::Other(size)) => (pixels, size),
                     Ok(Decoded::Target) => return Err(damaged("it has no size".into())),
                     Err(problem) => return Err(damaged(problem)),

@@ -45,7 +45,8 @@ impl Dataset {
     /// The dataset of a view, with its index in memory.
     pub(super) fn of_view(view: impl View) -> Result<Self> {
         let index = Index::from_counts(view.counts())?;
-        Ok(Self::from_parts(Box::new(Viewed(view)), index))
+        let as_stored = view.parent().as_stored;
+        Ok(Self::from_parts(Box::new(Viewed(view)), index).as_stored(as_stored))
     }
 }
 

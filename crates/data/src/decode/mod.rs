@@ -1,12 +1,14 @@
 //! From encoded images to pixels.
 
+mod jpeg;
+mod unreadable;
+
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use image::metadata::Orientation;
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage, RgbaImage,
+};
 
 use crate::channels::Channels;
 
@@ -14,12 +16,24 @@ use crate::channels::Channels;
 const MAX_SIDE_PX: usize = 1 << 14;
 /// Pixels that an image may have: 64 Mi.
 const MAX_PIXELS: usize = 1 << 26;
+/// What lies behind transparent pixels.
+const BACKGROUND: u32 = 255;
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
     pub(crate) width: usize,
     pub(crate) height: usize,
+}
+
+/// What is made of an encoded image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) channels: Channels,
+    /// The size that goes into the target.
+    pub(crate) size: Option<Size>,
+    /// Leave the picture as it is stored, whatever its EXIF data say of its orientation.
+    pub(crate) as_stored: bool,
 }
 
 /// Where pixels were put.
@@ -31,133 +45,121 @@ pub(crate) enum Decoded {
     Other(Size),
 }
 
-/// Decodes an image into `target` if it has the size `wanted`, else into `other`.
+/// Decodes an image into `target` if it has the wanted size, else into `other`.
 ///
 /// The message of a failure says what is wrong with the image.
 pub(crate) fn decode(
     encoded: &[u8],
-    channels: Channels,
-    wanted: Option<Size>,
+    wanted: Wanted,
     target: &mut [u8],
     other: &mut Vec<u8>,
 ) -> Result<Decoded, String> {
-    if encoded.starts_with(&[0xff, 0xd8]) {
-        decode_jpeg(encoded, channels, wanted, target, other)
-    } else {
-        decode_other(encoded, channels, wanted, target, other)
+    if !encoded.starts_with(&jpeg::START) {
+        return decode_other(encoded, wanted, target, other);
     }
-}
-
-fn decode_jpeg(
-    encoded: &[u8],
-    channels: Channels,
-    wanted: Option<Size>,
-    target: &mut [u8],
-    other: &mut Vec<u8>,
-) -> Result<Decoded, String> {
-    let space = match channels {
-        Channels::Rgb => ColorSpace::RGB,
-        Channels::Grey => ColorSpace::Luma,
-    };
-    // Strict: a file that is cut off is an error, not an image with a grey end.
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(MAX_SIDE_PX)
-        .set_max_height(MAX_SIDE_PX)
-        .jpeg_set_out_colorspace(space);
-    let new_decoder = || JpegDecoder::new_with_options(ZCursor::new(encoded), options);
-    let mut decoder = new_decoder();
-    decoder
-        .decode_headers()
-        .map_err(|error| error.to_string())?;
-    let info = decoder.info().ok_or("it has no size")?;
-    let size = Size {
-        width: usize::from(info.width),
-        height: usize::from(info.height),
-    };
-    check(size)?;
-    let stored = decoder.input_colorspace();
-    if channels == Channels::Grey && !matches!(stored, Some(ColorSpace::YCbCr | ColorSpace::Luma)) {
-        // The decoder turns these into colours only.
-        let mut rgb = Vec::new();
-        decode_jpeg(encoded, Channels::Rgb, None, &mut [], &mut rgb)?;
-        return Ok(convert(&rgb, size, channels, wanted, target, other));
+    let header = jpeg::Header::read(encoded)?;
+    if wanted.as_stored || header.orientation == Orientation::NoTransforms {
+        return jpeg::decode(encoded, &header, wanted, target, other);
     }
-    let bytes = size.width * size.height * channels.count();
-    if decoder.output_buffer_size() != Some(bytes) {
-        return Err(format!("its colours cannot be converted to {channels:?}"));
-    }
-    let (pixels, decoded) = match wanted == Some(size) {
-        true => (target, Decoded::Target),
-        false => {
-            other.resize(bytes, 0);
-            (&mut other[..], Decoded::Other(size))
-        }
+    let any_size = Wanted {
+        size: None,
+        ..wanted
     };
-    // A stray marker among the data ends the decoder's work without an error: then the last row is not written, and
-    // goes on holding whatever it held.
-    let last_row = bytes - size.width * channels.count();
-    let mut is_whole = |decoder: &mut JpegDecoder<_>, before: u8| {
-        pixels[last_row..].fill(before);
-        let done = decoder.decode_into(pixels);
-        done.map_err(|error| error.to_string())?;
-        Ok::<_, String>(pixels[last_row..].iter().any(|&byte| byte != before))
+    let Decoded::Other(size) = jpeg::decode(encoded, &header, any_size, &mut [], other)? else {
+        return Err("it has no size".into());
     };
-    // Twice if the row may be the picture's own.
-    if is_whole(&mut decoder, 1)? || is_whole(&mut new_decoder(), 2)? {
-        return Ok(decoded);
-    }
-    Err("a marker among its data ends it too soon".into())
+    let (width, height) = (size.width as u32, size.height as u32);
+    let pixels = std::mem::take(other);
+    let picture = match wanted.channels {
+        Channels::Rgb => RgbImage::from_raw(width, height, pixels).map(DynamicImage::from),
+        Channels::Grey => GrayImage::from_raw(width, height, pixels).map(DynamicImage::from),
+    };
+    let mut picture = picture.ok_or("its pixels do not fit its size")?;
+    picture.apply_orientation(header.orientation);
+    Ok(place(
+        picture.as_bytes(),
+        size_of(&picture),
+        wanted,
+        target,
+        other,
+    ))
 }
 
 fn decode_other(
     encoded: &[u8],
-    channels: Channels,
-    wanted: Option<Size>,
+    wanted: Wanted,
     target: &mut [u8],
     other: &mut Vec<u8>,
 ) -> Result<Decoded, String> {
-    let format = image::guess_format(encoded)
-        .map_err(|_| "it is not an image of a known format".to_owned())?;
-    if !matches!(
-        format,
-        ImageFormat::Png | ImageFormat::Bmp | ImageFormat::Pnm
-    ) {
-        return Err(format!(
-            "{format:?} is not read; expected JPEG, PNG, BMP or PNM"
-        ));
-    }
+    let format = match image::guess_format(encoded) {
+        Ok(
+            format @ (ImageFormat::Png | ImageFormat::Bmp | ImageFormat::Pnm | ImageFormat::WebP),
+        ) => format,
+        _ => return Err(unreadable::reason(encoded)),
+    };
     let mut reader = ImageReader::with_format(Cursor::new(encoded), format);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE_PX as u32);
     limits.max_image_height = Some(MAX_SIDE_PX as u32);
     limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| error.to_string())?;
-    let size = Size {
-        width: picture.width() as usize,
-        height: picture.height() as usize,
+    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    check(Size {
+        width: width as usize,
+        height: height as usize,
+    })?;
+    let orientation = match wanted.as_stored {
+        true => Orientation::NoTransforms,
+        false => decoder.orientation().unwrap_or(Orientation::NoTransforms),
     };
-    check(size)?;
-    Ok(match (channels, picture) {
+    let picture = DynamicImage::from_decoder(decoder);
+    let mut picture = picture.map_err(|error| error.to_string())?;
+    picture.apply_orientation(orientation);
+    let size = size_of(&picture);
+    if picture.color().has_alpha() {
+        let rgb = opaque(&picture.into_rgba8());
+        return Ok(convert(&rgb, size, wanted, target, other));
+    }
+    Ok(match (wanted.channels, picture) {
         (
             Channels::Grey,
             picture @ (DynamicImage::ImageLuma8(_) | DynamicImage::ImageLuma16(_)),
         ) => place(&picture.into_luma8(), size, wanted, target, other),
-        (_, picture) => convert(&picture.into_rgb8(), size, channels, wanted, target, other),
+        (_, picture) => convert(&picture.into_rgb8(), size, wanted, target, other),
     })
+}
+
+/// A picture without its transparency. Where some pixels are wholly transparent, it was cut out: what lies there is of no account, and white
+/// lies behind it. Otherwise colours stay as they are written, as in most libraries.
+fn opaque(picture: &RgbaImage) -> Vec<u8> {
+    let pixels = picture.as_raw().as_chunks::<4>().0;
+    let is_cut_out = pixels.iter().any(|pixel| pixel[3] == 0);
+    let over = |[red, green, blue, alpha]: [u8; 4]| {
+        let alpha = if is_cut_out { u32::from(alpha) } else { 255 };
+        let mix =
+            |value: u8| ((u32::from(value) * alpha + BACKGROUND * (255 - alpha) + 127) / 255) as u8;
+        [mix(red), mix(green), mix(blue)]
+    };
+    pixels.iter().flat_map(|&pixel| over(pixel)).collect()
+}
+
+fn size_of(picture: &DynamicImage) -> Size {
+    Size {
+        width: picture.width() as usize,
+        height: picture.height() as usize,
+    }
 }
 
 /// Puts RGB pixels where [`decode`] would.
 pub(crate) fn convert(
     rgb: &[u8],
     size: Size,
-    channels: Channels,
-    wanted: Option<Size>,
+    wanted: Wanted,
     target: &mut [u8],
     other: &mut Vec<u8>,
 ) -> Decoded {
-    match channels {
+    match wanted.channels {
         Channels::Rgb => place(rgb, size, wanted, target, other),
         Channels::Grey => {
             let grey: Vec<u8> = rgb.as_chunks().0.iter().map(|&pixel| luma(pixel)).collect();
@@ -174,11 +176,11 @@ pub(crate) fn luma([red, green, blue]: [u8; 3]) -> u8 {
 fn place(
     pixels: &[u8],
     size: Size,
-    wanted: Option<Size>,
+    wanted: Wanted,
     target: &mut [u8],
     other: &mut Vec<u8>,
 ) -> Decoded {
-    if wanted == Some(size) {
+    if wanted.size == Some(size) {
         target.copy_from_slice(pixels);
         return Decoded::Target;
     }

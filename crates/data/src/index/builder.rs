@@ -9,6 +9,7 @@ use super::boundaries::{BoundariesWriter, block_bytes};
 use super::external_sort::{ExternalSort, Sortable, Sorted};
 use super::header::{HEADER_BYTES, Header};
 use super::location::{LOCATION_BYTES, Location};
+use super::passed_over::PassedOver;
 use super::section_writer::SectionWriter;
 use super::spool::Spool;
 use crate::fingerprint::Fingerprint;
@@ -76,6 +77,7 @@ pub struct IndexBuilder<'a> {
     name_ends: Spool,
     /// Names of images that are files of their own.
     paths: Spool,
+    passed_over: PassedOver,
 }
 
 impl<'a> IndexBuilder<'a> {
@@ -108,6 +110,7 @@ impl<'a> IndexBuilder<'a> {
             keys: None,
             key_files: Vec::new(),
             keys_noted: 0,
+            passed_over: PassedOver::default(),
         };
         let fingerprint = scan(&mut builder)?;
         if builder.images == 0 {
@@ -148,6 +151,11 @@ impl<'a> IndexBuilder<'a> {
         let location = Location::new(0, self.paths.bytes(), name.len() as u64)?;
         self.paths.put(name.as_bytes())?;
         self.image(label, location)
+    }
+
+    /// Counts a file, by its path in the source, that is left out for its ending.
+    pub fn pass_over(&mut self, path: &str) {
+        self.passed_over.add(path);
     }
 
     /// The keys that follow are those of this file, counted from 1.
@@ -266,6 +274,7 @@ impl<'a> IndexBuilder<'a> {
             name_ends,
             labels,
             paths,
+            passed_over: self.passed_over,
         };
         file.write_all(&header.to_bytes(path)?).map_err(error())?;
         file.finish().map_err(error())

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::boundaries::MAX_IMAGES;
+use super::passed_over::PassedOver;
 use crate::fingerprint::Fingerprint;
 use crate::{Error, Result};
 
@@ -51,6 +52,9 @@ pub(super) struct Header {
     pub(super) labels: Section,
     /// Names of files, where images are files of their own; else empty.
     pub(super) paths: Section,
+    /// What was left out. Indexes of old versions do not tell.
+    #[serde(default)]
+    pub(super) passed_over: PassedOver,
 }
 
 impl Header {

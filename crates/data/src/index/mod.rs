@@ -5,6 +5,7 @@ mod builder;
 mod external_sort;
 mod header;
 mod location;
+mod passed_over;
 mod section_writer;
 mod spool;
 
@@ -20,6 +21,7 @@ pub use self::builder::{BuildConfig, BuildProgress, IndexBuilder};
 use self::header::{HEADER_BYTES, Header, Section};
 use self::location::LOCATION_BYTES;
 pub use self::location::Location;
+pub use self::passed_over::PassedOver;
 use crate::fingerprint::Fingerprint;
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
@@ -112,6 +114,7 @@ impl Index {
                 name_ends: empty,
                 labels: empty,
                 paths: empty,
+                passed_over: PassedOver::default(),
             },
             bytes: Bytes::Owned(blocks, hints),
             file: None,
@@ -146,6 +149,11 @@ impl Index {
     /// The state of the source that the index was made from.
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
         &self.header.fingerprint
+    }
+
+    /// What lies among the images and was left out for its ending.
+    pub fn passed_over(&self) -> &PassedOver {
+        &self.header.passed_over
     }
 
     /// Number of identities.

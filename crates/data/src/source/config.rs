@@ -5,6 +5,8 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 #[cfg(feature = "lmdb")]
 use super::Lmdb;
+use super::image_name::is_set_aside;
+use super::web_dataset::is_partial;
 use super::{Folder, RecordIo, Source, Synthetic, SyntheticConfig, WebDataset, Zip};
 use crate::{Error, Result};
 
@@ -75,6 +77,10 @@ impl SourceConfig {
             () if is("rec") => Ok(Self::RecordIo { path: owned }),
             () if is("tar") => Ok(Self::WebDataset { path: owned }),
             () if is("mdb") || is("lmdb") => Ok(Self::lmdb(path)),
+            () if is_partial(&path.to_string_lossy()) => Err(Error::format(
+                path,
+                "it is no whole shard: unpack it if it is compressed (gunzip), since shards are read in place, finish it if it was being loaded",
+            )),
             () => Err(Error::format(
                 path,
                 "unknown format; expected a folder, or a .zip, .rec, .tar or .lmdb file",
@@ -84,19 +90,31 @@ impl SourceConfig {
 
     /// Tells what a folder holds. One with folders in it is a folder of pictures, whatever else lies there.
     fn detect_in(path: &Path) -> Result<Self> {
-        let (mut shards, mut records) = (false, Vec::new());
+        let (mut folders, mut shards, mut records) = (false, false, Vec::new());
         for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
             let entry = entry.map_err(Error::io("read folder", path))?.path();
-            if entry.is_dir() {
-                (shards, records) = (false, Vec::new());
-                break;
-            }
-            shards |= has_ending(&entry, "tar");
+            let name = entry.file_name().unwrap_or_default().to_string_lossy();
+            folders |= entry.is_dir() && !is_set_aside(&name);
+            shards |= has_ending(&entry, "tar") || is_partial(&name);
             if has_ending(&entry, "rec") {
                 records.push(entry);
             }
         }
         let path = path.to_owned();
+        if folders {
+            // Sets of insightface have others beside them, in folders.
+            let with_places = |record: &&PathBuf| record.with_extension("idx").exists();
+            return match records.iter().find(with_places) {
+                None => Ok(Self::Folder { path }),
+                Some(record) => {
+                    let problem = format!(
+                        "it holds {} beside folders; name that file if it is meant, or a folder of pictures by identity",
+                        record.display()
+                    );
+                    Err(Error::format(path, problem))
+                }
+            };
+        }
         match records.len() {
             0 if shards => Ok(Self::WebDataset { path }),
             0 => Ok(Self::Folder { path }),

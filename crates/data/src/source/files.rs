@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::image_name::is_image_name;
+use super::image_name::{is_image_name, is_set_aside};
 use super::{Content, ImageRef, Source, scan_counts};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{Index, IndexBuilder};
@@ -46,7 +46,7 @@ impl Files {
         for entry in std::fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
             let path = entry.map_err(Error::io("read folder", folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') {
+            if is_set_aside(&name) {
                 continue;
             }
             if path.is_dir() {

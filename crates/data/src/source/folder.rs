@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::image_name::is_image_name;
+use super::image_name::{is_image_name, is_set_aside};
 use super::{Content, ImageRef, Source, utf8};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::IndexBuilder;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// A folder of image files: `root/<identity>/<image>`, at any depth.
 ///
 /// Every folder that holds images is an identity, named by its path below the root. Names sorted byte by byte give the
-/// order. Hidden files and files with other endings are passed over; links are followed.
+/// order. Files with other endings are passed over and counted, hidden ones and systems' side folders passed over; links are followed.
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
@@ -28,8 +28,8 @@ impl Folder {
         })
     }
 
-    /// Calls `image` with the identity and the name of every image, identity by identity.
-    fn walk(&self, mut image: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+    /// Calls `visit` with every file, the images identity by identity.
+    fn walk(&self, mut visit: impl FnMut(Found<'_>) -> Result<()>) -> Result<()> {
         // Folders on the way down to the present entry, and whether an image was found below.
         let mut open: Vec<(PathBuf, bool)> = Vec::new();
         let entries = WalkDir::new(&self.root)
@@ -37,9 +37,18 @@ impl Folder {
             .follow_links(true)
             .sort_by(|a, b| order(a).cmp(&order(b)))
             .into_iter()
-            .filter_entry(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+            .filter_entry(|entry| !is_set_aside(&entry.file_name().to_string_lossy()));
         for entry in entries {
-            let entry = entry.map_err(|error| self.walk_error(error))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => match self.dead_link(&error)? {
+                    Some(link) => {
+                        visit(Found::Other(&link))?;
+                        continue;
+                    }
+                    None => return Err(self.walk_error(error)),
+                },
+            };
             self.close(&mut open, entry.depth() - 1)?;
             if entry.file_type().is_dir() {
                 open.push((entry.into_path(), false));
@@ -51,6 +60,7 @@ impl Folder {
                 |_| is_image_name(&entry.file_name().to_string_lossy()),
                 |name| is_image_name(name),
             ) {
+                visit(Found::Other(entry.path()))?;
                 continue;
             }
             if !entry.file_type().is_file() {
@@ -64,7 +74,10 @@ impl Folder {
             let identity = folder.strip_prefix(&self.root).unwrap_or(folder);
             let identity =
                 utf8(identity.as_os_str(), folder)?.replace(std::path::MAIN_SEPARATOR, "/");
-            image(&identity, name?)?;
+            visit(Found::Image {
+                identity: &identity,
+                name: name?,
+            })?;
         }
         self.close(&mut open, 0)
     }
@@ -76,6 +89,12 @@ impl Folder {
                 break;
             };
             if !found {
+                if let Some(set) = other_set(&folder) {
+                    let problem = format!(
+                        "{set} lies there, a set of another format; name it if it is meant, else put only folders of pictures here"
+                    );
+                    return Err(Error::format(&folder, problem));
+                }
                 return Err(Error::EmptyIdentity {
                     path: self.root.clone(),
                     identity: folder
@@ -90,6 +109,35 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// A link to nothing that is no picture by its name.
+    ///
+    /// # Errors
+    /// If it would be a picture.
+    fn dead_link(&self, error: &walkdir::Error) -> Result<Option<PathBuf>> {
+        let Some(path) = error.path() else {
+            return Ok(None);
+        };
+        let leads_nowhere =
+            (error.io_error()).is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let Ok(to) = std::fs::read_link(path) else {
+            return Ok(None);
+        };
+        if !leads_nowhere {
+            return Ok(None);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match is_image_name(&name) {
+            false => Ok(Some(path.to_owned())),
+            true => Err(Error::format(
+                path,
+                format!(
+                    "it is a link to {}, which is not there; remove or mend it",
+                    to.display()
+                ),
+            )),
+        }
     }
 
     fn walk_error(&self, error: walkdir::Error) -> Error {
@@ -111,6 +159,28 @@ impl Folder {
     }
 }
 
+/// A file in a folder without pictures that is, or belongs to, a set of another format.
+fn other_set(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_set = |name: &String| {
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        matches!(ending, Some("rec" | "mdb" | "tar" | "zip"))
+    };
+    names.filter(is_set).min()
+}
+
+/// What a walk meets.
+enum Found<'a> {
+    Image {
+        identity: &'a str,
+        name: &'a str,
+    },
+    /// A file that is no image by its ending.
+    Other(&'a Path),
+}
+
 /// Files before folders, so that the images of a folder stay together; then by name. A link is what it leads to.
 fn order(entry: &DirEntry) -> (bool, &[u8]) {
     let folder = match entry.path_is_symlink() {
@@ -126,13 +196,15 @@ impl Source for Folder {
     }
 
     fn expects(&self) -> &'static str {
-        "expected folders of JPEG, PNG, BMP or PNM files, one folder an identity"
+        "expected folders of JPEG, PNG, BMP, PNM or WebP files, one folder an identity"
     }
 
     fn fingerprint(&self) -> Result<Fingerprint> {
         let mut writer = FingerprintWriter::new("folder");
-        self.walk(|identity, image| {
-            writer.name(format!("{identity}/{image}").as_bytes());
+        self.walk(|found| {
+            if let Found::Image { identity, name } = found {
+                writer.name(format!("{identity}/{name}").as_bytes());
+            }
             Ok(())
         })?;
         Ok(writer.finish())
@@ -145,8 +217,16 @@ impl Source for Folder {
     fn scan_with_fingerprint(&self, builder: &mut IndexBuilder<'_>) -> Result<Fingerprint> {
         let mut writer = FingerprintWriter::new("folder");
         let (mut last, mut identities) = (String::new(), 0);
-        self.walk(|identity, image| {
-            writer.name(format!("{identity}/{image}").as_bytes());
+        self.walk(|found| {
+            let (identity, name) = match found {
+                Found::Image { identity, name } => (identity, name),
+                Found::Other(path) => {
+                    let path = path.strip_prefix(&self.root).unwrap_or(path);
+                    builder.pass_over(&path.to_string_lossy());
+                    return Ok(());
+                }
+            };
+            writer.name(format!("{identity}/{name}").as_bytes());
             if identities == 0 || last != identity {
                 if identities > 0 && last.split('/').ge(identity.split('/')) {
                     return Err(Error::format(
@@ -158,7 +238,7 @@ impl Source for Folder {
                 identities += 1;
                 builder.name(identity)?;
             }
-            builder.file_image(identities - 1, image)
+            builder.file_image(identities - 1, name)
         })?;
         Ok(writer.finish())
     }

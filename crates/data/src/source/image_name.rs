@@ -1,5 +1,15 @@
 /// Endings of the formats that are decoded.
-const ENDINGS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "pgm", "ppm", "pnm"];
+const ENDINGS: [&str; 10] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "bmp", "pgm", "ppm", "pnm", "webp",
+];
+
+/// Folders that systems put beside pictures: macOS, and network storage by Synology and QNAP.
+const SIDE_FOLDERS: [&str; 5] = ["__MACOSX", "@eaDir", "#recycle", "@Recycle", "@__thumb"];
+
+/// Whether a file or folder is none of the set's, by its name: hidden, or a system's.
+pub(super) fn is_set_aside(name: &str) -> bool {
+    name.starts_with('.') || SIDE_FOLDERS.contains(&name)
+}
 
 /// Whether a file's ending, without the dot, is that of an image.
 pub(super) fn is_image_ending(ending: &str) -> bool {

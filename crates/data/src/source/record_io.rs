@@ -36,6 +36,13 @@ impl RecordIo {
     /// If one of the files cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         let places = path.with_extension("idx");
+        if !places.exists() {
+            let problem = format!(
+                "it needs {} beside it; MXNet's tools/rec2idx.py makes it",
+                places.display()
+            );
+            return Err(Error::format(path, problem));
+        }
         File::open(&places).map_err(Error::io("open", &places))?;
         Ok(Self {
             records: ReadAt::open(path)?,
@@ -81,6 +88,28 @@ impl RecordIo {
             if visit(key, offset)?.is_break() {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Warns where records follow the last one that the `.idx` file names.
+    fn check_end(&self) -> Result<()> {
+        let mut last = None;
+        self.each_place(|key, offset| {
+            last = last.max(Some((offset, key)));
+            Ok(())
+        })?;
+        let Some((offset, key)) = last else {
+            return Ok(());
+        };
+        let end = (offset + self.header(offset)?.1).next_multiple_of(4);
+        let rest = self.records.len().saturating_sub(end);
+        if rest > 0 {
+            tracing::warn!(
+                "{} ends at record {key}, which ends at byte {end}, but {} goes on for {rest} bytes: what lies there is left out; MXNet's tools/rec2idx.py makes the list anew",
+                self.places.display(),
+                self.path().display()
+            );
         }
         Ok(())
     }
@@ -229,6 +258,7 @@ impl Source for RecordIo {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        self.check_end()?;
         // The header of a set of insightface is the record with key 0, and holds no image.
         let mut first = None;
         self.places_until(|key, offset| {

@@ -11,7 +11,8 @@ use crate::{Error, Result};
 
 /// WebDataset: tar shards in which members that share their name up to the first dot form a sample.
 ///
-/// Each sample needs an image (`.jpg`, `.png`, ...) and its label as text (`.cls`). Other members are passed over.
+/// Each sample needs an image (`.jpg`, `.png`, ...) and its label as text (`.cls`). Other members are passed over and counted. Where no member
+/// of a sample is an image or label by its whole ending, names have dots of their own: then the last dot splits them.
 #[derive(Debug)]
 pub struct WebDataset {
     path: PathBuf,
@@ -42,6 +43,11 @@ impl WebDataset {
         if path.is_dir() {
             for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
                 let file = entry.map_err(Error::io("read folder", path))?.path();
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                if is_partial(&name) {
+                    let problem = "it is no whole shard: unpack it if it is compressed (gunzip), finish or remove it if it was being loaded";
+                    return Err(Error::format(&file, problem));
+                }
                 if file
                     .extension()
                     .is_some_and(|ending| ending.eq_ignore_ascii_case("tar"))
@@ -63,6 +69,7 @@ impl WebDataset {
         let few = paths.len() <= OPEN_SHARDS;
         let shards = paths.into_iter().map(|path| {
             let file = ReadAt::open(&path)?;
+            check_begin(&path, &file)?;
             Ok(Shard {
                 path,
                 file: few.then_some(file),
@@ -79,9 +86,9 @@ impl WebDataset {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let file_bytes = file.metadata().map_err(Error::io("look at", path))?.len();
         let mut archive = tar::Archive::new(BufReader::new(file));
-        let broken = |error: std::io::Error| Error::format(path, error.to_string());
+        let broken = |error: std::io::Error| Error::format(path, printed(&error));
         builder.keys_of(path);
-        let mut sample = Sample::default();
+        let mut group = Group::default();
         let mut end = 0;
         for entry in archive.entries_with_seek().map_err(broken)? {
             let mut entry = entry.map_err(broken)?;
@@ -110,76 +117,141 @@ impl WebDataset {
             if kind.is_dir() || kind.is_pax_global_extensions() {
                 continue;
             }
-            let Some((key, ending)) = split_name(&name) else {
+            let Some(split) = SplitName::new(&name) else {
+                if !is_hidden(&name) {
+                    builder.pass_over(&name);
+                }
                 continue;
             };
-            if key != sample.key {
-                self.finish(number, std::mem::take(&mut sample), builder)?;
-                sample.key = key.to_owned();
+            if split.key() != group.key {
+                self.finish(number, std::mem::take(&mut group), builder)?;
+                split.key().clone_into(&mut group.key);
             }
-            let image = is_image_ending(ending);
-            let class = ending.eq_ignore_ascii_case("cls");
-            if !image && !class {
+            let Some(part) = split.part() else {
+                builder.pass_over(&name);
+                group.sample(&split).others.push(split.ending().to_owned());
                 continue;
-            }
+            };
             if !kind.is_file() && !kind.is_contiguous() {
                 return Err(bad("it is not an ordinary file".into()));
             }
-            if image
-                && sample
-                    .image
-                    .replace(Location::new(number, offset, size)?)
-                    .is_some()
-            {
-                return Err(bad("the sample has two images".into()));
-            }
-            if class {
-                let mut text = String::new();
-                let read = entry
-                    .by_ref()
-                    .take(LABEL_BYTES + 1)
-                    .read_to_string(&mut text);
-                let label = read
-                    .ok()
-                    .filter(|_| size <= LABEL_BYTES)
-                    .and_then(|_| parse_label(&text));
-                let label = label.ok_or_else(|| {
-                    bad(format!("`{}` is not a label", text.trim().escape_debug()))
-                })?;
-                if sample.label.replace(label).is_some() {
-                    return Err(bad("the sample has two labels".into()));
+            let sample = group.sample(&split);
+            sample.members.push(name.clone());
+            let is_second = match part {
+                Part::Image => {
+                    let location = Location::new(number, offset, size)?;
+                    sample.image.replace(location).is_some()
                 }
+                Part::Label => {
+                    let label = read_label(&mut entry, size).map_err(bad)?;
+                    sample.label.replace(label).is_some()
+                }
+            };
+            if is_second {
+                return Err(bad(format!("the sample has two {}", part.plural())));
             }
         }
         check_end(path, end, file_bytes)?;
-        self.finish(number, sample, builder)
+        self.finish(number, group, builder)
     }
 
-    fn finish(&self, shard: usize, sample: Sample, builder: &mut IndexBuilder<'_>) -> Result<()> {
+    /// Hands over what members that share the beginning of their names have made.
+    fn finish(&self, shard: usize, group: Group, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        let Group { plain, dotted, .. } = group;
+        if plain.image.is_none() && plain.label.is_none() && !dotted.is_empty() {
+            let mut dotted = dotted.into_iter();
+            return dotted.try_for_each(|sample| self.sample(shard, sample, builder));
+        }
+        let parts_of_it = dotted.iter().flat_map(|sample| &sample.members);
+        parts_of_it.for_each(|name| builder.pass_over(name));
+        self.sample(shard, plain, builder)
+    }
+
+    fn sample(&self, shard: usize, sample: Sample, builder: &mut IndexBuilder<'_>) -> Result<()> {
         let path = &self.shards[shard].path;
-        match (sample.image, sample.label) {
+        let missing = match (sample.image, sample.label) {
             (Some(image), Some(label)) => {
                 builder.key(format!("{shard}/{}", sample.key).as_bytes())?;
-                builder.image(label, image)
+                return builder.image(label, image);
             }
-            (None, None) => Ok(()),
-            (image, _) => {
-                let missing = if image.is_some() {
-                    "label (.cls)"
-                } else {
-                    "image"
-                };
-                let problem = format!(
-                    "there is no {missing} beside it; members of a sample must follow one another"
-                );
-                Err(Error::record(
-                    path,
-                    format!("sample `{}`", sample.key),
-                    problem,
-                ))
-            }
+            (None, None) => return Ok(()),
+            (Some(_), None) => "label (.cls)",
+            (None, Some(_)) => "image",
+        };
+        let mut problem = format!("there is no {missing} beside it");
+        match sample.others.first() {
+            Some(other) if sample.label.is_none() => problem.push_str(&format!(
+                ", but .{other}: write the label as a number into a .cls member"
+            )),
+            _ => problem.push_str("; members of a sample must follow one another"),
         }
+        Err(Error::record(
+            path,
+            format!("sample `{}`", sample.key),
+            problem,
+        ))
     }
+}
+
+/// The label that a member holds.
+fn read_label(member: &mut impl Read, size: u64) -> std::result::Result<u64, String> {
+    let mut text = String::new();
+    let read = member.take(LABEL_BYTES + 1).read_to_string(&mut text);
+    let label = read
+        .ok()
+        .filter(|_| size <= LABEL_BYTES)
+        .and_then(|_| parse_label(&text));
+    label.ok_or_else(|| format!("`{}` is not a label", text.trim().escape_debug()))
+}
+
+/// What is wrong with a shard, without the bytes that its reader found in a number's place.
+fn printed(error: &std::io::Error) -> String {
+    error.to_string().escape_debug().to_string()
+}
+
+/// Whatever is no tar by its first bytes, but known.
+fn check_begin(path: &Path, file: &ReadAt) -> Result<()> {
+    const PACKED: [(&[u8], &str); 4] = [
+        (b"\x1f\x8b", "gunzip"),
+        (b"BZh", "bunzip2"),
+        (b"\xfd7zXZ\0", "unxz"),
+        (b"\x28\xb5\x2f\xfd", "unzstd"),
+    ];
+    let mut begin = [0; 6];
+    let length = file.len().min(begin.len() as u64) as usize;
+    file.read(0, &mut begin[..length])?;
+    match PACKED.iter().find(|(magic, _)| begin.starts_with(magic)) {
+        Some((_, program)) => Err(packed(path, program)),
+        None => Ok(()),
+    }
+}
+
+fn packed(path: &Path, program: &str) -> Error {
+    let problem =
+        format!("it is compressed, and shards are read in place; unpack it first: {program}");
+    Error::format(path, problem)
+}
+
+/// A shard that is not there as a whole yet, by its name.
+pub(super) fn is_partial(name: &str) -> bool {
+    const ENDINGS: [&str; 12] = [
+        "gz",
+        "bz2",
+        "xz",
+        "zst",
+        "part",
+        "partial",
+        "tmp",
+        "crdownload",
+        "download",
+        "aria2",
+        "filepart",
+        "incomplete",
+    ];
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".tgz")
+        || (name.rsplit_once('.'))
+            .is_some_and(|(shard, ending)| shard.ends_with(".tar") && ENDINGS.contains(&ending))
 }
 
 /// Two blocks of zeros end an archive, and nothing but zeros follows. Without them it was cut off between members; where
@@ -207,19 +279,107 @@ fn check_end(path: &Path, end: u64, file_bytes: u64) -> Result<()> {
     }
 }
 
+/// Members that share their names up to the first dot.
+#[derive(Default)]
+struct Group {
+    key: String,
+    plain: Sample,
+    /// Those whose endings have dots, by their names up to the last one.
+    dotted: Vec<Sample>,
+}
+
+impl Group {
+    /// The sample that a name belongs to.
+    fn sample(&mut self, name: &SplitName<'_>) -> &mut Sample {
+        if name.first_dot == name.last_dot {
+            self.plain.key.clone_from(&self.key);
+            return &mut self.plain;
+        }
+        let key = &name.name[..name.last_dot];
+        let known = self.dotted.iter().position(|sample| sample.key == key);
+        let at = known.unwrap_or_else(|| {
+            self.dotted.push(Sample {
+                key: key.to_owned(),
+                ..Sample::default()
+            });
+            self.dotted.len() - 1
+        });
+        &mut self.dotted[at]
+    }
+}
+
 /// The members of a sample seen so far.
 #[derive(Default)]
 struct Sample {
     key: String,
     image: Option<Location>,
     label: Option<u64>,
+    members: Vec<String>,
+    /// Endings of members that are neither image nor label.
+    others: Vec<String>,
 }
 
-/// Key and ending: the file's name is split at its first dot. None for hidden files and those without an ending.
-fn split_name(name: &str) -> Option<(&str, &str)> {
-    let file = name.rfind('/').map_or(0, |slash| slash + 1);
-    let dot = file + name[file..].find('.')?;
-    (dot > file).then(|| (&name[..dot], &name[dot + 1..]))
+/// What a member is to its sample.
+#[derive(Clone, Copy)]
+enum Part {
+    Image,
+    Label,
+}
+
+impl Part {
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Image => "images",
+            Self::Label => "labels",
+        }
+    }
+}
+
+/// A member's name with the first and the last dot of its file.
+struct SplitName<'a> {
+    name: &'a str,
+    first_dot: usize,
+    last_dot: usize,
+}
+
+impl<'a> SplitName<'a> {
+    /// None for hidden files and those without an ending.
+    fn new(name: &'a str) -> Option<Self> {
+        let file = file_at(name);
+        let first_dot = file + name[file..].find('.')?;
+        let last_dot = name.rfind('.')?;
+        (first_dot > file).then_some(Self {
+            name,
+            first_dot,
+            last_dot,
+        })
+    }
+
+    fn key(&self) -> &'a str {
+        &self.name[..self.first_dot]
+    }
+
+    /// What follows the last dot.
+    fn ending(&self) -> &'a str {
+        &self.name[self.last_dot + 1..]
+    }
+
+    fn part(&self) -> Option<Part> {
+        match self.ending() {
+            ending if is_image_ending(ending) => Some(Part::Image),
+            ending if ending.eq_ignore_ascii_case("cls") => Some(Part::Label),
+            _ => None,
+        }
+    }
+}
+
+/// Where the file's name begins.
+fn file_at(name: &str) -> usize {
+    name.rfind('/').map_or(0, |slash| slash + 1)
+}
+
+fn is_hidden(name: &str) -> bool {
+    name[file_at(name)..].starts_with('.')
 }
 
 impl Source for WebDataset {
@@ -285,10 +445,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_split_at_the_first_dot_of_the_file() {
-        assert_eq!(split_name("a.b/000003.jpg"), Some(("a.b/000003", "jpg")));
-        assert_eq!(split_name("x.seg.png"), Some(("x", "seg.png")));
-        assert_eq!(split_name("dir/.hidden.jpg"), None);
-        assert_eq!(split_name("README"), None);
+    fn names_are_split_at_the_dots_of_the_file() {
+        let split = |name| {
+            let split = SplitName::new(name)?;
+            Some((
+                split.key(),
+                split.ending(),
+                split.first_dot == split.last_dot,
+            ))
+        };
+        assert_eq!(split("a.b/000003.jpg"), Some(("a.b/000003", "jpg", true)));
+        assert_eq!(split("x.seg.png"), Some(("x", "png", false)));
+        assert_eq!(split("dir/.hidden.jpg"), None);
+        assert_eq!(split("README"), None);
+    }
+
+    #[test]
+    fn shards_that_are_not_whole_yet_are_told_by_their_names() {
+        for name in ["a.tar.gz", "A.TGZ", "a.tar.part", "a.tar.crdownload"] {
+            assert!(is_partial(name), "{name}");
+        }
+        for name in ["a.tar", "a.tar.idx", "a.gz", "notes.part"] {
+            assert!(!is_partial(name), "{name}");
+        }
     }
 }

@@ -1,13 +1,14 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::image_name::is_image_name;
+use super::image_name::{is_image_name, is_set_aside};
 use super::{Content, ImageRef, Source, slice, u32_at};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
@@ -21,6 +22,8 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Zip {
     file: ReadAt,
+    /// Names of the members by their places, as the directory has them: read when a member's own header has no readable one.
+    names: OnceLock<HashMap<u64, String>>,
 }
 
 /// Signature of a member's own header.
@@ -40,15 +43,28 @@ impl Zip {
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self {
             file: ReadAt::open(path)?,
+            names: OnceLock::new(),
         })
     }
 
-    /// The image members, identity by identity.
-    fn members(&self) -> Result<Vec<Member>> {
+    fn archive(&self) -> Result<ZipArchive<BufReader<File>>> {
+        let path = self.file.path();
+        let reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
+        ZipArchive::new(reader).map_err(|error| {
+            let text = error.to_string();
+            let problem = match text.contains("EOCD") {
+                true => "it is no zip archive, or cut off: the directory at its end is missing; get it again".into(),
+                false => text,
+            };
+            Error::format(path, problem)
+        })
+    }
+
+    /// The image members, identity by identity. `passed_over` is told of the others.
+    fn members(&self, mut passed_over: impl FnMut(&str)) -> Result<Vec<Member>> {
         let path = self.file.path();
         let error = |error: zip::result::ZipError| Error::format(path, error.to_string());
-        let reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
-        let mut archive = ZipArchive::new(reader).map_err(error)?;
+        let mut archive = self.archive()?;
         if archive.has_duplicate_names() {
             return Err(Error::format(path, "two members have the same name"));
         }
@@ -56,38 +72,43 @@ impl Zip {
         for number in 0..archive.len() {
             let member = archive.by_index_raw(number).map_err(error)?;
             let raw = member.name_raw();
-            let lossy = String::from_utf8_lossy(raw);
-            let parts: Vec<&str> = lossy.split('/').collect();
-            let hidden = parts
-                .iter()
-                .any(|part| part.starts_with('.') && *part != "." && *part != "..");
-            let image = member.is_file() && parts.last().is_some_and(|file| is_image_name(file));
-            if hidden || parts[0] == "__MACOSX" || !(image || member.is_dir()) {
+            let lossy = plain_name(&String::from_utf8_lossy(raw));
+            let mut parts = lossy.split('/');
+            if parts.any(|part| is_set_aside(part) && part != "..") {
+                continue;
+            }
+            // Of a member that was packed with backslashes the archive does not know that it is a folder.
+            let is_folder = member.is_dir() || lossy.ends_with('/');
+            let file = lossy.rsplit('/').next().unwrap_or_default();
+            let image = !is_folder && member.is_file() && is_image_name(file);
+            if !image && !is_folder {
+                passed_over(&lossy);
                 continue;
             }
             // A name that cannot be printed is an error only if it may be that of an image.
-            let name = String::from_utf8(raw.to_vec()).map_err(|_| Error::NotUtf8 {
-                path: path.join(lossy.as_ref()),
+            let name = str::from_utf8(raw).map_err(|_| Error::NotUtf8 {
+                path: path.join(&lossy),
             })?;
+            let name = plain_name(name);
             if !image {
                 folders.push(name.trim_end_matches('/').to_owned());
                 continue;
             }
             let bad = |problem: &str| Error::record(path, format!("member `{name}`"), problem);
-            if name
-                .split('/')
-                .any(|part| part.is_empty() || part == "." || part == "..")
-            {
+            if name.split('/').any(|part| part.is_empty() || part == "..") {
                 return Err(bad("the name is not a plain path inside the archive"));
             }
             if member.encrypted() {
-                return Err(bad("it is encrypted"));
+                return Err(bad("it is encrypted; unpack the archive with its password"));
             }
             if !matches!(
                 member.compression(),
                 CompressionMethod::Stored | CompressionMethod::Deflated
             ) {
-                return Err(bad("it is neither stored nor deflated"));
+                return Err(bad(&format!(
+                    "it is packed with {}, and only stored and deflated members are read; unpack the archive and pack it again with `zip -0 -r`",
+                    method_name(member.compression())
+                )));
             }
             if member.size() > MAX_RECORD_BYTES {
                 return Err(bad(&format!(
@@ -124,7 +145,49 @@ impl Zip {
                 .cmp(b.folder().split('/'))
                 .then_with(|| a.name.cmp(&b.name))
         });
+        if let Some(twice) = members.windows(2).find(|two| two[0].name == two[1].name) {
+            let problem = format!("two members have the name `{}`", twice[0].name);
+            return Err(Error::format(path, problem));
+        }
         Ok(members)
+    }
+
+    /// The name of the member that begins at `offset`: by its own header, or where that has none that can be read, by the directory.
+    fn member_name(&self, offset: u64) -> Result<String> {
+        let damaged =
+            |problem| Error::record(self.path(), format!("member at byte {offset}"), problem);
+        let mut header = [0; HEADER_BYTES];
+        self.file.read(offset, &mut header)?;
+        if u32_at(&header, 0) != Some(SIGNATURE) {
+            return Err(damaged("no member begins here"));
+        }
+        let mut name = vec![0; usize::from(u16::from_le_bytes([header[26], header[27]]))];
+        self.file.read(offset + HEADER_BYTES as u64, &mut name)?;
+        if let Ok(name) = String::from_utf8(name) {
+            return Ok(plain_name(&name));
+        }
+        let names = match self.names.get() {
+            Some(names) => names,
+            None => {
+                let names = self.names_by_place()?;
+                self.names.get_or_init(|| names)
+            }
+        };
+        let name = names.get(&offset).cloned();
+        name.ok_or_else(|| damaged("its name is not valid UTF-8"))
+    }
+
+    fn names_by_place(&self) -> Result<HashMap<u64, String>> {
+        let mut archive = self.archive()?;
+        let mut names = HashMap::new();
+        for number in 0..archive.len() {
+            let member = (archive.by_index_raw(number))
+                .map_err(|error| Error::format(self.path(), error.to_string()))?;
+            if let Ok(name) = str::from_utf8(member.name_raw()) {
+                names.insert(member.header_start(), plain_name(name));
+            }
+        }
+        Ok(names)
     }
 
     /// Whether the checksum of the member that begins at `start` follows its data.
@@ -177,6 +240,40 @@ impl Member {
     }
 }
 
+/// A name as programs unpack it: packed on Windows it may have backslashes, and some begin with `./`.
+fn plain_name(name: &str) -> String {
+    let name = name.replace('\\', "/");
+    let parts: Vec<&str> = name.split('/').filter(|&part| part != ".").collect();
+    parts.join("/")
+}
+
+/// How others call a way of packing.
+fn method_name(method: CompressionMethod) -> String {
+    let known = [
+        (CompressionMethod::DEFLATE64, "Deflate64"),
+        (CompressionMethod::BZIP2, "BZIP2"),
+        (CompressionMethod::LZMA, "LZMA"),
+        (CompressionMethod::ZSTD, "Zstandard"),
+        (CompressionMethod::XZ, "XZ"),
+    ];
+    let name = known.iter().find(|(known, _)| *known == method);
+    name.map_or_else(|| method.to_string(), |(_, name)| (*name).to_owned())
+}
+
+/// The folder that holds pictures and all other folders too: their root, if it is not an identity.
+fn crowded_root(members: &[Member]) -> Option<&str> {
+    let (first, last) = (members.first()?.folder(), members.last()?.folder());
+    let is_below = |folder: &str| {
+        folder
+            .strip_prefix(first)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    let all_below = members
+        .iter()
+        .all(|member| member.folder() == first || is_below(member.folder()));
+    (first != last && all_below).then_some(first)
+}
+
 /// Bytes of the folders that all identities have in common, with the slash.
 fn common_prefix_bytes<'a>(mut folders: impl Iterator<Item = &'a str>) -> usize {
     // The last part of a folder's name is the identity's own.
@@ -202,7 +299,7 @@ impl Source for Zip {
     }
 
     fn expects(&self) -> &'static str {
-        "expected folders of JPEG, PNG, BMP or PNM files, one folder an identity"
+        "expected folders of JPEG, PNG, BMP, PNM or WebP files, one folder an identity"
     }
 
     fn fingerprint(&self) -> Result<Fingerprint> {
@@ -212,7 +309,16 @@ impl Source for Zip {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
-        let members = self.members()?;
+        let members = self.members(|name| builder.pass_over(name))?;
+        if let Some(root) = crowded_root(&members) {
+            return Err(Error::record(
+                self.path(),
+                format!("member `{}`", members[0].name),
+                format!(
+                    "the image lies in {root} beside all identities' folders; each identity needs a folder of its own"
+                ),
+            ));
+        }
         let prefix = common_prefix_bytes(members.iter().map(Member::folder));
         let (mut last, mut identities) = (None, 0);
         for member in &members {
@@ -249,8 +355,13 @@ impl Source for Zip {
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
         let Location { offset, length, .. } = image.location()?;
         self.file.read_record(offset, u64::from(length), buffer)?;
-        let damaged =
-            |problem: &str| Error::record(self.path(), format!("member at byte {offset}"), problem);
+        let damaged = |problem: &str| {
+            let record = match self.member_name(offset) {
+                Ok(name) => format!("member `{name}`"),
+                Err(_) => format!("member at byte {offset}"),
+            };
+            Error::record(self.path(), record, problem)
+        };
         let header = Header::parse(buffer).map_err(damaged)?;
         let data = match header.method {
             0 => header.data,
@@ -264,18 +375,17 @@ impl Source for Zip {
     }
 
     fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
-        let offset = image.location()?.offset;
-        let damaged =
-            |problem| Error::record(self.path(), format!("member at byte {offset}"), problem);
-        let mut header = [0; HEADER_BYTES];
-        self.file.read(offset, &mut header)?;
-        if u32_at(&header, 0) != Some(SIGNATURE) {
-            return Err(damaged("no member begins here"));
-        }
-        let mut name = vec![0; usize::from(u16::from_le_bytes([header[26], header[27]]))];
-        self.file.read(offset + HEADER_BYTES as u64, &mut name)?;
-        let name = String::from_utf8(name).map_err(|_| damaged("its name is not valid UTF-8"))?;
+        let name = self.member_name(image.location()?.offset)?;
         Ok(name.rsplit('/').next().map(str::to_owned))
+    }
+
+    fn origin(&self, image: &ImageRef<'_>) -> String {
+        let path = self.path().display();
+        let name = image.location().and_then(|at| self.member_name(at.offset));
+        match name {
+            Ok(name) => format!("{path}, member `{name}`"),
+            Err(_) => format!("{path}, image {}", image.image()),
+        }
     }
 }
 
@@ -337,7 +447,7 @@ fn inflate(
                 &mut output[produced as usize..],
                 FlushDecompress::None,
             )
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| format!("the packed data are damaged: {error}"))?;
         let end = packed + inflater.total_out() as usize;
         match status {
             Status::StreamEnd => {

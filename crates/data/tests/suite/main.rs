@@ -17,8 +17,11 @@ mod lmdb;
 mod no_lmdb;
 mod one_each;
 mod orders;
+mod orientation;
 mod own_pixels;
+mod packed_names;
 mod pair_bin;
+mod passed_over;
 #[cfg(unix)]
 mod real_data;
 mod scripted;

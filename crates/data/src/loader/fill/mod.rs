@@ -279,10 +279,11 @@ impl Filler {
             problem,
         };
         let in_place = config.augment.keeps_place().then_some(wanted);
+        let in_place = self.dataset.wanted(config.channels, in_place);
         let decoded = match content {
             Content::Encoded(range) => {
                 let encoded = record.get(range).unwrap_or_default();
-                decode(encoded, config.channels, in_place, target, pixels).map_err(failed)?
+                decode(encoded, in_place, target, pixels).map_err(failed)?
             }
             Content::Rgb { width, height } => {
                 let size = Size { width, height };
@@ -292,7 +293,7 @@ impl Filler {
                         record.len()
                     )));
                 }
-                convert(record, size, config.channels, in_place, target, pixels)
+                convert(record, size, in_place, target, pixels)
             }
         };
         let position = view.position * 4 + view.view;

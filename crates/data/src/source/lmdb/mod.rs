@@ -77,6 +77,13 @@ impl OpenPart {
         } else {
             part.database.clone()
         };
+        if !part.list.exists() {
+            let problem = format!(
+                "it needs its list {} (`key label`, a line an image) beside it; rename the list, or name both in a configuration",
+                part.list.display()
+            );
+            return Err(Error::format(&part.database, problem));
+        }
         Ok(Self {
             environment: Environment::open(&part.database, &data)?,
             data,
@@ -212,18 +219,38 @@ impl Source for Lmdb {
 }
 
 /// The place of the image in a `Datum`: field 1 if it holds bytes, else field 4.
-fn datum_image(datum: &[u8]) -> std::result::Result<Range<usize>, &'static str> {
+///
+/// In Caffe's schema fields 1 to 3 are the numbers of channels, rows and columns, and field 7 tells whether field 4 is an encoded picture or
+/// those numbers of pixels.
+fn datum_image(datum: &[u8]) -> std::result::Result<Range<usize>, String> {
+    if let [0x80, 2..=5, ..] = datum {
+        return Err(
+            "the value is a pickle, as Python writes it, not a Datum as FFC's tools do".into(),
+        );
+    }
     let mut reader = Protobuf {
         bytes: datum,
         at: 0,
     };
+    let (mut shape, mut encoded, mut image) = ([0; 3], false, None);
     while let Some((field, value)) = reader.field()? {
         match (field, value) {
-            (1 | 4, Value::Bytes(range)) => return Ok(range),
-            _ => continue,
+            (1, Value::Bytes(range)) => return Ok(range),
+            (4, Value::Bytes(range)) => image = Some(range),
+            (1..=3, Value::Number(number)) => shape[field as usize - 1] = number,
+            (7, Value::Number(number)) => encoded = number != 0,
+            _ => {}
         }
     }
-    Err("the Datum holds no image, neither in field 1 nor in field 4")
+    let image = image.ok_or("the Datum holds no image, neither in field 1 nor in field 4")?;
+    let [channels, height, width] = shape;
+    let pixels = channels.saturating_mul(height).saturating_mul(width);
+    if !encoded && pixels > 0 && pixels == image.len() as u64 {
+        return Err(format!(
+            "the Datum holds raw pixels ({channels} x {height} x {width}, encoded false); only encoded pictures are read: write it anew with JPEG or PNG"
+        ));
+    }
+    Ok(image)
 }
 
 /// Reads the fields of a protobuf message.
@@ -235,6 +262,7 @@ struct Protobuf<'a> {
 /// A field's value.
 enum Value {
     Bytes(Range<usize>),
+    Number(u64),
     Other,
 }
 
@@ -246,7 +274,7 @@ impl Protobuf<'_> {
         }
         let tag = self.varint()?;
         let value = match tag & 7 {
-            0 => self.varint().map(|_| Value::Other)?,
+            0 => Value::Number(self.varint()?),
             1 => self.skip(8).map(|_| Value::Other)?,
             2 => {
                 let length = usize::try_from(self.varint()?).map_err(|_| CUT_OFF)?;
@@ -291,9 +319,24 @@ mod tests {
     fn both_schemas() {
         assert_eq!(datum_image(&[0x0a, 2, 7, 8, 0x10, 1]), Ok(2..4));
         assert_eq!(datum_image(&[0x08, 3, 0x10, 0x90, 1, 0x22, 1, 9]), Ok(7..8));
-        assert_eq!(datum_image(&[0x0a, 3, 7, 8]), Err(CUT_OFF));
+        assert_eq!(datum_image(&[0x0a, 3, 7, 8]), Err(CUT_OFF.to_owned()));
         assert!(datum_image(&[0x08, 3]).is_err());
         assert!(datum_image(&[]).is_err());
+    }
+
+    /// Two channels of one pixel each in field 4: raw unless field 7 says otherwise, or their number is another.
+    #[test]
+    fn raw_pixels_and_pickles_are_told() {
+        let raw = [0x08, 2, 0x10, 1, 0x18, 1, 0x22, 2, 9, 9];
+        let error = datum_image(&raw).unwrap_err();
+        assert!(error.contains("raw pixels (2 x 1 x 1"), "{error}");
+        let encoded = [&raw[..], &[0x38, 1]].concat();
+        assert_eq!(datum_image(&encoded), Ok(8..10));
+        assert_eq!(
+            datum_image(&[0x08, 3, 0x10, 1, 0x18, 1, 0x22, 2, 9, 9]),
+            Ok(8..10)
+        );
+        assert!(datum_image(b"\x80\x04\x95").unwrap_err().contains("pickle"));
     }
 
     proptest! {

@@ -107,7 +107,7 @@ fn zip_members() {
         assert_eq!(encoded(&dataset, 1), picture);
         assert_says(
             &dataset.read(0, &mut Vec::new()).unwrap_err().to_string(),
-            &["set.zip", "member at byte 0"],
+            &["set.zip", "member `a/1.jpg`"],
         );
     }
 
@@ -130,7 +130,7 @@ fn zip_members() {
     assert_eq!(failed.len(), 1);
     assert_says(
         &failed[0].to_string(),
-        &["stored.zip", "member at byte", "checksum"],
+        &["stored.zip", "member `set/", "checksum"],
     );
 }
 

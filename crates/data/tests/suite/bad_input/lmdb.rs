@@ -16,7 +16,10 @@ fn databases_and_lists() {
 
     let folder = fresh();
     std::fs::remove_file(list(&folder)).unwrap();
-    assert_says(&message(&database(&folder)), &["cannot open", "pylmdb.txt"]);
+    assert_says(
+        &message(&database(&folder)),
+        &["pylmdb.lmdb", "needs its list", "pylmdb.txt"],
+    );
 
     for (line, expected) in [
         ("pylmdb_0_0\n", "line 1: it is not a key and a label"),

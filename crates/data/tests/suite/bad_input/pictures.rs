@@ -240,3 +240,80 @@ fn a_picture_that_is_gone() {
     let cause = error.source().unwrap().to_string();
     assert_eq!(ErrorChain(&error).to_string(), format!("{error}: {cause}"));
 }
+
+/// Without the mark of its end a JPEG is cut off, however little is missing: the decoder would make blocks up.
+#[test]
+fn a_jpeg_that_lost_its_end() {
+    for file in ["jpeg_444.jpg", "jpeg_grey.jpg"] {
+        let whole = std::fs::read(fixture("made/images").join(file)).unwrap();
+        for missing in 1..24 {
+            let root = folder(&["a/1.jpg"]);
+            let set = root.path().join("set");
+            std::fs::write(set.join("a/1.jpg"), &whole[..whole.len() - missing]).unwrap();
+            let error = open(&set).unwrap().picture(0, &mut Vec::new());
+            assert_says(&error.unwrap_err().to_string(), &["a/1.jpg", "cut off"]);
+        }
+        // What follows the end is nobody's.
+        let root = folder(&["a/1.jpg"]);
+        let set = root.path().join("set");
+        std::fs::write(set.join("a/1.jpg"), [&whole[..], b"more"].concat()).unwrap();
+        open(&set).unwrap().picture(0, &mut Vec::new()).unwrap();
+    }
+}
+
+/// What is found in a picture's place is named.
+#[test]
+fn what_is_no_picture_is_named() {
+    let jpeg = |sof: u8| [0xff, 0xd8, 0xff, sof, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0].to_vec();
+    let cases: [(Vec<u8>, &str); 10] = [
+        (Vec::new(), "the file is empty"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\n".to_vec(),
+            "git lfs pull",
+        ),
+        (b"<!DOCTYPE html><html>".to_vec(), "web page"),
+        (b"\0\0\0\x20ftypheic\0\0\0\0".to_vec(), "HEIC is not read"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0".to_vec(), "AVIF is not read"),
+        (b"\xff\x0a\0\0".to_vec(), "JPEG XL is not read"),
+        (b"GIF89a\x01\0\x01\0".to_vec(), "Gif is not read"),
+        (b"II*\0\x08\0\0\0".to_vec(), "Tiff is not read"),
+        (jpeg(0xc3), "lossless JPEG (SOF3)"),
+        (jpeg(0xc9), "arithmetic coding (SOF9)"),
+    ];
+    for (bytes, expected) in cases {
+        let root = folder(&["a/1.jpg"]);
+        let set = root.path().join("set");
+        std::fs::write(set.join("a/1.jpg"), bytes).unwrap();
+        let error = open(&set).unwrap().picture(0, &mut Vec::new());
+        assert_says(&error.unwrap_err().to_string(), &["a/1.jpg", expected]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_to_nothing() {
+    let root = folder(&["a/1.jpg"]);
+    let set = root.path().join("set");
+    std::os::unix::fs::symlink("nowhere.txt", set.join("a/list.txt")).unwrap();
+    let dataset = open(&set).unwrap();
+    assert_eq!(dataset.index().images(), 1);
+    assert_eq!(dataset.index().passed_over().files(), 1);
+    std::os::unix::fs::symlink("nowhere.jpg", set.join("a/2.jpg")).unwrap();
+    assert_says(
+        &message(&set),
+        &["a/2.jpg", "a link to nowhere.jpg, which is not there"],
+    );
+}
+
+/// Sets of other formats that lie in the folders of one are named.
+#[test]
+fn sets_among_folders() {
+    let root = folder(&["a/1.jpg"]);
+    let set = root.path().join("set");
+    std::fs::create_dir(set.join("emore")).unwrap();
+    std::fs::write(set.join("emore/train.rec"), "").unwrap();
+    assert_says(&message(&set), &["emore", "train.rec", "another format"]);
+    std::fs::write(set.join("train.rec"), "").unwrap();
+    std::fs::write(set.join("train.idx"), "").unwrap();
+    assert_says(&message(&set), &["train.rec", "beside folders"]);
+}

@@ -28,7 +28,7 @@ fn record_io() {
         (
             "no index",
             &|folder| std::fs::remove_file(idx(folder)).unwrap(),
-            &["cannot open", "insightface.idx"],
+            &["insightface.idx", "rec2idx.py"],
         ),
         (
             "cut off",

@@ -1,0 +1,139 @@
+//! Pictures that EXIF data turn.
+
+use std::sync::Arc;
+
+use ffc_data::Dataset;
+use tempfile::TempDir;
+
+use super::support::{fixture, open};
+
+/// A set of one picture.
+fn set(bytes: &[u8], name: &str) -> (TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("set");
+    std::fs::create_dir_all(root.join("one")).unwrap();
+    std::fs::write(root.join("one").join(name), bytes).unwrap();
+    let dataset = open(&root).unwrap();
+    (folder, dataset)
+}
+
+/// RGB pixels with width and height.
+type Picture = (Vec<[u8; 3]>, usize, usize);
+
+fn picture(dataset: &Dataset) -> Picture {
+    let mut pixels = Vec::new();
+    let [width, height] = dataset.picture(0, &mut pixels).unwrap();
+    (pixels.as_chunks().0.to_vec(), width, height)
+}
+
+/// TIFF's header and one entry, the orientation.
+fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
+    let two = |value: u16| match big_endian {
+        true => value.to_be_bytes(),
+        false => value.to_le_bytes(),
+    };
+    let four = |value: u32| match big_endian {
+        true => value.to_be_bytes(),
+        false => value.to_le_bytes(),
+    };
+    let mut bytes = if big_endian {
+        b"MM".to_vec()
+    } else {
+        b"II".to_vec()
+    };
+    bytes.extend(two(42));
+    bytes.extend(four(8));
+    bytes.extend(two(1));
+    bytes.extend(two(0x0112));
+    bytes.extend(two(3));
+    bytes.extend(four(1));
+    bytes.extend(two(orientation.into()));
+    bytes.extend([0; 6]);
+    bytes
+}
+
+/// A segment behind a JPEG's first marker.
+fn with_segment(jpeg: &[u8], marker: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u16 + 2).to_be_bytes();
+    let segment = [&[0xff, marker][..], &length, payload].concat();
+    [&jpeg[..2], &segment, &jpeg[2..]].concat()
+}
+
+/// Where the pixel at (x, y) of the picture as it shall be seen is stored, by the definition of the eight orientations.
+fn stored_at(orientation: u8, x: usize, y: usize, width: usize, height: usize) -> (usize, usize) {
+    let (right, bottom) = (width - 1, height - 1);
+    match orientation {
+        2 => (right - x, y),
+        3 => (right - x, bottom - y),
+        4 => (x, bottom - y),
+        5 => (y, x),
+        6 => (y, bottom - x),
+        7 => (right - y, bottom - x),
+        8 => (right - y, x),
+        _ => (x, y),
+    }
+}
+
+#[test]
+fn jpeg_pictures_are_turned_as_their_exif_data_say() {
+    let jpeg = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let (_folder, plain) = set(&jpeg, "1.jpg");
+    let (pixels, width, height) = picture(&plain);
+    assert_ne!(width, height);
+    // 0 and 9 are no orientations.
+    for orientation in 0..=9 {
+        for big_endian in [false, true] {
+            let exif = [b"Exif\0\0", &exif(orientation, big_endian)[..]].concat();
+            let (_folder, dataset) = set(&with_segment(&jpeg, 0xe1, &exif), "1.jpg");
+            let (turned, turned_width, turned_height) = picture(&dataset);
+            let swapped = (5..=8).contains(&orientation);
+            let expected = if swapped {
+                (height, width)
+            } else {
+                (width, height)
+            };
+            assert_eq!((turned_width, turned_height), expected, "{orientation}");
+            for y in 0..turned_height {
+                for x in 0..turned_width {
+                    let (from_x, from_y) = stored_at(orientation, x, y, width, height);
+                    assert_eq!(
+                        turned[y * turned_width + x],
+                        pixels[from_y * width + from_x],
+                        "orientation {orientation}, ({x}, {y})"
+                    );
+                }
+            }
+            let stored = picture(&dataset.as_stored(true));
+            assert_eq!(stored, (pixels.clone(), width, height));
+        }
+    }
+}
+
+/// Views of a set see its pictures as it does.
+#[test]
+fn selections_keep_the_setting() {
+    let jpeg = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let exif = [b"Exif\0\0", &exif(6, false)[..]].concat();
+    let jpeg = with_segment(&jpeg, 0xe1, &exif);
+    let (_folder, dataset) = set(&jpeg, "1.jpg");
+    let turned = picture(&dataset);
+    let dataset = Arc::new(dataset);
+    assert_eq!(picture(&dataset.select(vec![0]).unwrap()), turned);
+    let (_folder, dataset) = set(&jpeg, "1.jpg");
+    let dataset = Arc::new(dataset.as_stored(true));
+    let stored = picture(&dataset.select(vec![0]).unwrap());
+    assert_eq!((stored.1, stored.2), (turned.2, turned.1));
+}
+
+/// Damaged EXIF data turn nothing and harm nothing.
+#[test]
+fn exif_data_that_are_cut_off() {
+    let jpeg = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let (_folder, plain) = set(&jpeg, "1.jpg");
+    let plain = picture(&plain);
+    let whole = [b"Exif\0\0", &exif(1, false)[..]].concat();
+    for length in 0..whole.len() {
+        let (_folder, dataset) = set(&with_segment(&jpeg, 0xe1, &whole[..length]), "1.jpg");
+        assert_eq!(picture(&dataset), plain, "{length} bytes");
+    }
+}
