@@ -64,6 +64,22 @@ impl BackboneConfig {
         }
     }
 
+    /// Checks what needs no device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where a setting is outside its range.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Iresnet(config) => config.check(),
+            Self::IrBottleneck(config) => config.check(),
+            Self::MobileFaceNet(config) => config.check(),
+            Self::Resnet50(config) => config.check(),
+            Self::Vit(config) => config.check(),
+            Self::Compact(config) => config.check(),
+        }
+    }
+
     /// A network with random weights, drawn as the reference draws them. `Device::seed` makes them repeatable.
     ///
     /// # Errors

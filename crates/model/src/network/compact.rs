@@ -50,10 +50,15 @@ impl CompactConfig {
         }
     }
 
-    pub(crate) fn init(&self, device: &Device) -> Result<Compact> {
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
         check_width(self.width)?;
         check_embedding(self.embedding)?;
-        self.input().check(4, "a multiple of 4, at most 1,024")?;
+        self.input().check(4, "a multiple of 4, at most 1,024")
+    }
+
+    pub(crate) fn init(&self, device: &Device) -> Result<Compact> {
+        self.check()?;
 
         let stem = scaled(STAGES[0][0], self.width);
         let mut blocks = Vec::new();

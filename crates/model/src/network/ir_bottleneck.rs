@@ -51,13 +51,18 @@ impl IrBottleneckConfig {
         }
     }
 
-    pub(crate) fn init(&self, device: &Device) -> Result<IrBottleneck> {
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
         for blocks in self.blocks {
             between("blocks", blocks, 1, 1000, "1 to 1,000 in each stage")?;
         }
         between("stem_channels", self.stem_channels, 1, 1024, "1 to 1,024")?;
         check_embedding(self.embedding)?;
-        self.input().check(16, "a multiple of 16, at most 1,024")?;
+        self.input().check(16, "a multiple of 16, at most 1,024")
+    }
+
+    pub(crate) fn init(&self, device: &Device) -> Result<IrBottleneck> {
+        self.check()?;
 
         let stem = super::convolution([self.channels, self.stem_channels], 3, 1, device);
         let mut body = Vec::new();

@@ -66,11 +66,17 @@ impl IResNetConfig {
         }
     }
 
-    pub(crate) fn init(&self, device: &Device) -> Result<IResNet> {
-        let blocks = self.blocks()?;
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.blocks()?;
         between("stem_channels", self.stem_channels, 1, 1024, "1 to 1,024")?;
         check_embedding(self.embedding)?;
-        self.input().check(16, "a multiple of 16, at most 1,024")?;
+        self.input().check(16, "a multiple of 16, at most 1,024")
+    }
+
+    pub(crate) fn init(&self, device: &Device) -> Result<IResNet> {
+        self.check()?;
+        let blocks = self.blocks()?;
 
         let stage = |stage: usize| {
             let output = self.stem_channels << stage;

@@ -55,7 +55,8 @@ impl MobileFaceNetConfig {
         }
     }
 
-    pub(crate) fn init(&self, device: &Device) -> Result<MobileFaceNet> {
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
         check_width(self.width)?;
         check_embedding(self.embedding)?;
         self.input().check(16, "a multiple of 16, at most 1,024")?;
@@ -66,6 +67,11 @@ impl MobileFaceNetConfig {
                 expected: "equal to height_px: the global convolution is square",
             });
         }
+        Ok(())
+    }
+
+    pub(crate) fn init(&self, device: &Device) -> Result<MobileFaceNet> {
+        self.check()?;
 
         let scaled = |channels| scaled(channels, self.width);
         let stem = scaled(64);

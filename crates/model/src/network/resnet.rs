@@ -55,10 +55,15 @@ impl ResNetConfig {
         }
     }
 
-    pub(crate) fn init(&self, device: &Device) -> Result<ResNet> {
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
         between("stem_channels", self.stem_channels, 1, 1024, "1 to 1,024")?;
         check_embedding(self.embedding)?;
-        self.input().check(16, "a multiple of 16, at most 1,024")?;
+        self.input().check(16, "a multiple of 16, at most 1,024")
+    }
+
+    pub(crate) fn init(&self, device: &Device) -> Result<ResNet> {
+        self.check()?;
 
         let stage = |stage: usize| {
             let inner = self.stem_channels << stage;

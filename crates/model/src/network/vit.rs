@@ -85,7 +85,8 @@ impl VitConfig {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks what needs no device.
+    pub(crate) fn check(&self) -> Result<()> {
         between("width", self.width, 1, 8192, "1 to 8,192")?;
         between("depth", self.depth, 1, 1000, "1 to 1,000")?;
         between("heads", self.heads, 1, self.width, "1 to width")?;

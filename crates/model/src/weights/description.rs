@@ -1,5 +1,7 @@
+use std::collections::HashMap;
 use std::path::Path;
 
+use super::foreign::what_it_is;
 use super::read::{NETWORK, PREPROCESSING};
 use super::{Preprocessing, safetensors_header};
 use crate::backbone::BackboneConfig;
@@ -22,7 +24,13 @@ impl Description {
     /// [`Error::Io`] and [`Error::WeightFile`] where the file or its metadata cannot be read.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let metadata = safetensors_header::metadata(path)?.unwrap_or_default();
+        let metadata = match safetensors_header::metadata(path)? {
+            Some(metadata) => metadata,
+            None => match what_it_is(path) {
+                Some(problem) => return Err(Error::weight_file(path, problem)),
+                None => HashMap::new(),
+            },
+        };
         let problem = |what: &str, error: serde_json::Error| {
             Error::weight_file(path, format!("its {what}: {error}"))
         };

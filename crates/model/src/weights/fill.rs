@@ -16,7 +16,18 @@ impl Backbone {
     /// # Panics
     ///
     /// Where `source` gives data of another shape.
-    pub fn fill(&mut self, source: impl FnMut(&TensorInfo) -> Result<TensorData>) -> Result<()> {
+    pub fn fill(
+        &mut self,
+        mut source: impl FnMut(&TensorInfo) -> Result<TensorData>,
+    ) -> Result<()> {
+        self.fill_some(|tensor| source(tensor).map(Some))
+    }
+
+    /// The same of those tensors for which `source` gives something.
+    pub(super) fn fill_some(
+        &mut self,
+        source: impl FnMut(&TensorInfo) -> Result<Option<TensorData>>,
+    ) -> Result<()> {
         let mut fill = Fill {
             place: Place::new(self.names()),
             source,
@@ -44,7 +55,7 @@ struct Fill<F> {
     failure: Option<crate::Error>,
 }
 
-impl<F: FnMut(&TensorInfo) -> Result<TensorData>> ModuleMapper for Fill<F> {
+impl<F: FnMut(&TensorInfo) -> Result<Option<TensorData>>> ModuleMapper for Fill<F> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.place.enter(name, container_type);
     }
@@ -59,7 +70,8 @@ impl<F: FnMut(&TensorInfo) -> Result<TensorData>> ModuleMapper for Fill<F> {
         }
         let tensor = self.place.tensor(&param.lazy_shape());
         let data = match (self.source)(&tensor) {
-            Ok(data) => data,
+            Ok(Some(data)) => data,
+            Ok(None) => return param,
             Err(failure) => {
                 self.failure = Some(failure);
                 return param;

@@ -2,6 +2,8 @@
 
 mod description;
 mod fill;
+mod foreign;
+mod found;
 mod mismatch;
 mod names;
 mod preprocessing;

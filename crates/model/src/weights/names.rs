@@ -1,4 +1,5 @@
 use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
 use crate::backbone::Backbone;
@@ -34,6 +35,47 @@ impl Backbone {
         };
         self.visit(&mut list);
         list.tensors
+    }
+
+    /// Takes the gradients of some parts of the network, named as in PyTorch, out of `gradients`: an optimizer then leaves these parts alone.
+    pub fn remove_gradients(&self, parts: &[String], gradients: &mut GradientsParams) {
+        self.visit(&mut Remove {
+            place: Place::new(self.names()),
+            parts,
+            gradients,
+        });
+    }
+}
+
+impl TensorInfo {
+    /// Whether it lies in a part of the network: its name is `part`, or begins with it and a dot.
+    pub fn is_in(&self, part: &str) -> bool {
+        let rest = self.name.strip_prefix(part);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+}
+
+/// Removes gradients of a network's parameters.
+struct Remove<'a> {
+    place: Place,
+    parts: &'a [String],
+    gradients: &'a mut GradientsParams,
+}
+
+impl ModuleVisitor for Remove<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.place.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.place.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = self.place.tensor(&param.lazy_shape());
+        if self.parts.iter().any(|part| tensor.is_in(part)) {
+            drop(self.gradients.remove::<D>(param.id));
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as StoredTensor;
-use burn::store::pytorch_reader::PytorchError;
-use burn::store::{ModuleStore, PytorchStore, PytorchStoreError, SafetensorsStore, bridge};
+use burn::store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
 use burn::tensor::TensorData;
 
-use super::{Preprocessing, ShapeMismatch, TensorInfo, TensorMismatch, safetensors_header};
+use super::foreign::what_it_is;
+use super::found::Found;
+use super::{Preprocessing, TensorInfo, TensorMismatch, safetensors_header};
 use crate::backbone::Backbone;
 use crate::{Error, Result};
 
@@ -16,53 +17,123 @@ pub(crate) const PREPROCESSING: &str = "preprocessing";
 /// Key of the network's settings in a file's metadata.
 pub(crate) const NETWORK: &str = "network";
 
-/// Where FFC's training and many others put the weights of a checkpoint.
-const WRAPPER: &str = "state_dict";
-
-/// What PyTorch's parallel wrappers put before every name.
-const PREFIX: &str = "module.";
-
-/// PyTorch counts batches in its norms and never reads the count.
-const COUNTER: &str = "num_batches_tracked";
+/// Names that a warning gives.
+const SHOWN: usize = 4;
 
 impl Backbone {
-    /// Reads weights under PyTorch's names: SafeTensors, or PyTorch's own files (`.pt`, `.pth`), plain, below the key `state_dict` as
-    /// in FFC's checkpoints, and with or without the prefix `module.`.
+    /// Reads weights under PyTorch's names: SafeTensors, or PyTorch's own files (`.pt`, `.pth`), plain or below any keys of a checkpoint, such as
+    /// `state_dict`, and with or without what PyTorch's wrappers put before all names. Tensors beside the network's, such as a head's, are left out
+    /// with a warning.
     ///
     /// Gives the preprocessing that the file tells, which only SafeTensors can. Where `expected` is given too, they must agree.
     ///
     /// # Errors
     ///
     /// [`Error::Tensors`] lists everything that is missing, unused or of another shape; [`Error::Preprocessing`] where the file tells
-    /// another preprocessing; [`Error::Io`], [`Error::WeightFile`] and [`Error::Tensor`] for files that cannot be read. The network
-    /// is then unchanged.
+    /// another preprocessing; [`Error::Io`], [`Error::WeightFile`] and [`Error::Tensor`] for files that cannot be read or hold numbers that are
+    /// not finite. The network is then unchanged.
     pub fn read_weights(
         &mut self,
         path: impl AsRef<Path>,
         expected: Option<&Preprocessing>,
     ) -> Result<Option<Preprocessing>> {
-        let path = path.as_ref();
+        let file = WeightFile::read(path.as_ref(), self)?;
+        if !file.mismatch.is_empty() {
+            return Err(file.refused());
+        }
+        let preprocessing = preprocessing(&file.path, &file.metadata, expected)?;
+        self.fill(|tensor| file.data(tensor))?;
+        file.tell_left_out();
+        Ok(preprocessing)
+    }
+
+    /// Reads those weights of a file that the network has too, with the same shape, and leaves all others as they are: to start from a network
+    /// with another embedding or other pictures. Gives in what the two differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_weights`](Self::read_weights); [`Error::Tensors`] only where nothing fits.
+    pub fn read_weights_in_part(
+        &mut self,
+        path: impl AsRef<Path>,
+        expected: Option<&Preprocessing>,
+    ) -> Result<(Option<Preprocessing>, TensorMismatch)> {
+        let file = WeightFile::read(path.as_ref(), self)?;
+        let mismatch = &file.mismatch;
+        let others = mismatch.missing.len() + mismatch.shapes.len();
+        if others == self.tensors().len() {
+            return Err(file.refused());
+        }
+        let preprocessing = preprocessing(&file.path, &file.metadata, expected)?;
+        let fits = |tensor: &TensorInfo| {
+            !mismatch.missing.contains(&tensor.name)
+                && !mismatch
+                    .shapes
+                    .iter()
+                    .any(|shape| shape.name == tensor.name)
+        };
+        self.fill_some(|tensor| match fits(tensor) {
+            true => file.data(tensor).map(Some),
+            false => Ok(None),
+        })?;
+        file.tell_left_out();
+        Ok((preprocessing, file.mismatch))
+    }
+}
+
+/// A weight file beside a network.
+struct WeightFile {
+    path: PathBuf,
+    found: Found,
+    metadata: HashMap<String, String>,
+    mismatch: TensorMismatch,
+}
+
+impl WeightFile {
+    fn read(path: &Path, network: &Backbone) -> Result<Self> {
         let (tensors, metadata) = match safetensors_header::metadata(path)? {
             Some(metadata) => (read_safetensors(path)?, metadata),
             None => (read_pytorch(path)?, HashMap::new()),
         };
-        let tensors = under_plain_names(tensors);
+        let network = network.tensors();
+        let found = Found::new(&network, tensors);
+        let found = found.map_err(|problem| Error::weight_file(path, problem))?;
+        let mut mismatch = found.compare(&network);
+        mismatch.network = metadata.get(NETWORK).cloned();
+        Ok(Self {
+            path: path.to_owned(),
+            found,
+            metadata,
+            mismatch,
+        })
+    }
 
-        let mut mismatch = compare(&self.tensors(), &tensors);
-        if !mismatch.is_empty() {
-            mismatch.network = metadata.get(NETWORK).cloned();
-            return Err(Error::Tensors {
-                path: path.to_owned(),
-                mismatch: Box::new(mismatch),
-            });
+    fn refused(self) -> Error {
+        Error::Tensors {
+            path: self.path,
+            mismatch: Box::new(self.mismatch),
         }
-        let preprocessing = preprocessing(path, &metadata, expected)?;
-        self.fill(|tensor| {
-            let stored = tensors.get(&tensor.name);
-            let stored = stored.ok_or_else(|| Error::tensor(path, &tensor.name, "missing"))?;
-            data(stored).map_err(|problem| Error::tensor(path, &tensor.name, problem))
-        })?;
-        Ok(preprocessing)
+    }
+
+    fn data(&self, tensor: &TensorInfo) -> Result<TensorData> {
+        let wrong = |problem: String| Error::tensor(&self.path, &tensor.name, problem);
+        let stored = self.found.tensors.get(&tensor.name);
+        let stored = stored.ok_or_else(|| wrong("missing".into()))?;
+        data(stored).map_err(wrong)
+    }
+
+    fn tell_left_out(&self) {
+        let names = &self.found.left_out;
+        if names.is_empty() {
+            return;
+        }
+        let shown = names[..names.len().min(SHOWN)].join(", ");
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
+        tracing::warn!(
+            "{}: {} tensors are no part of the network and are left out: {shown}{more}",
+            self.path.display(),
+            names.len()
+        );
     }
 }
 
@@ -75,48 +146,12 @@ fn read_safetensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>> {
 }
 
 fn read_pytorch(path: &Path) -> Result<BTreeMap<String, StoredTensor>> {
-    let store = || PytorchStore::from_file(path).map_indices_contiguous(false);
-    let mut wrapped = store().with_top_level_key(WRAPPER);
-    let tensors = match wrapped.get_all_tensors() {
-        Err(PytorchStoreError::Reader(PytorchError::KeyNotFound(_))) => {
-            store().get_all_tensors().cloned()
-        }
-        tensors => tensors.cloned(),
-    };
-    tensors.map_err(|error| Error::weight_file(path, error))
-}
-
-fn under_plain_names(tensors: BTreeMap<String, StoredTensor>) -> BTreeMap<String, StoredTensor> {
-    let is_wrapped = tensors.keys().all(|name| name.starts_with(PREFIX));
-    tensors
-        .into_iter()
-        .filter(|(name, _)| !name.ends_with(COUNTER))
-        .map(|(name, tensor)| match name.strip_prefix(PREFIX) {
-            Some(plain) if is_wrapped => (plain.to_owned(), tensor),
-            _ => (name, tensor),
-        })
-        .collect()
-}
-
-fn compare(network: &[TensorInfo], file: &BTreeMap<String, StoredTensor>) -> TensorMismatch {
-    let mut mismatch = TensorMismatch::default();
-    let mut unused: BTreeMap<&str, ()> = file.keys().map(|name| (name.as_str(), ())).collect();
-    for tensor in network {
-        unused.remove(tensor.name.as_str());
-        match file.get(&tensor.name) {
-            None => mismatch.missing.push(tensor.name.clone()),
-            Some(stored) if stored.shape.as_slice() != tensor.shape => {
-                mismatch.shapes.push(ShapeMismatch {
-                    name: tensor.name.clone(),
-                    expected: tensor.shape.clone(),
-                    found: stored.shape.to_vec(),
-                });
-            }
-            Some(_) => {}
-        }
-    }
-    mismatch.unused = unused.into_keys().map(str::to_owned).collect();
-    mismatch
+    let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
+    let tensors = store.get_all_tensors().map_err(|error| {
+        let problem = what_it_is(path).map_or_else(|| error.to_string(), str::to_owned);
+        Error::weight_file(path, problem)
+    })?;
+    Ok(tensors.clone())
 }
 
 fn preprocessing(
@@ -144,5 +179,15 @@ fn data(stored: &StoredTensor) -> std::result::Result<TensorData, String> {
         return Err(format!("{:?} instead of floating point", stored.dtype));
     }
     let data = bridge::to_data(stored).map_err(|error| error.to_string())?;
-    Ok(data.convert::<f32>())
+    let data = data.convert::<f32>();
+    let values = data
+        .as_slice::<f32>()
+        .map_err(|error| format!("{error:?}"))?;
+    match values.iter().filter(|value| !value.is_finite()).count() {
+        0 => Ok(data),
+        bad => Err(format!(
+            "{bad} of its {} values are not finite",
+            values.len()
+        )),
+    }
 }

@@ -21,4 +21,5 @@ mod pytorch;
 mod summary;
 mod support;
 mod training_vit;
+mod weight_names;
 mod weights;

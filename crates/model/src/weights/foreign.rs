@@ -1,0 +1,75 @@
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// First bytes of files that are taken for weights, and what they are.
+const BEGINNINGS: [(&[u8], &str); 9] = [
+    (
+        b"version https://git-lfs",
+        "it is a Git LFS pointer, not the weights: `git lfs pull` or a download brings them",
+    ),
+    (b"<!DOCTYPE", "it is a web page: load the file itself"),
+    (b"<!doctype", "it is a web page: load the file itself"),
+    (b"<html", "it is a web page: load the file itself"),
+    (
+        b"\x12\x01\0\0\0\0\0\0",
+        "it holds parameters of MXNet, which are not read: convert them to PyTorch or SafeTensors",
+    ),
+    (
+        b"\x93NUMPY",
+        "it is an array of NumPy, which is not read: write a SafeTensors file",
+    ),
+    (
+        b"\x89HDF",
+        "it is HDF5, as Keras writes it, which is not read: convert it to PyTorch or SafeTensors",
+    ),
+    (b"\x1f\x8b", "it is compressed by gzip: unpack it first"),
+    (
+        b"\x08",
+        "it is no file of PyTorch or SafeTensors; ONNX files can be written, not read",
+    ),
+];
+
+/// Names in the directory at the end of a zip archive, and what archives with such members are.
+const MEMBERS: [(&[u8], &str); 2] = [
+    (
+        b"constants.pkl",
+        "it is a TorchScript program (torch.jit.save), which is not read: save `model.state_dict()`",
+    ),
+    (
+        b".npy",
+        "it is an archive of NumPy (.npz), which is not read: write a SafeTensors file",
+    ),
+];
+
+/// Bytes at the end of an archive that are looked through.
+const TAIL_BYTES: u64 = 1 << 16;
+
+/// Says what a file is that is no weight file, where that is known.
+pub(super) fn what_it_is(path: &Path) -> Option<&'static str> {
+    if path.extension().is_some_and(|ending| ending == "bpk") {
+        return Some(
+            "it is a part of a checkpoint: name the checkpoint's folder, or write weights with `ffc export`",
+        );
+    }
+    let mut file = File::open(path).ok()?;
+    let mut begin = Vec::new();
+    file.by_ref().take(64).read_to_end(&mut begin).ok()?;
+    if begin.is_empty() {
+        return Some("it is empty");
+    }
+    if begin.starts_with(b"PK") {
+        let length = file.metadata().ok()?.len();
+        let tail = length.saturating_sub(TAIL_BYTES);
+        file.seek(SeekFrom::Start(tail)).ok()?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end).ok()?;
+        let has = |name: &[u8]| end.windows(name.len()).any(|part| part == name);
+        let member = MEMBERS.iter().find(|(name, _)| has(name));
+        return member.map(|(_, what)| *what);
+    }
+    let known = BEGINNINGS
+        .iter()
+        .find(|(bytes, _)| begin.starts_with(bytes));
+    known.map(|(_, what)| *what)
+}
