@@ -56,15 +56,7 @@ impl Episodes {
     /// # Errors
     /// If a setting is outside its range, or too few identities have enough images.
     pub fn draws(&self, index: &Index) -> Result<Vec<Vec<Vec<u64>>>> {
-        for (setting, value, low, expected) in [
-            ("ways", self.ways, 2, "2 to 2^20"),
-            ("shots", self.shots, 1, "1 to 2^20"),
-            ("episodes", self.episodes, 1, "1 to 2^20"),
-        ] {
-            if !(low..=1 << 20).contains(&value) {
-                return Err(Error::setting(setting, value, expected));
-            }
-        }
+        self.check()?;
         let pool: Vec<u64> = (0..index.identities())
             .filter(|&identity| index.images_of(identity).count() > self.shots)
             .collect();
@@ -75,6 +67,20 @@ impl Episodes {
         )?;
         let draw = |episode| self.draw(index, &pool, episode);
         Ok((0..self.episodes).map(draw).collect())
+    }
+
+    /// Checks what needs no set.
+    pub(crate) fn check(&self) -> Result<()> {
+        for (setting, value, low, expected) in [
+            ("ways", self.ways, 2, "2 to 2^20"),
+            ("shots", self.shots, 1, "1 to 2^20"),
+            ("episodes", self.episodes, 1, "1 to 2^20"),
+        ] {
+            if !(low..=1 << 20).contains(&value) {
+                return Err(Error::setting(setting, value, expected));
+            }
+        }
+        Ok(())
     }
 
     /// The share that was recognised in each episode.

@@ -37,15 +37,21 @@ pub struct IdentificationDraw {
 }
 
 impl Identification {
+    /// Checks what needs no set.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.probes == 0 || self.distractors.is_empty() {
+            let expected = "at least 1, and one number of distractors at least";
+            return Err(Error::setting("probes", self.probes, expected));
+        }
+        Ok(())
+    }
+
     /// Draws the images.
     ///
     /// # Errors
     /// If nothing is asked for, or the set is too small.
     pub fn draw(&self, index: &Index) -> Result<IdentificationDraw> {
-        if self.probes == 0 || self.distractors.is_empty() {
-            let expected = "at least 1, and one number of distractors at least";
-            return Err(Error::setting("probes", self.probes, expected));
-        }
+        self.check()?;
         let pairable: Vec<u64> = (0..index.identities())
             .filter(|&identity| index.images_of(identity).count() > 1)
             .collect();

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -19,10 +19,16 @@ pub(crate) fn for_each_line(
     let mut text = String::new();
     for number in 1.. {
         text.clear();
-        if reader.read_line(&mut text).map_err(read)? == 0 {
-            break;
+        match reader.read_line(&mut text) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let problem = "it is not valid UTF-8; save the list as UTF-8";
+                return Err(Error::line(path, number, problem));
+            }
+            Err(error) => return Err(read(error)),
         }
-        let text = text.trim();
+        let text = ffc_files::without_mark(&text).trim();
         if !text.is_empty() {
             line(number, text).map_err(|problem| Error::line(path, number, problem))?;
         }

@@ -10,9 +10,10 @@ use crate::embed::Embed;
 use crate::episodes::{DrawnEpisodes, Episodes};
 use crate::evaluation::Evaluation;
 use crate::identification::{DrawnIdentification, Identification};
-use crate::pairs::PairLists;
+use crate::pairs::{PairLists, check_count};
 use crate::prepared::Task;
 use crate::protocols::Protocols;
+use crate::tar_at_far::check_targets;
 use crate::templates::{TemplateTask, Templates};
 use crate::videos::VideoPairs;
 
@@ -76,6 +77,18 @@ impl Protocol {
     /// Whether its pairs are of single pictures, so that its thresholds hold for two pictures; those of templates and videos do not.
     pub fn compares_pictures(&self) -> bool {
         !matches!(self, Self::Templates(_) | Self::Videos { .. })
+    }
+
+    /// Checks what needs no set and no file.
+    pub(crate) fn check_settings(&self) -> Result<()> {
+        match self {
+            Self::RandomPairs { pairs, .. } => check_count(*pairs),
+            Self::Episodes(episodes) => episodes.check(),
+            Self::TarAtFar { targets } => check_targets(targets),
+            Self::Identification(identification) => identification.check(),
+            Self::Templates(templates) => check_targets(&templates.targets),
+            Self::PairsFile { .. } | Self::Bin { .. } | Self::Videos { .. } => Ok(()),
+        }
     }
 
     /// Whether the protocol can be run on a set, as far as it shows without a network.

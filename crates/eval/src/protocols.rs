@@ -65,6 +65,15 @@ impl Protocols {
         self.prepare(dataset)?.run(embed)
     }
 
+    /// Checks what needs no set and no file.
+    ///
+    /// # Errors
+    /// If a setting is outside its range, or the protocols do not go together.
+    pub fn check(&self) -> Result<()> {
+        self.check_list()?;
+        self.0.iter().try_for_each(Protocol::check_settings)
+    }
+
     fn check_list(&self) -> Result<()> {
         let protocols = &self.0;
         if protocols.is_empty() {

@@ -7,14 +7,18 @@
 //!
 //! A [`FolderLock`] keeps other processes out of a folder.
 //!
+//! [`read_text`] reads what people write: lists and configurations.
+//!
 //! Errors are the system's; callers know what they wrote and add it.
 
 mod folder;
 mod folder_lock;
 mod hashed;
 mod new_file;
+mod text;
 
 pub use folder::sync_folder;
 pub use folder_lock::FolderLock;
 pub use hashed::Hashed;
 pub use new_file::{NewFile, write};
+pub use text::{read_text, without_mark};

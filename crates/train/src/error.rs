@@ -185,6 +185,37 @@ impl Error {
         }
     }
 
+    /// A network's setting with its table in the configuration.
+    pub(crate) fn in_backbone(error: ffc_model::Error) -> Self {
+        match error {
+            ffc_model::Error::Setting {
+                setting,
+                value,
+                expected,
+            } => Self::setting(format!("backbone.{setting}"), value, expected),
+            error => error.into(),
+        }
+    }
+
+    /// A protocol's setting with its table in the configuration.
+    pub(crate) fn in_evaluation(at: usize, name: &str, error: ffc_eval::Error) -> Self {
+        match error {
+            ffc_eval::Error::Setting {
+                setting,
+                value,
+                expected,
+            } => Self::setting(
+                format!("evaluation.{at}.protocol.{setting}"),
+                value,
+                expected,
+            ),
+            source => Self::Evaluation {
+                name: name.to_owned(),
+                source,
+            },
+        }
+    }
+
     /// An error of the loaders' settings, with the whole key.
     pub(crate) fn in_loader(error: ffc_data::Error) -> Self {
         match error {

@@ -48,8 +48,7 @@ impl PairsFile {
     /// # Errors
     /// If the file cannot be read or is no such list; the message names the line.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;
+        let text = ffc_files::read_text(path).map_err(|source| Error::io("read", path, source))?;
         Self::parse(&text, path)
     }
 
@@ -164,6 +163,8 @@ struct NumberedImages<'a> {
     identities: HashMap<&'a str, Option<u64>>,
     /// By identity and name without its ending.
     images: HashMap<(u64, String), u64>,
+    /// Files of an identity whose names differ by their endings alone.
+    twins: HashMap<(u64, String), [String; 2]>,
 }
 
 impl<'a> NumberedImages<'a> {
@@ -173,6 +174,7 @@ impl<'a> NumberedImages<'a> {
             set: dataset.source().path().display().to_string(),
             identities: names.map(|name| (name, None)).collect(),
             images: HashMap::new(),
+            twins: HashMap::new(),
         };
         if found.identities.is_empty() {
             return Ok(found);
@@ -186,7 +188,11 @@ impl<'a> NumberedImages<'a> {
             for image in index.images_of(identity) {
                 if let Some(file) = dataset.file_name(image)? {
                     let stem = file.rsplit_once('.').map_or(&file[..], |(stem, _)| stem);
-                    found.images.insert((identity, stem.to_owned()), image);
+                    let key = (identity, stem.to_owned());
+                    if let Some(other) = found.images.insert(key.clone(), image) {
+                        let other = dataset.file_name(other)?.unwrap_or_default();
+                        found.twins.insert(key, [other, file]);
+                    }
                 }
             }
         }
@@ -197,7 +203,14 @@ impl<'a> NumberedImages<'a> {
         let missing = |what: String| format!("there is no {what} in {}", self.set);
         let identity = self.identities.get(name).copied().flatten();
         let identity = identity.ok_or_else(|| missing(format!("identity `{}`", shown(name))))?;
-        let image = self.images.get(&(identity, format!("{name}_{number:04}")));
+        let key = (identity, format!("{name}_{number:04}"));
+        if let Some([one, other]) = self.twins.get(&key) {
+            return Err(format!(
+                "`{one}` and `{other}` are both image {number} of `{}`; remove one",
+                shown(name)
+            ));
+        }
+        let image = self.images.get(&key);
         image
             .copied()
             .ok_or_else(|| missing(format!("image `{}_{number:04}`", shown(name))))
@@ -266,7 +279,7 @@ fn parse_pair(line: &str) -> ParsedPair {
         )),
         [first, a, second, b] => Ok(([image(first, a)?, image(second, b)?], false)),
         _ => Err(format!(
-            "{} fields between tabs, expected 3 or 4",
+            "{} fields between tabs, expected 3 or 4; what separates fields are tabs",
             fields.len()
         )),
     }

@@ -26,9 +26,15 @@ impl PairLists {
     pub(crate) fn of_files(dataset: &Dataset, path: &Path, train: Option<&Path>) -> Result<Self> {
         let file = PairsFile::read(path)?;
         if let Some(train) = train {
+            let (pairs, train) = (
+                file.resolve(dataset)?,
+                PairsFile::read(train)?.resolve(dataset)?,
+            );
+            check_kinds(&pairs)?;
+            check_kinds(&train)?;
             return Ok(Self {
-                pairs: file.resolve(dataset)?,
-                train: Some(PairsFile::read(train)?.resolve(dataset)?),
+                pairs,
+                train: Some(train),
             });
         }
         if file.is_of_paths() {
@@ -55,6 +61,7 @@ impl PairLists {
 
     fn ten_folds(pairs: Vec<Pair>) -> Result<Self> {
         at_least("pairs", FOLDS, pairs.len())?;
+        check_kinds(&pairs)?;
         Ok(Self { pairs, train: None })
     }
 }
@@ -76,6 +83,13 @@ impl Task for PairLists {
         };
         Ok(Evaluation::of_verification(&verification, decision))
     }
+}
+
+/// Pairs of one kind alone are decided rightly by a threshold at the end of the scale.
+fn check_kinds(pairs: &[Pair]) -> Result<()> {
+    let same = pairs.iter().filter(|pair| pair.same).count();
+    at_least("pairs of the same identity", 1, same)?;
+    at_least("pairs of different identities", 1, pairs.len() - same)
 }
 
 /// Both kinds of pairs spread evenly, each kind in its order, so that each of ten folds holds both however the list is sorted.

@@ -6,6 +6,7 @@ mod random;
 
 pub use self::file::{ImageName, NamedPair, PairsFile};
 pub(crate) use self::lists::PairLists;
+pub(crate) use self::random::check_count;
 pub use self::random::random_pairs;
 
 /// Two images of a set.

@@ -17,10 +17,7 @@ const MAX_PAIRS: u64 = 1 << 24;
 /// # Errors
 /// If `count` is not even or beyond 2^24, or the set does not hold so many pairs.
 pub fn random_pairs(index: &Index, count: u64, seed: u64) -> Result<Vec<Pair>> {
-    if count == 0 || !count.is_multiple_of(2) || count > MAX_PAIRS {
-        let expected = "even, 2 to 2^24: half of the pairs are of the same identity";
-        return Err(Error::setting("pairs", count, expected));
-    }
+    check_count(count)?;
     let same = same_pairs(index, count / 2, seed)?;
     let different = different_pairs(index, count / 2, seed)?;
     let pair = |same| move |images| Pair { images, same };
@@ -31,6 +28,15 @@ pub fn random_pairs(index: &Index, count: u64, seed: u64) -> Result<Vec<Pair>> {
     Ok(turns
         .flat_map(|(same, different)| [same, different])
         .collect())
+}
+
+/// Whether so many random pairs can be drawn from any set.
+pub(crate) fn check_count(count: u64) -> Result<()> {
+    if count == 0 || !count.is_multiple_of(2) || count > MAX_PAIRS {
+        let expected = "even, 2 to 2^24: half of the pairs are of the same identity";
+        return Err(Error::setting("pairs", count, expected));
+    }
+    Ok(())
 }
 
 fn same_pairs(index: &Index, count: u64, seed: u64) -> Result<Vec<[u64; 2]>> {

@@ -6,3 +6,4 @@ mod hashed;
 mod new_file;
 #[cfg(unix)]
 mod process;
+mod text;

@@ -35,6 +35,8 @@ pub struct DataConfig {
     pub images: Option<ImageCounts>,
     /// Whether each identity counts four times, turned by quarters: for characters, not for faces. Default: false.
     pub rotations: bool,
+    /// Whether pictures stay as they are stored. Default: false, those are turned whose EXIF data tell another orientation.
+    pub as_stored: bool,
     /// How an index is built.
     pub build: BuildConfig,
 }
@@ -47,6 +49,7 @@ impl DataConfig {
     /// [`Error::Setting`] where both are given; [`Error::Data`] where the format is not known.
     pub fn source(&self) -> Result<SourceConfig> {
         match (&self.path, &self.source) {
+            (Some(path), None) if !path.exists() => Err(missing(path)),
             (Some(path), None) => Ok(SourceConfig::detect(path)?),
             (None, Some(source)) => Ok(source.clone()),
             (None, None) => Ok(SourceConfig::Synthetic(Default::default())),
@@ -93,7 +96,7 @@ impl DataConfig {
             }
             _ => Dataset::open_or_build(&source, &self.build, progress)?,
         };
-        let mut dataset = Arc::new(dataset);
+        let mut dataset = Arc::new(dataset.as_stored(self.as_stored));
         if let Some(list) = &self.identities {
             let identities = listed(&dataset, list)?;
             dataset = Arc::new(dataset.select(identities)?);
@@ -112,9 +115,21 @@ impl DataConfig {
     }
 }
 
+/// Says where pictures were looked for.
+fn missing(path: &Path) -> Error {
+    let here = std::env::current_dir().unwrap_or_default();
+    Error::Data(ffc_data::Error::Format {
+        path: path.to_owned(),
+        problem: format!(
+            "No such file or folder (data.path); paths begin in the folder in which the command is called, {}",
+            here.display()
+        ),
+    })
+}
+
 /// The identities that a file lists.
 fn listed(dataset: &Dataset, list: &Path) -> Result<Vec<u64>> {
-    let text = std::fs::read_to_string(list).map_err(Error::io("read", list))?;
+    let text = ffc_files::read_text(list).map_err(Error::io("read", list))?;
     let index = dataset.index();
     let mut numbers = HashMap::new();
     for identity in 0..index.identities() {

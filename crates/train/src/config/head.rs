@@ -103,7 +103,10 @@ impl Default for HeadConfig {
 
 impl<'de> Deserialize<'de> for HeadConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let mut table = Table::deserialize(deserializer)?;
+        let mut table = Table::deserialize(deserializer).map_err(|error| {
+            let form = r#"a head is a table, such as { kind = "full" }"#;
+            serde::de::Error::custom(format!("{error}; {form}"))
+        })?;
         let kind = match table.remove("kind") {
             Some(Value::String(kind)) => kind,
             None => "ffc".to_owned(),

@@ -84,6 +84,12 @@ pub struct TrainingConfig {
     /// Weights to start from: a PyTorch or SafeTensors file. Default: random ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Whether only those of `weights` are taken that the network has too, with the same shape: to start from a network with another embedding or
+    /// other pictures. What differs is said. Default: false, all must be there.
+    pub weights_in_part: bool,
+    /// Parts of the network that are not trained, by their names in PyTorch, such as `["layer1", "layer2"]`. Running statistics of their norms follow
+    /// the pictures all the same. Default: none.
+    pub frozen: Vec<String>,
     /// Preprocessing of the pictures: `"ffc"` (BGR, (v - 127.5) / 128) or `"arcface"` (RGB, (v / 255 - 0.5) / 0.5).
     /// Default: ffc.
     pub preprocessing: PreprocessingConfig,
@@ -107,6 +113,8 @@ impl Default for TrainingConfig {
             length: Length::Epochs(19.0),
             seed: 0,
             weights: None,
+            weights_in_part: false,
+            frozen: Vec::new(),
             preprocessing: PreprocessingConfig::Ffc,
             clip_norm: None,
             gradient_checkpointing: false,
@@ -258,6 +266,12 @@ impl Config {
                 "even and at least 2",
             ));
         }
+        self.backbone.check().map_err(Error::in_backbone)?;
+        let channels = self.backbone.input().channels;
+        if ![1, 3].contains(&channels) {
+            let expected = "3 for colour or 1 for grey";
+            return Err(Error::setting("backbone.channels", channels, expected));
+        }
         let loader = self.loader().check();
         loader.map_err(Error::in_loader)?;
         self.head.check(self.loader.batch)?;
@@ -291,6 +305,10 @@ impl Config {
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::setting("evaluation.name", pair[0], "given once"));
+        }
+        for (at, evaluation) in self.evaluations.iter().enumerate() {
+            let checked = evaluation.protocol.check();
+            checked.map_err(|error| Error::in_evaluation(at, &evaluation.name, error))?;
         }
         Ok(())
     }
@@ -379,6 +397,7 @@ impl Config {
             schedule,
             average,
             clip_norm: self.training.clip_norm,
+            frozen: self.training.frozen.clone(),
             normalisation: self.normalisation(),
             precision: self.training.precision.into(),
             seed: self.training.seed,

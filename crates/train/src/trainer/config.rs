@@ -16,6 +16,8 @@ pub struct TrainerConfig {
     /// Longest global norm of the networks' gradient; longer ones are shortened to it. What a head learns by itself is not
     /// part of it. Default: none.
     pub clip_norm: Option<f64>,
+    /// Parts of the network that are not trained, by their names in PyTorch. Default: none.
+    pub frozen: Vec<String>,
     /// From bytes to the network's input. Default: FFC's.
     pub normalisation: Normalisation,
     /// What the networks compute in. Default: f32.
@@ -31,6 +33,7 @@ impl Default for TrainerConfig {
             schedule: Schedule::constant(),
             average: MovingAverage::default(),
             clip_norm: None,
+            frozen: Vec::new(),
             normalisation: Normalisation::FFC,
             precision: DType::F32,
             seed: 0,

@@ -4,6 +4,7 @@ mod announced;
 mod config;
 mod draw;
 mod images;
+mod start;
 mod step;
 
 use std::any::Any;
@@ -94,7 +95,7 @@ impl Trainer {
         let device = differentiating(config, device);
         let mut network = draw::network(config, &device)?;
         if let Some(weights) = &config.training.weights {
-            network.read_weights(weights, Some(&config.preprocessing()))?;
+            start::read_weights(&mut network, weights, config)?;
         }
         let head = init_head(config, identities, &device)?;
         Self::new(network, head, config.trainer(schedule)?, &device)
@@ -111,6 +112,7 @@ impl Trainer {
         step: u64,
     ) -> Result<Self> {
         announced::check(&*head)?;
+        start::check_frozen(&probe, &config.frozen)?;
         if !device.supports_dtype(config.precision) {
             let expected = "f32: the device has no bf16";
             return Err(Error::setting("training.precision", "bf16", expected));
@@ -242,6 +244,10 @@ impl Trainer {
         let mut gradients = trace_span!("backward").in_scope(|| loss.backward());
         let span = trace_span!("optimizer").entered();
         let mut of_network = GradientsParams::from_module(&mut gradients, &self.probe);
+        if !self.config.frozen.is_empty() {
+            self.probe
+                .remove_gradients(&self.config.frozen, &mut of_network);
+        }
         let gradient_norm = global_norm(&self.probe, &of_network);
         if let Some(limit) = self.config.clip_norm {
             clip(&self.probe, &mut of_network, gradient_norm.clone(), limit);

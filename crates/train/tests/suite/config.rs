@@ -152,8 +152,19 @@ fn overrides() {
     );
     assert_says(
         &error("evaluation.1.name=b"),
-        &["no element of a list of 1"],
+        &["evaluation is a list of 1", "has no 1", "evaluation.0"],
     );
+    assert_says(
+        &error("evaluation.name=b"),
+        &["evaluation is a list of 1", "has no name", "evaluation.0"],
+    );
+    // A folder may have a number for its name.
+    assert_says(
+        &error("data.path=2024"),
+        &["--set data.path=2024", "quotes"],
+    );
+    let config = parse(&[r#"data.path="2024""#]).unwrap();
+    assert_eq!(config.data.path, Some("2024".into()));
 }
 
 const FILE: &str = r#"
@@ -653,4 +664,71 @@ fn the_reference_shows_every_head() {
         kinds,
         ["full", "partial", "virtual", "queue", "triplet", "pairs"]
     );
+}
+
+/// What a training would refuse from the file alone is refused by the check, with the whole key.
+#[test]
+fn a_check_finds_what_a_training_would() {
+    let evaluation = |protocol: &str| {
+        format!("evaluation=[{{name=\"a\", data={{path=\"faces\"}}, protocol={protocol}}}]")
+    };
+    let cases = [
+        (
+            "backbone={network=\"compact\", height_px=33}".to_owned(),
+            "backbone.height_px is 33",
+        ),
+        (
+            "backbone={network=\"iresnet\", depth=101}".to_owned(),
+            "backbone.depth is 101",
+        ),
+        (
+            "backbone={network=\"compact\", channels=4}".to_owned(),
+            "backbone.channels is 4",
+        ),
+        ("loader.workers=0".to_owned(), "loader.workers is 0"),
+        (
+            "loader.augment.grey=3".to_owned(),
+            "loader.augment.grey is 3",
+        ),
+        (
+            "head.margin={kind=\"arcface\", margin=28.6}".to_owned(),
+            "head.margin",
+        ),
+        (
+            evaluation("{kind=\"tar_at_far\", targets=[5.0]}"),
+            "evaluation.0.protocol.target is 5",
+        ),
+        (
+            evaluation("{kind=\"random_pairs\", pairs=7}"),
+            "evaluation.0.protocol.pairs is 7",
+        ),
+        (
+            evaluation("{kind=\"episodes\", ways=1, shots=1, episodes=9}"),
+            "evaluation.0.protocol.ways is 1",
+        ),
+    ];
+    for (setting, expected) in cases {
+        let error = Config::parse("data.path = \"faces\"", "test", &[setting]).unwrap_err();
+        assert_says(&error.to_string(), &[expected]);
+    }
+}
+
+/// The name of a kind alone is told how its table is written.
+#[test]
+fn kinds_are_tables() {
+    for (setting, table) in [
+        (
+            "head.margin=arcface",
+            r#"{ kind = "arcface", margin = 0.5 }"#,
+        ),
+        ("schedule.decay=constant", r#"{ kind = "constant" }"#),
+        ("optimizer=sgd", r#"{ kind = "sgd", learning_rate = 0.1 }"#),
+        ("loader.damaged=skip", r#"{ policy = "skip", limit = 100 }"#),
+        ("head.update=weighted", "{ weighted = { alpha = 0.5 } }"),
+        ("backbone=iresnet", r#"{ network = "iresnet", depth = 50 }"#),
+        ("head=full", r#"{ kind = "full" }"#),
+    ] {
+        let error = Config::parse("", "test", &[setting.to_owned()]).unwrap_err();
+        assert_says(&error.to_string(), &["table, such as", table]);
+    }
 }

@@ -253,3 +253,52 @@ impl ModuleMapper for Zeros {
         param.map(|values| Tensor::from_inner(values.inner().zeros_like()).require_grad())
     }
 }
+
+/// Frozen parts keep their weights, bit for bit; the others are trained, as the norm of the gradient tells.
+#[test]
+fn frozen_parts_stay_as_they_are() {
+    let _alone = alone();
+    let config = tiny_with("training.frozen=[\"stem\", \"blocks.0\"]");
+    let mut trainer = trainer(&config);
+    let parameters = |trainer: &Trainer| -> Vec<(String, Vec<f32>)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let network = trainer.probe();
+        network
+            .write_weights(&path, &config.preprocessing())
+            .unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = network.tensors().into_iter();
+        let tensors = tensors.filter(|tensor| !tensor.is_running_statistic());
+        tensors
+            .map(|tensor| {
+                let data = file.tensor(&tensor.name).unwrap().data().to_vec();
+                let values = data.as_chunks().0.iter();
+                (
+                    tensor.name,
+                    values.map(|&four| f32::from_le_bytes(four)).collect(),
+                )
+            })
+            .collect()
+    };
+    let before = parameters(&trainer);
+    for batch in batches(&config, 0, 3) {
+        trainer.step(&batch).unwrap().read().unwrap();
+    }
+    for ((name, before), (_, after)) in before.iter().zip(parameters(&trainer)) {
+        // The last norm's weight is a constant, as in insightface's networks.
+        let untrained = ["stem.", "blocks.0.", "features.weight"];
+        let frozen = untrained.iter().any(|part| name.starts_with(part));
+        assert_eq!(*before == after, frozen, "{name}");
+    }
+
+    for (frozen, part) in [("[\"layer9\"]", "layer9"), ("[\"stem.co\"]", "blocks")] {
+        let config = tiny_with(&format!("training.frozen={frozen}"));
+        let error = try_trainer(&config).err().unwrap().to_string();
+        assert!(
+            error.contains("training.frozen") && error.contains(part),
+            "{error}"
+        );
+    }
+}

@@ -23,7 +23,7 @@ impl Config {
     /// [`Error::Io`] where the file cannot be read; [`Error::Config`] where it is not TOML or a key or value is wrong, with
     /// the nearest valid key; [`Error::Setting`] from [`check`](Self::check).
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = ffc_files::read_text(path).map_err(Error::io("read", path))?;
         Self::parse(&text, &path.display().to_string(), overrides)
     }
 
@@ -127,6 +127,9 @@ fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error
     if let Some(hint) = hint {
         problem.push_str(&format!("; {hint}"));
     }
+    if let Some(table) = table_form(error.message()) {
+        problem.push_str(&format!("; write it as a table, such as {table}"));
+    }
     if let Some(nearest) = nearest(error.message()) {
         problem.push_str(&format!("; did you mean `{nearest}`?"));
     }
@@ -134,6 +137,45 @@ fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error
         origin: origin.to_owned(),
         problem,
     }
+}
+
+/// How a setting is written that was given as the name of its kind alone.
+fn table_form(message: &str) -> Option<&'static str> {
+    const TABLES: [(&str, &str); 10] = [
+        ("enum MarginConfig", r#"{ kind = "arcface", margin = 0.5 }"#),
+        (
+            "enum Decay",
+            r#"{ kind = "cosine", floor = 0.01 }, or { kind = "constant" }"#,
+        ),
+        (
+            "enum OptimizerConfig",
+            r#"{ kind = "sgd", learning_rate = 0.1 }"#,
+        ),
+        ("enum Damaged", r#"{ policy = "skip", limit = 100 }"#),
+        (
+            "enum BackboneConfig",
+            r#"{ network = "iresnet", depth = 50 }"#,
+        ),
+        (
+            "enum SourceConfig",
+            r#"{ format = "folder", path = "faces" }"#,
+        ),
+        ("enum ImageCounts", r#"{ law = "equal", images = 5 }"#),
+        (
+            "enum Protocol",
+            r#"{ kind = "random_pairs", pairs = 6000 }"#,
+        ),
+        (
+            "expected struct variant",
+            r#"{ weighted = { alpha = 0.5 } }"#,
+        ),
+        ("expected newtype variant", r#"{ file = "weights.f32" }"#),
+    ];
+    let names = |part: &str| message.contains(part);
+    let of_kind = TABLES
+        .iter()
+        .find(|(part, _)| names(part) && names("invalid type"));
+    of_kind.map(|(_, table)| *table)
 }
 
 /// The valid name that is nearest to the wrong one.

@@ -158,7 +158,11 @@ impl<'a> Overrides<'a> {
                     let element = key.name.parse().ok().and_then(|at: usize| list.get_mut(at));
                     element.ok_or_else(|| {
                         let name = &key.name;
-                        format!("{name} is no element of a list of {length}, counted from 0")
+                        let list = display(parents);
+                        match length {
+                            0 => format!("the list {list} is empty and has no {name}"),
+                            _ => format!("{list} is a list of {length}, counted from 0, and has no {name}: {list}.0 is its first"),
+                        }
                     })?
                 }
                 other => {
@@ -203,8 +207,18 @@ impl<'a> Overrides<'a> {
         let texts = self.texts(|path, value| named(path).is_some() || value.as_str() == Some(name));
         let mut tables = self.0.keys().filter_map(|path| path.get(..named(path)?));
         let kind = tables.find_map(|table| kind(root, table));
-        refused(&origin(&texts), error, kind)
+        let hint = kind.or_else(|| unquoted(error.message()));
+        refused(&origin(&texts), error, hint)
     }
+}
+
+/// What helps where text was read as a number: a folder may be called 2024.
+fn unquoted(message: &str) -> Option<String> {
+    let is_no_text = ["integer", "floating point", "boolean"]
+        .iter()
+        .any(|kind| message.starts_with(&format!("invalid type: {kind}")));
+    (is_no_text && message.ends_with("string"))
+        .then(|| r#"text that looks like a number needs quotes: KEY='"2024"'"#.to_owned())
 }
 
 fn origin(texts: &[&str]) -> String {
