@@ -70,6 +70,20 @@ impl Error {
         }
     }
 
+    /// What helps where a picture cannot be read.
+    pub fn remedy(&self) -> Option<&'static str> {
+        use ffc_data::Error::Image;
+        match self {
+            Self::Train(ffc_train::Error::Data(Image { .. })) => Some(
+                "`ffc data inspect --decode` names all such pictures; loader.damaged = { policy = \"skip\", limit = 100 } passes over some",
+            ),
+            Self::Data(Image { .. }) | Self::Eval(ffc_eval::Error::Data(Image { .. })) => {
+                Some("`ffc data inspect --decode` names all such pictures, to be removed")
+            }
+            _ => None,
+        }
+    }
+
     /// 2 where arguments or configuration are wrong, 1 for everything else.
     pub fn code(&self) -> ExitCode {
         let usage = match self {

@@ -7,6 +7,7 @@ mod device;
 mod environment;
 mod error;
 mod logging;
+mod lost_file;
 mod network;
 mod output;
 mod pictures;
@@ -23,6 +24,7 @@ use logging::LogFormat;
 
 fn main() -> ExitCode {
     allocator::keep_freed_pages();
+    lost_file::tell_of_lost_files();
     let arguments = Arguments::parse();
     if let Err(error) = logging::init(arguments.log, arguments.quiet) {
         eprintln!("error: {}", ErrorChain(&error));
@@ -51,6 +53,9 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {}", ErrorChain(&error));
+            if let Some(remedy) = error.remedy() {
+                eprintln!("{remedy}");
+            }
             error.code()
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use ffc_data::{Dataset, Normalisation, SyntheticConfig};
+use ffc_data::{Dataset, ImageCounts, Normalisation, SyntheticConfig};
 use ffc_eval::{Embedder, EmbedderConfig, Embeddings};
 use ffc_files::Hashed;
 use ffc_model::weights::Description;
@@ -22,6 +22,8 @@ pub struct Network {
     pub step: Option<String>,
     /// Where its thresholds lie, if it has any.
     pub thresholds: PathBuf,
+    /// Whether its pictures are left as they are stored, whatever their EXIF data say.
+    pub as_stored: bool,
     device: Device,
     run: EmbedderConfig,
 }
@@ -34,7 +36,7 @@ impl Network {
     /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
     pub fn read(arguments: &NetworkArguments) -> Result<Self> {
         let (weights, (device, _)) = (&arguments.weights, arguments.device.open()?);
-        let mut step = None;
+        let (mut step, mut as_stored) = (None, arguments.as_stored);
         let (backbone, preprocessing) = match weights.is_dir() {
             true => {
                 let wanted = Wanted {
@@ -44,15 +46,24 @@ impl Network {
                 let trained = Trained::read(weights, wanted, &device)?;
                 tracing::info!("{}: {}", weights.display(), trained.what);
                 step = trained.has_step.then(|| trained.what.clone());
+                as_stored |= trained.as_stored;
                 (trained.backbone, trained.preprocessing)
             }
-            false => of_file(weights, arguments.config.as_deref(), &device)?,
+            false => {
+                let config = match &arguments.config {
+                    Some(path) => Some(ffc_train::Config::load(path, &[])?),
+                    None => None,
+                };
+                as_stored |= config.as_ref().is_some_and(|config| config.data.as_stored);
+                of_file(weights, config.as_ref(), &device)?
+            }
         };
         Ok(Self {
             backbone,
             preprocessing,
             step,
             thresholds: thresholds_path(weights),
+            as_stored,
             device,
             run: EmbedderConfig {
                 batch: arguments.batch,
@@ -86,9 +97,13 @@ impl Network {
     /// # Errors
     /// As [`embedder`](Self::embedder).
     pub fn reference(&self) -> Result<Vec<f32>> {
+        // Whatever the defaults become, files that were written must find the same face.
         let face = SyntheticConfig {
             identities: 1,
-            ..SyntheticConfig::default()
+            first_identity: 0,
+            images: ImageCounts::Equal { images: 1 },
+            size_px: 112,
+            seed: 0,
         };
         let face = Arc::new(Dataset::synthetic(face)?);
         let embeddings = Embeddings::of_images(&face, &[0], &mut self.embedder()?)?;
@@ -106,15 +121,11 @@ pub fn thresholds_path(weights: &Path) -> PathBuf {
 
 fn of_file(
     weights: &Path,
-    config: Option<&Path>,
+    config: Option<&ffc_train::Config>,
     device: &Device,
 ) -> Result<(Backbone, Preprocessing)> {
     let told = Description::read(weights)?;
-    let config = match config {
-        Some(path) => Some(ffc_train::Config::load(path, &[])?),
-        None => None,
-    };
-    let network: BackboneConfig = match (&config, told.network) {
+    let network: BackboneConfig = match (config, told.network) {
         (Some(config), _) => config.backbone.clone(),
         (None, Some(network)) => network,
         (None, None) => {
@@ -124,7 +135,7 @@ fn of_file(
             )));
         }
     };
-    let expected = config.as_ref().map(ffc_train::Config::preprocessing);
+    let expected = config.map(ffc_train::Config::preprocessing);
     let mut backbone = network.init(device)?;
     let told = backbone.read_weights(weights, expected.as_ref())?;
     if let (None, Some(assumed)) = (&told, &expected) {

@@ -16,17 +16,15 @@ pub struct SetArguments {
     /// A list of the identities to take, a name a line; by default all
     #[arg(long, value_name = "FILE")]
     pub identities: Option<PathBuf>,
-    /// Leave pictures as they are stored, whatever their EXIF data say of their orientation
-    #[arg(long)]
-    pub as_stored: bool,
 }
 
 impl SetArguments {
     /// Opens the set at `path`, or the drawn one where there is nothing of the name `synthetic`. Its index is built where there is none, and
-    /// `building` told.
+    /// `building` told. Its pictures are turned as their EXIF data say, or left `as_stored`.
     pub fn open(
         &self,
         path: &Path,
+        as_stored: bool,
         building: &mut dyn FnMut(BuildProgress),
     ) -> Result<Arc<Dataset>> {
         let drawn = path.as_os_str() == "synthetic" && !path.exists();
@@ -35,7 +33,7 @@ impl SetArguments {
             source: drawn.then(|| SourceConfig::Synthetic(Default::default())),
             index: self.index.clone(),
             identities: self.identities.clone(),
-            as_stored: self.as_stored,
+            as_stored,
             ..DataConfig::default()
         };
         Ok(config.open(building)?)
@@ -56,18 +54,18 @@ impl SetArguments {
     }
 
     /// Opens a set, or pictures that nobody has sorted: files, or a folder without folders, of which each is an identity of its own.
-    pub fn open_any(&self, paths: &[PathBuf]) -> Result<Arc<Dataset>> {
+    pub fn open_any(&self, paths: &[PathBuf], as_stored: bool) -> Result<Arc<Dataset>> {
         let files = match paths {
             [folder] if folder.is_dir() => Files::flat(folder)?,
             [path] if path.as_os_str() == "synthetic" || SourceConfig::detect(path).is_ok() => None,
             files => Some(files.to_vec()),
         };
         match (files, paths) {
-            (None, [path]) => self.open(path, &mut |_| {}),
+            (None, [path]) => self.open(path, as_stored, &mut |_| {}),
             (files, _) => {
                 paths.first().map_or(Ok(()), |path| self.refuse(path))?;
                 let files = Files::new(files.unwrap_or_default())?;
-                Ok(Arc::new(Dataset::files(files)?.as_stored(self.as_stored)))
+                Ok(Arc::new(Dataset::files(files)?.as_stored(as_stored)))
             }
         }
     }

@@ -16,6 +16,8 @@ pub struct Trained {
     pub preprocessing: Preprocessing,
     /// Which network of which step it is, such as `gallery network, step 1000`; the network alone where the run does not tell the step.
     pub what: String,
+    /// Whether its pictures were left as they are stored.
+    pub as_stored: bool,
     /// Whether the step is known.
     pub has_step: bool,
     /// Whether it is the run's best.
@@ -57,6 +59,7 @@ impl Trained {
             return Ok(Self {
                 backbone,
                 preprocessing: config.preprocessing(),
+                as_stored: config.data.as_stored,
                 what: format!("{which} network{step}"),
                 has_step: best.is_some(),
                 is_best: true,
@@ -87,6 +90,7 @@ impl Trained {
         Ok(Self {
             backbone,
             preprocessing: config.preprocessing(),
+            as_stored: config.data.as_stored,
             what: format!("{which} network, step {}", checkpoint.state().step),
             has_step: true,
             is_best: false,

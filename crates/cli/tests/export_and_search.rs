@@ -190,8 +190,10 @@ fn pictures_are_found() {
         2,
         &["people.safetensors", "another network", "ffc embed"],
     );
-    let search = ["search", "run", "people.safetensors", query, "--flip"];
-    fails(at, &search, 2, &["people.safetensors", "--flip"]);
+    for option in ["--flip", "--as-stored"] {
+        let search = ["search", "run", "people.safetensors", query, option];
+        fails(at, &search, 2, &["people.safetensors", option]);
+    }
 }
 
 #[test]

@@ -643,3 +643,106 @@ fn ctrl_c() {
     let lines = fs::read_to_string(&metrics).unwrap();
     assert_eq!(lines.lines().count() as u64, steps + 2);
 }
+
+/// A resumed run that is at its end is told so, and no file is touched; with another length it goes on.
+#[test]
+fn a_finished_run_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at);
+    let files = || {
+        let mut files = Vec::new();
+        let mut folders = vec![at.join("run")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => files.push((fs::read(&path).unwrap(), path)),
+                }
+            }
+        }
+        files.sort();
+        files
+    };
+    let before = files();
+    let told = works(at, &["train", "--resume", "run"]);
+    assert!(told.contains("nothing to do"), "{told}");
+    assert!(files() == before);
+    let longer = ["--set", "training.length=9 steps"];
+    let longer = [&["--quiet", "train", "--resume", "run"], &longer[..]].concat();
+    works(at, &longer);
+    assert!(files() != before);
+}
+
+/// A process that does not outlive its test.
+#[cfg(unix)]
+struct Alive(std::process::Child);
+
+#[cfg(unix)]
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A mapped index that is cut off while a training uses it ends that with a message, not without a word.
+#[cfg(unix)]
+#[test]
+fn an_index_that_shrinks() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    pictures(&folder);
+    let drawn = |pair: &&[&str]| !pair.contains(&"data.source.size_px=16");
+    let (command, settings) = TRAIN.split_at(3);
+    let settings = settings.chunks(2).filter(drawn).flatten().copied();
+    let mut arguments: Vec<_> = command.iter().copied().chain(settings).collect();
+    arguments.extend([
+        "--out",
+        "run",
+        "--set",
+        "data.path=people",
+        "--set",
+        "loader.batch=2",
+        "--set",
+        "training.length=1000000 steps",
+        "--set",
+        "training.log=1 step",
+        "--set",
+        "training.evaluate=1000000 steps",
+    ]);
+    let errors = at.join("errors");
+    let process = Command::new(env!("CARGO_BIN_EXE_ffc"))
+        .args(&arguments)
+        .current_dir(at)
+        .stdout(std::process::Stdio::null())
+        .stderr(fs::File::create(&errors).unwrap())
+        .spawn();
+    let mut process = Alive(process.unwrap());
+    let metrics = at.join("run/metrics.jsonl");
+    let begin = std::time::Instant::now();
+    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
+        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    fs::OpenOptions::new()
+        .write(true)
+        .open(at.join("people.ffc-index"))
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    let status = loop {
+        if let Some(status) = process.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begin.elapsed().as_secs() < 120, "it goes on");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    let message = fs::read_to_string(errors).unwrap();
+    assert_eq!(status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("a file that is mapped into memory"),
+        "{message}"
+    );
+}

@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 use crate::{Error, Gallery, Result};
 
 /// Embeddings as `ffc embed` writes them: a SafeTensors file with `embeddings`, `[rows, dim]` in 32-bit floats, and in its metadata under
-/// `images` the rows' names and under `reference` what the network makes of a picture that is always the same, JSON arrays. The file is mapped, not read: a search takes no memory of the process for it.
+/// `images` the rows' names and under `reference` what the network makes of a picture that is always the same, JSON arrays, and under `as_stored` whether pictures were not turned. The file is mapped, not read: a search takes no memory of the process for it.
 #[derive(Debug)]
 pub struct EmbeddingFile {
     path: PathBuf,
@@ -19,6 +19,7 @@ pub struct EmbeddingFile {
     dim: usize,
     names: Option<Vec<String>>,
     reference: Option<Vec<f32>>,
+    as_stored: Option<bool>,
 }
 
 impl EmbeddingFile {
@@ -65,6 +66,10 @@ impl EmbeddingFile {
             .map(|json| serde_json::from_str(json))
             .transpose()
             .map_err(|error| problem(format!("its reference: {error}")))?;
+        let as_stored: Option<bool> = (told("as_stored"))
+            .map(|json| serde_json::from_str(json))
+            .transpose()
+            .map_err(|error| problem(format!("its as_stored: {error}")))?;
         if let Some(names) = &names
             && names.len() != rows
         {
@@ -80,6 +85,7 @@ impl EmbeddingFile {
             dim,
             names,
             reference,
+            as_stored,
         };
         file.values()?;
         Ok(file)
@@ -101,6 +107,11 @@ impl EmbeddingFile {
     /// What the network that made the embeddings makes of the reference picture, where the file tells it.
     pub fn reference(&self) -> Option<&[f32]> {
         self.reference.as_deref()
+    }
+
+    /// Whether the pictures were left as they are stored, whatever their EXIF data say, where the file tells it.
+    pub fn as_stored(&self) -> Option<bool> {
+        self.as_stored
     }
 
     fn values(&self) -> Result<&[f32]> {

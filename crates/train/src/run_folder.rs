@@ -104,6 +104,11 @@ impl RunFolder {
         Ok(self.changes.iter().map(Change::to_string).collect())
     }
 
+    /// Whether overrides change anything.
+    pub(crate) fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// Whether overrides change anything in this table.
     pub(crate) fn changes(&self, table: &str) -> bool {
         self.changes.iter().any(|change| change.is_within(table))

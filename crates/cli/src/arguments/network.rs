@@ -24,4 +24,7 @@ pub struct NetworkArguments {
     /// Add the embedding of the mirrored picture
     #[arg(long)]
     pub flip: bool,
+    /// Leave pictures as they are stored, whatever their EXIF data say of their orientation; by default as the run or configuration has it
+    #[arg(long)]
+    pub as_stored: bool,
 }

@@ -72,7 +72,7 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
 }
 
 fn open(data: &Path, set: &SetArguments, quiet: bool) -> Result<Arc<Dataset>> {
-    set.open(data, &mut |progress| {
+    set.open(data, false, &mut |progress| {
         if !quiet {
             show(progress);
         }
@@ -156,8 +156,10 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<ExitCode> {
     if let Some(told) = Nested::of(dataset)? {
         say!("{told}");
     }
-    if !index.passed_over().is_empty() {
-        say!("{}", index.passed_over());
+    if let Some(passed_over) = index.passed_over()
+        && !passed_over.is_empty()
+    {
+        say!("{passed_over}");
     }
     if decode {
         let (mut buffer, mut damaged) = (Vec::new(), 0);
@@ -166,12 +168,7 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<ExitCode> {
                 continue;
             };
             damaged += 1;
-            match error {
-                ffc_data::Error::Image {
-                    origin, problem, ..
-                } => say!("{origin}: {problem}"),
-                error => say!("{}", ErrorChain(&error)),
-            }
+            say!("{}", ErrorChain(&error));
         }
         say!("{damaged} images cannot be decoded");
         if damaged > 0 {

@@ -24,7 +24,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     };
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
-    let dataset = arguments.set.open_any(&arguments.data)?;
+    let dataset = arguments.set.open_any(&arguments.data, network.as_stored)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
     let bytes = write(&dataset, &embeddings, &network)?;
@@ -76,6 +76,7 @@ fn safetensors_file(
     let metadata = HashMap::from([
         ("images".to_owned(), json(&names?)?),
         ("identities".to_owned(), json(&people?)?),
+        ("as_stored".to_owned(), network.as_stored.to_string()),
         (
             "reference".to_owned(),
             reference.map_err(|error| failed(&error))?,

@@ -21,7 +21,7 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     let protocols = protocols(&arguments.protocol)?;
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
-    let data = dataset(&arguments)?;
+    let data = dataset(&arguments, network.as_stored)?;
     let prepared = protocols.prepare(&data)?;
     let found = prepared.run(&mut embedder)?;
     let labels = protocols.list().iter().map(Protocol::label);
@@ -92,6 +92,7 @@ fn print_thresholds(label: &str, thresholds: &Thresholds) {
     };
     for at in &thresholds.at_far {
         let note = match at.is_rough() {
+            true if at.accepted == 1 => "; rough: a single pair is behind this FAR".into(),
             true => format!("; rough: {} pairs are behind this FAR", at.accepted),
             false => String::new(),
         };
@@ -149,10 +150,10 @@ fn write_thresholds(
     Ok(())
 }
 
-fn dataset(arguments: &Eval) -> Result<Arc<Dataset>> {
+fn dataset(arguments: &Eval, as_stored: bool) -> Result<Arc<Dataset>> {
     match (&arguments.data, &arguments.protocol.bin) {
         (None, Some(path)) => Ok(Arc::new(Dataset::pairs(PairBin::open(path)?)?)),
-        (Some(path), None) => arguments.set.open(path, &mut |_| {}),
+        (Some(path), None) => arguments.set.open(path, as_stored, &mut |_| {}),
         (Some(path), Some(bin)) => Err(Error::Usage(format!(
             "{} brings its own pictures; leave {} out",
             bin.display(),

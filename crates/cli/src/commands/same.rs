@@ -34,7 +34,7 @@ pub fn run(arguments: Same) -> Result<ExitCode> {
         None => choose(&arguments, &network)?,
     };
     let files = Files::new(vec![a.clone(), b.clone()])?;
-    let set = Arc::new(Dataset::files(files)?);
+    let set = Arc::new(Dataset::files(files)?.as_stored(network.as_stored));
     let cosine = Embeddings::of_images(&set, &[0, 1], &mut network.embedder()?)?.cosine(0, 1);
 
     let given = arguments.threshold;

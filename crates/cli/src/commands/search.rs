@@ -26,7 +26,7 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
     let network = Network::read(&arguments.network)?;
     // Before a gallery is embedded for nothing.
     let files = Dataset::files(Files::new(arguments.queries.clone())?)?;
-    let files = Arc::new(files.as_stored(arguments.set.as_stored));
+    let files = Arc::new(files.as_stored(network.as_stored));
     let place = Place::open(&arguments, &network)?;
     let queries = embeddings(&files, &network)?;
     let gallery = place.gallery()?;
@@ -38,19 +38,8 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
             queries.dim()
         )));
     }
-    if let Place::File(file) = &place
-        && let Some(theirs) = file.reference()
-    {
-        let ours = network.reference()?;
-        let cosine: f32 = ours.iter().zip(theirs).map(|(a, b)| a * b).sum();
-        // A NaN is none either.
-        let is_same = ours.len() == theirs.len() && cosine >= SAME_NETWORK;
-        if !is_same {
-            return Err(Error::Usage(format!(
-                "{} was made by another network, or with other settings (--flip, --config): of the same picture both make embeddings of the cosine {cosine:.3}; make it anew with ffc embed",
-                arguments.gallery.display()
-            )));
-        }
+    if let Place::File(file) = &place {
+        check_network(file, &network, &arguments.gallery)?;
     }
     let found = gallery.nearest(queries.values(), arguments.top)?;
     for (query, found) in arguments.queries.iter().zip(found) {
@@ -69,6 +58,31 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Refuses embeddings of another network, or of pictures that were prepared in another way, as far as the file tells.
+fn check_network(file: &EmbeddingFile, network: &Network, path: &Path) -> Result<()> {
+    let path = path.display();
+    if let Some(theirs) = file.reference() {
+        let ours = network.reference()?;
+        let cosine: f32 = ours.iter().zip(theirs).map(|(a, b)| a * b).sum();
+        // A NaN is none either.
+        let is_same = ours.len() == theirs.len() && cosine >= SAME_NETWORK;
+        if !is_same {
+            return Err(Error::Usage(format!(
+                "{path} was made by another network, or with other settings (--flip, --config): of the same picture both make embeddings of the cosine {cosine:.3}; make it anew with ffc embed"
+            )));
+        }
+    }
+    if file
+        .as_stored()
+        .is_some_and(|theirs| theirs != network.as_stored)
+    {
+        return Err(Error::Usage(format!(
+            "{path} was made with another --as-stored; make it anew with ffc embed, or search with the same"
+        )));
+    }
+    Ok(())
+}
+
 impl Place {
     fn open(arguments: &Search, network: &Network) -> Result<Self> {
         let gallery = &arguments.gallery;
@@ -79,7 +93,9 @@ impl Place {
             arguments.set.refuse(gallery)?;
             return Ok(Self::File(EmbeddingFile::open(gallery)?));
         }
-        let dataset = arguments.set.open_any(std::slice::from_ref(gallery))?;
+        let dataset = arguments
+            .set
+            .open_any(std::slice::from_ref(gallery), network.as_stored)?;
         let embeddings = embeddings(&dataset, network)?;
         Ok(Self::Pictures(dataset, embeddings))
     }

@@ -51,6 +51,16 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         (Some(run), _) => {
             let folder = RunFolder::resume(run, &arguments.set)?;
             let data = TrainingData::open(folder.config(), &mut building)?;
+            if Training::is_finished(&folder, &data)? {
+                say!(
+                    "nothing to do: the run is at its end, {}; --set training.length=... lets it go on",
+                    folder.config().training.length
+                );
+                if !folder.path().join("report.html").exists() {
+                    ffc_report::write(folder.path())?;
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
             (folder, data)
         }
         (None, Some(name)) => {

@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -125,14 +127,22 @@ impl Dataset {
     }
 }
 
-/// Says what of a source was left out: a warning where there are pictures among it.
+/// Says, once in a process, what of a source was left out: a warning where there are pictures among it.
 fn tell_passed_over(source: &dyn Source, index: &Index) {
-    let passed_over = index.passed_over();
-    let path = source.path().display();
-    match passed_over.has_pictures() {
-        _ if passed_over.is_empty() => {}
-        true => tracing::warn!("{path}: {passed_over}"),
-        false => tracing::info!("{path}: {passed_over}"),
+    static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let path = source.path();
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if !told.insert(path.to_owned()) {
+        return;
+    }
+    let path = path.display();
+    match index.passed_over() {
+        None => tracing::warn!(
+            "the index of {path} was built by an older version, which did not take all kinds of pictures: `ffc data index {path} --force` builds it anew"
+        ),
+        Some(passed_over) if passed_over.is_empty() => {}
+        Some(passed_over) if passed_over.has_pictures() => tracing::warn!("{path}: {passed_over}"),
+        Some(passed_over) => tracing::info!("{path}: {passed_over}"),
     }
 }
 

@@ -6,7 +6,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Decoded, MAX_SIDE_PX, Size, Wanted, check, convert};
+use super::{Decoded, MAX_SIDE_PX, Size, Wanted, check, convert, said};
 use crate::channels::Channels;
 
 /// First bytes of a JPEG.
@@ -36,6 +36,7 @@ impl Header {
                 break;
             };
             match marker {
+                0xf7 => return Err("JPEG-LS (SOF55) is not read".into()),
                 0xc3 | 0xc7 | 0xcb | 0xcf => {
                     return Err(format!("lossless JPEG (SOF{}) is not read", marker - 0xc0));
                 }
@@ -45,7 +46,10 @@ impl Header {
                         "JPEG with arithmetic coding (SOF{number}) is not read"
                     ));
                 }
-                0xc0..=0xc2 => components = segment.get(5).copied().unwrap_or_default(),
+                0xc0..=0xc2 => {
+                    components = segment.get(5).copied().unwrap_or_default();
+                    check_sampling(segment)?;
+                }
                 0xe0 => is_jfif |= segment.starts_with(b"JFIF\0"),
                 0xe1 => {
                     if let Some(exif) = segment.strip_prefix(b"Exif\0\0") {
@@ -85,6 +89,22 @@ impl Header {
                 .concat()
                 .into(),
         }
+    }
+}
+
+/// Refuses pictures whose brightness has fewer samples than their colours, which the decoder makes stripes of.
+fn check_sampling(frame: &[u8]) -> Result<(), String> {
+    let components = frame.get(6..).unwrap_or_default().as_chunks::<3>().0;
+    let [first, others @ ..] = components else {
+        return Ok(());
+    };
+    let [across, down] = [first[1] >> 4, first[1] & 15];
+    let is_finer = |component: &[u8; 3]| component[1] >> 4 > across || component[1] & 15 > down;
+    match others.iter().any(is_finer) {
+        true => {
+            Err("its colours are sampled more finely than its brightness, which is not read".into())
+        }
+        false => Ok(()),
     }
 }
 
@@ -134,9 +154,7 @@ fn decode_undisputed(
         .jpeg_set_out_colorspace(space);
     let new_decoder = || JpegDecoder::new_with_options(ZCursor::new(encoded), options);
     let mut decoder = new_decoder();
-    decoder
-        .decode_headers()
-        .map_err(|error| error.to_string())?;
+    decoder.decode_headers().map_err(said)?;
     let info = decoder.info().ok_or("it has no size")?;
     let size = Size {
         width: usize::from(info.width),
@@ -172,7 +190,7 @@ fn decode_undisputed(
     let mut is_whole = |decoder: &mut JpegDecoder<_>, before: u8| {
         pixels[last_row..].fill(before);
         let done = decoder.decode_into(pixels);
-        done.map_err(|error| error.to_string())?;
+        done.map_err(said)?;
         Ok::<_, String>(pixels[last_row..].iter().any(|&byte| byte != before))
     };
     // Twice if the row may be the picture's own.

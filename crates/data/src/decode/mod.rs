@@ -1,6 +1,7 @@
 //! From encoded images to pixels.
 
 mod jpeg;
+mod png;
 mod unreadable;
 
 use std::io::Cursor;
@@ -103,7 +104,7 @@ fn decode_other(
     limits.max_image_height = Some(MAX_SIDE_PX as u32);
     limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let mut decoder = reader.into_decoder().map_err(said)?;
     let (width, height) = decoder.dimensions();
     check(Size {
         width: width as usize,
@@ -111,10 +112,13 @@ fn decode_other(
     })?;
     let orientation = match wanted.as_stored {
         true => Orientation::NoTransforms,
-        false => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+        false => match decoder.orientation() {
+            Ok(Orientation::NoTransforms) | Err(_) => png::orientation(encoded),
+            Ok(orientation) => orientation,
+        },
     };
     let picture = DynamicImage::from_decoder(decoder);
-    let mut picture = picture.map_err(|error| error.to_string())?;
+    let mut picture = picture.map_err(said)?;
     picture.apply_orientation(orientation);
     let size = size_of(&picture);
     if picture.color().has_alpha() {
@@ -130,11 +134,12 @@ fn decode_other(
     })
 }
 
-/// A picture without its transparency. Where some pixels are wholly transparent, it was cut out: what lies there is of no account, and white
-/// lies behind it. Otherwise colours stay as they are written, as in most libraries.
+/// A picture without its transparency. Where some pixels are wholly transparent and others not, it was cut out: what lies there is of no account,
+/// and white lies behind it. Otherwise colours stay as they are written, as in most libraries.
 fn opaque(picture: &RgbaImage) -> Vec<u8> {
     let pixels = picture.as_raw().as_chunks::<4>().0;
-    let is_cut_out = pixels.iter().any(|pixel| pixel[3] == 0);
+    let has = |transparent: bool| pixels.iter().any(|pixel| (pixel[3] == 0) == transparent);
+    let is_cut_out = has(true) && has(false);
     let over = |[red, green, blue, alpha]: [u8; 4]| {
         let alpha = if is_cut_out { u32::from(alpha) } else { 255 };
         let mix =
@@ -187,6 +192,13 @@ fn place(
     other.clear();
     other.extend_from_slice(pixels);
     Decoded::Other(size)
+}
+
+/// A decoder's message on one line, without the quotation marks of some.
+fn said(error: impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").trim_matches('"').to_owned()
 }
 
 fn check(size: Size) -> Result<(), String> {

@@ -34,8 +34,18 @@ pub(super) fn reason(encoded: &[u8]) -> String {
         };
         return format!("{what} is not read; {EXPECTED}");
     }
-    match image::guess_format(encoded) {
-        Ok(format) => format!("{format:?} is not read; {EXPECTED}"),
-        Err(_) => format!("it is not an image of a known format; {EXPECTED}"),
+    match (image::guess_format(encoded), short_text(encoded)) {
+        (Ok(format), _) => format!("{format:?} is not read; {EXPECTED}"),
+        (Err(_), Some(text)) => format!(
+            "it holds the text `{text}` alone, as a link does that was copied as text; {EXPECTED}"
+        ),
+        (Err(_), None) => format!("it is not an image of a known format; {EXPECTED}"),
     }
+}
+
+/// The whole of a file that is a line of text, no longer than a path.
+fn short_text(encoded: &[u8]) -> Option<&str> {
+    let text = str::from_utf8(encoded).ok()?.trim_end();
+    let is_line = !text.is_empty() && text.len() < 256 && !text.contains(char::is_control);
+    is_line.then_some(text)
 }

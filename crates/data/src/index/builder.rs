@@ -113,6 +113,10 @@ impl<'a> IndexBuilder<'a> {
             passed_over: PassedOver::default(),
         };
         let fingerprint = scan(&mut builder)?;
+        if builder.images == 0 && !builder.passed_over.is_empty() {
+            let problem = format!("no images found; {expected}; {}", builder.passed_over);
+            return Err(Error::format(&builder.source_path, problem));
+        }
         if builder.images == 0 {
             return Err(Error::NoImages {
                 path: builder.source_path,
@@ -274,7 +278,7 @@ impl<'a> IndexBuilder<'a> {
             name_ends,
             labels,
             paths,
-            passed_over: self.passed_over,
+            passed_over: Some(self.passed_over),
         };
         file.write_all(&header.to_bytes(path)?).map_err(error())?;
         file.finish().map_err(error())

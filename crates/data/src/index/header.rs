@@ -52,9 +52,9 @@ pub(super) struct Header {
     pub(super) labels: Section,
     /// Names of files, where images are files of their own; else empty.
     pub(super) paths: Section,
-    /// What was left out. Indexes of old versions do not tell.
+    /// What was left out. Indexes of old versions do not tell, and left out more.
     #[serde(default)]
-    pub(super) passed_over: PassedOver,
+    pub(super) passed_over: Option<PassedOver>,
 }
 
 impl Header {

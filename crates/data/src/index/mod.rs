@@ -114,7 +114,7 @@ impl Index {
                 name_ends: empty,
                 labels: empty,
                 paths: empty,
-                passed_over: PassedOver::default(),
+                passed_over: None,
             },
             bytes: Bytes::Owned(blocks, hints),
             file: None,
@@ -151,9 +151,10 @@ impl Index {
         &self.header.fingerprint
     }
 
-    /// What lies among the images and was left out for its ending.
-    pub fn passed_over(&self) -> &PassedOver {
-        &self.header.passed_over
+    /// What lies among the images and was left out, when the index was built. None where it does not tell: it was made by an older version, or is
+    /// in memory.
+    pub fn passed_over(&self) -> Option<&PassedOver> {
+        self.header.passed_over.as_ref()
     }
 
     /// Number of identities.

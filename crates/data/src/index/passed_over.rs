@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Files of a source that are no pictures by their endings: how many of each ending, and the first of them.
+/// Files of a source that are left out, since by their names they are no pictures: how many of each ending, and the first of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PassedOver {
@@ -58,6 +58,12 @@ impl PassedOver {
         pictures.any(|ending| self.by_ending.contains_key(*ending))
     }
 
+    /// Whether a file is a picture by its ending, of a format that is not read.
+    pub(crate) fn is_picture(name: &str) -> bool {
+        let name = name.to_lowercase();
+        PICTURES.iter().any(|ending| name.ends_with(ending))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_ending.is_empty()
@@ -75,12 +81,12 @@ fn beginning(text: &str, most: usize) -> String {
     text.chars().take(most).map(printed).collect()
 }
 
-/// Such as `5 files with endings that are not read are passed over (4 .gif, 1 .txt; first: id0/3.gif)`.
+/// Such as `5 files are left out (4 .gif, 1 .txt; first: id0/3.gif)`, and what to do where pictures are among them.
 impl fmt::Display for PassedOver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = self.files();
         let are = if files == 1 { "file is" } else { "files are" };
-        write!(f, "{files} {are} passed over, by the ending (")?;
+        write!(f, "{files} {are} left out (")?;
         let mut endings: Vec<(&str, u64)> = (self.by_ending.iter())
             .map(|(ending, &files)| (&**ending, files))
             .collect();
@@ -120,13 +126,13 @@ mod tests {
         let told = passed_over.to_string();
         assert_eq!(
             told,
-            "4 files are passed over, by the ending (2 .gif, 1 without one, 1 .gz; first: a/1.GIF); convert pictures to JPEG, PNG, BMP, PNM or WebP"
+            "4 files are left out (2 .gif, 1 without one, 1 .gz; first: a/1.GIF); convert pictures to JPEG, PNG, BMP, PNM or WebP"
         );
         let mut one = PassedOver::default();
         one.add("README");
         assert_eq!(
             one.to_string(),
-            "1 file is passed over, by the ending (1 without one; first: README)"
+            "1 file is left out (1 without one; first: README)"
         );
     }
 

@@ -94,7 +94,8 @@ impl SourceConfig {
         for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
             let entry = entry.map_err(Error::io("read folder", path))?.path();
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
-            folders |= entry.is_dir() && !is_set_aside(&name);
+            // A look at one folder is enough: there may be millions.
+            folders = folders || (entry.is_dir() && !is_set_aside(&name));
             shards |= has_ending(&entry, "tar") || is_partial(&name);
             if has_ending(&entry, "rec") {
                 records.push(entry);
@@ -102,18 +103,7 @@ impl SourceConfig {
         }
         let path = path.to_owned();
         if folders {
-            // Sets of insightface have others beside them, in folders.
-            let with_places = |record: &&PathBuf| record.with_extension("idx").exists();
-            return match records.iter().find(with_places) {
-                None => Ok(Self::Folder { path }),
-                Some(record) => {
-                    let problem = format!(
-                        "it holds {} beside folders; name that file if it is meant, or a folder of pictures by identity",
-                        record.display()
-                    );
-                    Err(Error::format(path, problem))
-                }
-            };
+            return Ok(Self::Folder { path });
         }
         match records.len() {
             0 if shards => Ok(Self::WebDataset { path }),

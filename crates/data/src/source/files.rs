@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use super::image_name::{is_image_name, is_set_aside};
 use super::{Content, ImageRef, Source, scan_counts};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
-use crate::index::{Index, IndexBuilder};
+use crate::index::{Index, IndexBuilder, PassedOver};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
 
@@ -42,7 +42,7 @@ impl Files {
     /// # Errors
     /// If the folder cannot be read.
     pub fn flat(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
-        let mut paths = Vec::new();
+        let (mut paths, mut passed_over) = (Vec::new(), PassedOver::default());
         for entry in std::fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
             let path = entry.map_err(Error::io("read folder", folder))?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -52,9 +52,13 @@ impl Files {
             if path.is_dir() {
                 return Ok(None);
             }
-            if is_image_name(&name) {
-                paths.push(path);
+            match is_image_name(&name) {
+                true => paths.push(path),
+                false => passed_over.add(&name),
             }
+        }
+        if !paths.is_empty() && !passed_over.is_empty() {
+            tracing::warn!("{}: {passed_over}", folder.display());
         }
         paths.sort_unstable();
         Ok((!paths.is_empty()).then_some(paths))

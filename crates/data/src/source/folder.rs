@@ -5,7 +5,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::image_name::{is_image_name, is_set_aside};
 use super::{Content, ImageRef, Source, utf8};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
-use crate::index::IndexBuilder;
+use crate::index::{IndexBuilder, PassedOver};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
 
@@ -30,8 +30,7 @@ impl Folder {
 
     /// Calls `visit` with every file, the images identity by identity.
     fn walk(&self, mut visit: impl FnMut(Found<'_>) -> Result<()>) -> Result<()> {
-        // Folders on the way down to the present entry, and whether an image was found below.
-        let mut open: Vec<(PathBuf, bool)> = Vec::new();
+        let mut open: Vec<OpenFolder> = Vec::new();
         let entries = WalkDir::new(&self.root)
             .min_depth(1)
             .follow_links(true)
@@ -43,7 +42,10 @@ impl Folder {
                 Ok(entry) => entry,
                 Err(error) => match self.dead_link(&error)? {
                     Some(link) => {
-                        visit(Found::Other(&link))?;
+                        let name = link.file_name().unwrap_or_default().to_string_lossy();
+                        if !is_set_aside(&name) {
+                            visit(Found::Other(&link))?;
+                        }
                         continue;
                     }
                     None => return Err(self.walk_error(error)),
@@ -51,7 +53,11 @@ impl Folder {
             };
             self.close(&mut open, entry.depth() - 1)?;
             if entry.file_type().is_dir() {
-                open.push((entry.into_path(), false));
+                open.push(OpenFolder {
+                    path: entry.into_path(),
+                    has_images: false,
+                    other: None,
+                });
                 continue;
             }
             let name = utf8(entry.file_name(), entry.path());
@@ -60,17 +66,21 @@ impl Folder {
                 |_| is_image_name(&entry.file_name().to_string_lossy()),
                 |name| is_image_name(name),
             ) {
+                if let Some(folder) = open.last_mut() {
+                    folder.other.get_or_insert_with(|| entry.path().to_owned());
+                }
                 visit(Found::Other(entry.path()))?;
                 continue;
             }
             if !entry.file_type().is_file() {
                 return Err(Error::format(entry.path(), "it is not an ordinary file"));
             }
-            let Some((folder, found)) = open.last_mut() else {
+            let Some(folder) = open.last_mut() else {
                 let problem = "the image lies in the root; each identity needs a folder of its own";
                 return Err(Error::format(entry.path(), problem));
             };
-            *found = true;
+            folder.has_images = true;
+            let folder = &folder.path;
             let identity = folder.strip_prefix(&self.root).unwrap_or(folder);
             let identity =
                 utf8(identity.as_os_str(), folder)?.replace(std::path::MAIN_SEPARATOR, "/");
@@ -83,32 +93,50 @@ impl Folder {
     }
 
     /// Leaves folders until `depth` of them are open. One without images is an identity without images.
-    fn close(&self, open: &mut Vec<(PathBuf, bool)>, depth: usize) -> Result<()> {
+    fn close(&self, open: &mut Vec<OpenFolder>, depth: usize) -> Result<()> {
         while open.len() > depth {
-            let Some((folder, found)) = open.pop() else {
+            let Some(folder) = open.pop() else {
                 break;
             };
-            if !found {
-                if let Some(set) = other_set(&folder) {
-                    let problem = format!(
-                        "{set} lies there, a set of another format; name it if it is meant, else put only folders of pictures here"
-                    );
-                    return Err(Error::format(&folder, problem));
-                }
-                return Err(Error::EmptyIdentity {
-                    path: self.root.clone(),
-                    identity: folder
-                        .strip_prefix(&self.root)
-                        .unwrap_or(&folder)
-                        .display()
-                        .to_string(),
-                });
+            if !folder.has_images {
+                return Err(self.without_images(&folder));
             }
-            if let Some((_, above)) = open.last_mut() {
-                *above = true;
+            if let Some(above) = open.last_mut() {
+                above.has_images = true;
             }
         }
         Ok(())
+    }
+
+    /// What is wrong with a folder without images that can be read.
+    fn without_images(&self, folder: &OpenFolder) -> Error {
+        // Sets of insightface have others beside them, in folders.
+        if let Some(set) = other_set(&self.root, &["rec"]) {
+            let problem = format!(
+                "{set} lies there beside folders, not all of which are of pictures; name it if it is meant"
+            );
+            return Error::format(&self.root, problem);
+        }
+        if let Some(set) = other_set(&folder.path, &["rec", "mdb", "tar", "zip"]) {
+            let problem = format!(
+                "{set} lies there, a set of another format; name it if it is meant, else put only folders of pictures here"
+            );
+            return Error::format(&folder.path, problem);
+        }
+        if let Some(other) = &folder.other
+            && PassedOver::is_picture(&other.to_string_lossy())
+        {
+            let problem = format!(
+                "it holds no picture that is read, but {}: convert such pictures to JPEG, PNG, BMP, PNM or WebP",
+                other.display()
+            );
+            return Error::format(&folder.path, problem);
+        }
+        let identity = folder.path.strip_prefix(&self.root);
+        Error::EmptyIdentity {
+            path: self.root.clone(),
+            identity: identity.unwrap_or(&folder.path).display().to_string(),
+        }
     }
 
     /// A link to nothing that is no picture by its name.
@@ -128,7 +156,7 @@ impl Folder {
             return Ok(None);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match is_image_name(&name) {
+        match is_image_name(&name) && !is_set_aside(&name) {
             false => Ok(Some(path.to_owned())),
             true => Err(Error::format(
                 path,
@@ -159,14 +187,22 @@ impl Folder {
     }
 }
 
-/// A file in a folder without pictures that is, or belongs to, a set of another format.
-fn other_set(folder: &Path) -> Option<String> {
-    let names = std::fs::read_dir(folder)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+/// A folder on the way down to the present entry of a walk.
+struct OpenFolder {
+    path: PathBuf,
+    /// Whether an image was found in it or below.
+    has_images: bool,
+    /// The first file in it that is no image by its ending.
+    other: Option<PathBuf>,
+}
+
+/// A file in a folder that is, or belongs to, a set of another format, by its ending.
+fn other_set(folder: &Path, endings: &[&str]) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let is_set = |name: &String| {
         let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-        matches!(ending, Some("rec" | "mdb" | "tar" | "zip"))
+        ending.is_some_and(|ending| endings.contains(&ending))
     };
     names.filter(is_set).min()
 }

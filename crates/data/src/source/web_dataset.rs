@@ -39,14 +39,14 @@ impl WebDataset {
     /// # Errors
     /// If there is no shard, or one cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut paths = Vec::new();
+        let (mut paths, mut partial) = (Vec::new(), Vec::new());
         if path.is_dir() {
             for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
                 let file = entry.map_err(Error::io("read folder", path))?.path();
                 let name = file.file_name().unwrap_or_default().to_string_lossy();
                 if is_partial(&name) {
-                    let problem = "it is no whole shard: unpack it if it is compressed (gunzip), finish or remove it if it was being loaded";
-                    return Err(Error::format(&file, problem));
+                    partial.push(file);
+                    continue;
                 }
                 if file
                     .extension()
@@ -57,8 +57,20 @@ impl WebDataset {
                 }
             }
             paths.sort();
+            partial.sort();
         } else {
             paths.push(path.to_owned());
+        }
+        if let Some(first) = partial.first() {
+            let problem = "it is no whole shard: unpack it if it is compressed (gunzip), finish or remove it if it was being loaded";
+            if paths.is_empty() {
+                return Err(Error::format(first, problem));
+            }
+            tracing::warn!(
+                "{} files like {} are left out: {problem}",
+                partial.len(),
+                first.display()
+            );
         }
         if paths.is_empty() {
             return Err(Error::NoImages {
@@ -132,24 +144,27 @@ impl WebDataset {
                 group.sample(&split).others.push(split.ending().to_owned());
                 continue;
             };
-            if !kind.is_file() && !kind.is_contiguous() {
-                return Err(bad("it is not an ordinary file".into()));
-            }
+            let is_ordinary = kind.is_file() || kind.is_contiguous();
             let sample = group.sample(&split);
-            sample.members.push(name.clone());
-            let is_second = match part {
+            let taken = match part {
+                _ if !is_ordinary => Err("it is not an ordinary file".to_owned()),
+                Part::Image if sample.image.is_some() => Err("the sample has two images".into()),
+                Part::Label if sample.label.is_some() => Err("the sample has two labels".into()),
                 Part::Image => {
-                    let location = Location::new(number, offset, size)?;
-                    sample.image.replace(location).is_some()
+                    sample.image = Some(Location::new(number, offset, size)?);
+                    Ok(())
                 }
-                Part::Label => {
-                    let label = read_label(&mut entry, size).map_err(bad)?;
-                    sample.label.replace(label).is_some()
-                }
+                Part::Label => read_label(&mut entry, size).map(|label| sample.label = Some(label)),
             };
-            if is_second {
-                return Err(bad(format!("the sample has two {}", part.plural())));
+            if split.is_plain() {
+                taken.map_err(bad)?;
+                continue;
             }
+            // Whether it counts shows when the group is whole.
+            if let Err(problem) = taken {
+                sample.problem.get_or_insert_with(|| bad(problem));
+            }
+            sample.members.push(name);
         }
         check_end(path, end, file_bytes)?;
         self.finish(number, group, builder)
@@ -160,10 +175,23 @@ impl WebDataset {
         let Group { plain, dotted, .. } = group;
         if plain.image.is_none() && plain.label.is_none() && !dotted.is_empty() {
             let mut dotted = dotted.into_iter();
-            return dotted.try_for_each(|sample| self.sample(shard, sample, builder));
+            return dotted.try_for_each(|mut sample| match sample.problem.take() {
+                Some(problem) => Err(problem),
+                None => self.sample(shard, sample, builder),
+            });
         }
-        let parts_of_it = dotted.iter().flat_map(|sample| &sample.members);
-        parts_of_it.for_each(|name| builder.pass_over(name));
+        for sample in &dotted {
+            if sample.image.is_some() && sample.label.is_some() {
+                tracing::warn!(
+                    "{}: sample `{}` is left out, for `{}` has the name that it begins with",
+                    self.shards[shard].path.display(),
+                    sample.key,
+                    plain.key
+                );
+            }
+            let members = sample.members.iter();
+            members.for_each(|name| builder.pass_over(name));
+        }
         self.sample(shard, plain, builder)
     }
 
@@ -291,20 +319,20 @@ struct Group {
 impl Group {
     /// The sample that a name belongs to.
     fn sample(&mut self, name: &SplitName<'_>) -> &mut Sample {
-        if name.first_dot == name.last_dot {
+        if name.is_plain() {
             self.plain.key.clone_from(&self.key);
             return &mut self.plain;
         }
         let key = &name.name[..name.last_dot];
-        let known = self.dotted.iter().position(|sample| sample.key == key);
-        let at = known.unwrap_or_else(|| {
+        // Members of a sample follow one another.
+        if self.dotted.last().is_none_or(|last| last.key != key) {
             self.dotted.push(Sample {
                 key: key.to_owned(),
                 ..Sample::default()
             });
-            self.dotted.len() - 1
-        });
-        &mut self.dotted[at]
+        }
+        let last = self.dotted.len() - 1;
+        &mut self.dotted[last]
     }
 }
 
@@ -314,7 +342,10 @@ struct Sample {
     key: String,
     image: Option<Location>,
     label: Option<u64>,
+    /// Names of the images and labels, of samples whose names have dots.
     members: Vec<String>,
+    /// What is wrong with one of these.
+    problem: Option<Error>,
     /// Endings of members that are neither image nor label.
     others: Vec<String>,
 }
@@ -324,15 +355,6 @@ struct Sample {
 enum Part {
     Image,
     Label,
-}
-
-impl Part {
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Image => "images",
-            Self::Label => "labels",
-        }
-    }
 }
 
 /// A member's name with the first and the last dot of its file.
@@ -353,6 +375,11 @@ impl<'a> SplitName<'a> {
             first_dot,
             last_dot,
         })
+    }
+
+    /// Whether its ending has no dot.
+    fn is_plain(&self) -> bool {
+        self.first_dot == self.last_dot
     }
 
     fn key(&self) -> &'a str {
@@ -448,11 +475,7 @@ mod tests {
     fn names_are_split_at_the_dots_of_the_file() {
         let split = |name| {
             let split = SplitName::new(name)?;
-            Some((
-                split.key(),
-                split.ending(),
-                split.first_dot == split.last_dot,
-            ))
+            Some((split.key(), split.ending(), split.is_plain()))
         };
         assert_eq!(split("a.b/000003.jpg"), Some(("a.b/000003", "jpg", true)));
         assert_eq!(split("x.seg.png"), Some(("x", "png", false)));

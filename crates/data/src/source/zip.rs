@@ -3,7 +3,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zip::{CompressionMethod, ZipArchive};
@@ -23,13 +23,16 @@ use crate::{Error, Result};
 pub struct Zip {
     file: ReadAt,
     /// Names of the members by their places, as the directory has them: read when a member's own header has no readable one.
-    names: OnceLock<HashMap<u64, String>>,
+    names: Mutex<Option<HashMap<u64, String>>>,
 }
 
 /// Signature of a member's own header.
 const SIGNATURE: u32 = 0x0403_4b50;
 /// Bytes of a member's header before its name.
 const HEADER_BYTES: usize = 30;
+/// Signature of a member's entry in the directory, and the bytes before its name.
+const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
+const ENTRY_BYTES: usize = 46;
 /// Place of the flags in a member's header.
 const FLAGS_AT: usize = 6;
 /// Flag: the writer knew the checksum only after the data, and put it there.
@@ -43,7 +46,7 @@ impl Zip {
     pub fn open(path: &Path) -> Result<Self> {
         Ok(Self {
             file: ReadAt::open(path)?,
-            names: OnceLock::new(),
+            names: Mutex::default(),
         })
     }
 
@@ -52,7 +55,7 @@ impl Zip {
         let reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
         ZipArchive::new(reader).map_err(|error| {
             let text = error.to_string();
-            let problem = match text.contains("EOCD") {
+            let problem = match text.contains("Could not find EOCD") {
                 true => "it is no zip archive, or cut off: the directory at its end is missing; get it again".into(),
                 false => text,
             };
@@ -65,6 +68,7 @@ impl Zip {
         let path = self.file.path();
         let error = |error: zip::result::ZipError| Error::format(path, error.to_string());
         let mut archive = self.archive()?;
+        self.check_directory(&mut archive)?;
         if archive.has_duplicate_names() {
             return Err(Error::format(path, "two members have the same name"));
         }
@@ -152,6 +156,36 @@ impl Zip {
         Ok(members)
     }
 
+    /// An archive of more than 65,535 members has its count elsewhere (ZIP64), which some programs do not know: they write what is left of
+    /// it. Then another entry follows the last one.
+    fn check_directory(&self, archive: &mut ZipArchive<BufReader<File>>) -> Result<()> {
+        let Some(last) = archive.len().checked_sub(1) else {
+            return Ok(());
+        };
+        let error = |error: zip::result::ZipError| Error::format(self.path(), error.to_string());
+        let entry = archive.by_index_raw(last).map_err(error)?;
+        let begin = entry.central_header_start();
+        let mut header = [0; ENTRY_BYTES];
+        self.file.read(begin, &mut header)?;
+        let length_at = |at: usize| u64::from(u16::from_le_bytes([header[at], header[at + 1]]));
+        // Of the name, of what is more, and of the comment.
+        let end = begin + ENTRY_BYTES as u64 + length_at(28) + length_at(30) + length_at(32);
+        let mut next = [0; 4];
+        if end + 4 <= self.file.len() {
+            self.file.read(end, &mut next)?;
+        }
+        match u32::from_le_bytes(next) == ENTRY_SIGNATURE {
+            true => Err(Error::format(
+                self.path(),
+                format!(
+                    "its directory goes on after the {} members that it counts: it was packed by a program that cannot count more than 65,535; pack it again with `zip -0 -r`",
+                    last + 1
+                ),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// The name of the member that begins at `offset`: by its own header, or where that has none that can be read, by the directory.
     fn member_name(&self, offset: u64) -> Result<String> {
         let damaged =
@@ -166,12 +200,11 @@ impl Zip {
         if let Ok(name) = String::from_utf8(name) {
             return Ok(plain_name(&name));
         }
-        let names = match self.names.get() {
+        // Others wait: a large directory is read once.
+        let mut known = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = match &mut *known {
             Some(names) => names,
-            None => {
-                let names = self.names_by_place()?;
-                self.names.get_or_init(|| names)
-            }
+            unknown => unknown.insert(self.names_by_place()?),
         };
         let name = names.get(&offset).cloned();
         name.ok_or_else(|| damaged("its name is not valid UTF-8"))
@@ -260,18 +293,19 @@ fn method_name(method: CompressionMethod) -> String {
     name.map_or_else(|| method.to_string(), |(_, name)| (*name).to_owned())
 }
 
-/// The folder that holds pictures and all other folders too: their root, if it is not an identity.
+/// The folder that holds all other folders and a few pictures too: their root, if it is no identity.
 fn crowded_root(members: &[Member]) -> Option<&str> {
-    let (first, last) = (members.first()?.folder(), members.last()?.folder());
-    let is_below = |folder: &str| {
-        folder
-            .strip_prefix(first)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    let all_below = members
+    let root = members.first()?.folder();
+    let below = |folder: &str| folder.strip_prefix(root)?.strip_prefix('/').map(|_| ());
+    let pictures = members
         .iter()
-        .all(|member| member.folder() == first || is_below(member.folder()));
-    (first != last && all_below).then_some(first)
+        .take_while(|member| member.folder() == root)
+        .count();
+    let rest = &members[pictures..];
+    let mut folders: Vec<&str> = rest.iter().map(Member::folder).collect();
+    folders.dedup();
+    let all_below = folders.iter().all(|folder| below(folder).is_some());
+    (all_below && pictures < folders.len()).then_some(root)
 }
 
 /// Bytes of the folders that all identities have in common, with the slash.

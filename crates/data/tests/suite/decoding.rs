@@ -213,6 +213,8 @@ fn transparent_pictures() {
     let colours = |at: u8| [10 + at, 100 + at, 200 + at];
     let written: Vec<u8> = (0..4).flat_map(colours).collect();
     assert_eq!(png([255, 90, 1, 128]), written);
+    // Programs that know of no transparency write zeros everywhere.
+    assert_eq!(png([0; 4]), written);
 
     let alphas = [255, 90, 0, 128];
     let over_white = |at: u8| {

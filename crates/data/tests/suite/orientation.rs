@@ -137,3 +137,32 @@ fn exif_data_that_are_cut_off() {
         assert_eq!(picture(&dataset), plain, "{length} bytes");
     }
 }
+
+#[test]
+fn png_pictures_are_turned_too() {
+    let png = std::fs::read(fixture("made/images/png_rgb.png")).unwrap();
+    let (_folder, plain) = set(&png, "1.png");
+    let (pixels, width, height) = picture(&plain);
+    // Behind the header's chunk of 25 bytes.
+    let exif = [b"eXIf", &exif(6, true)[..]].concat();
+    let chunk = [
+        &(exif.len() as u32 - 4).to_be_bytes()[..],
+        &exif,
+        &crc32fast::hash(&exif).to_be_bytes(),
+    ]
+    .concat();
+    let turned = [&png[..33], &chunk, &png[33..]].concat();
+    let (_folder, dataset) = set(&turned, "1.png");
+    let (turned, turned_width, turned_height) = picture(&dataset);
+    assert_eq!((turned_width, turned_height), (height, width));
+    for y in 0..turned_height {
+        for x in 0..turned_width {
+            let (from_x, from_y) = stored_at(6, x, y, width, height);
+            assert_eq!(
+                turned[y * turned_width + x],
+                pixels[from_y * width + from_x]
+            );
+        }
+    }
+    assert_eq!(picture(&dataset.as_stored(true)), (pixels, width, height));
+}

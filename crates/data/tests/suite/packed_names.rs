@@ -76,7 +76,7 @@ fn backslashes_and_dots_in_a_zip() {
         std::fs::write(&path, bytes).unwrap();
         let dataset = open(&path).unwrap();
         assert_eq!(names(&dataset), ["a/1.jpg", "b/1.jpg"]);
-        assert_eq!(dataset.index().passed_over().files(), 1);
+        assert_eq!(dataset.index().passed_over().unwrap().files(), 1);
         assert!(
             dataset.origin(1).ends_with("member `set/b/1.jpg`")
                 || dataset.origin(1).ends_with("member `s/b/1.jpg`"),
@@ -187,8 +187,18 @@ fn what_is_wrong_with_a_zip_is_named() {
     refused(&path, &["member `set/a/1.jpg`", "encrypted", "password"]);
     std::fs::write(&path, &whole[..whole.len() - 30]).unwrap();
     refused(&path, &["set.zip", "cut off"]);
+    // A count that some programs wrap at 65,536.
+    let mut wrapped = whole.clone();
+    let end = wrapped.len() - 22;
+    wrapped[end + 8..end + 12].copy_from_slice(&[1, 0, 1, 0]);
+    std::fs::write(&path, wrapped).unwrap();
+    refused(&path, &["set.zip", "1 members that it counts", "65,535"]);
     zip(&path, &[members[0], members[1], ("set/cover.jpg", b"z")]);
     refused(&path, &["set/cover.jpg", "folder of its own"]);
+    // One above another, as in a folder.
+    zip(&path, &[("a/1.jpg", b"x"), ("a/b/1.jpg", b"y")]);
+    std::fs::remove_file(folder.path().join("set.zip.ffc-index")).unwrap_or_default();
+    assert_eq!(open(&path).unwrap().index().identities(), 2);
 }
 
 /// Samples whose names have dots of their own; where the whole ending tells an image and a label, others beside them are passed over.
@@ -215,7 +225,32 @@ fn dots_in_the_names_of_samples() {
     let images: Vec<Vec<u8>> = (0..4).map(|image| encoded(&dataset, image)).collect();
     assert_eq!(images, [b"a", b"b", b"c", b"d"]);
     assert_eq!(dataset.index().images(), 4);
-    assert_eq!(dataset.index().passed_over().files(), 2);
+    assert_eq!(dataset.index().passed_over().unwrap().files(), 2);
+}
+
+/// Whatever lies beside an image and its label under names with more dots does not matter.
+#[test]
+fn more_members_than_a_sample_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("set.tar");
+    tar(
+        &path,
+        &[
+            ("0.jpg", "a"),
+            ("0.cls", "0"),
+            ("0.coarse.cls", "dog"),
+            ("0.mask.png", "b"),
+            ("0.mask.jpg", "c"),
+        ],
+    );
+    let dataset = open(&path).unwrap();
+    assert_eq!(dataset.index().images(), 1);
+    assert_eq!(encoded(&dataset, 0), b"a");
+    assert_eq!(dataset.index().passed_over().unwrap().files(), 3);
+    // Where they are all there is, what is wrong with them is said.
+    let path = folder.path().join("other.tar");
+    tar(&path, &[("0.x.jpg", "a"), ("0.x.cls", "dog")]);
+    refused(&path, &["0.x.cls", "`dog` is not a label"]);
 }
 
 #[test]
@@ -233,7 +268,11 @@ fn what_is_wrong_with_a_shard_is_named() {
     let partial = folder.path().join("set.tar.gz");
     std::fs::write(&partial, b"\x1f\x8b").unwrap();
     refused(&partial, &["set.tar.gz", "gunzip"]);
+    std::fs::remove_file(&path).unwrap();
     refused(folder.path(), &["set.tar.gz", "gunzip"]);
+    // Beside whole shards it is left out, and said.
+    tar(&path, &[("0.jpg", "x"), ("0.cls", "0")]);
+    assert_eq!(open(folder.path()).unwrap().index().images(), 1);
 }
 
 /// Records that follow the last one of the list are no error, and those that it names are there.

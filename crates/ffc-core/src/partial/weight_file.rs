@@ -15,7 +15,7 @@ const BYTES: usize = size_of::<f32>();
 ///
 /// The file starts sparse: a row whose weights are all 0 has not been drawn yet and has its initial value. So a head for any number of
 /// identities starts at once and takes as much of the disk as classes have taken part. It is the head's own: a run writes checkpoints
-/// beside it, which hold every row, and starts anew from them, which fills the file. A disk that fills up under the map ends the process.
+/// beside it, which hold every row, and starts anew from them, which fills the file. A disk that fills up under the map ends the process by a signal (SIGBUS).
 #[derive(Debug)]
 pub(crate) struct WeightFile {
     map: MmapMut,

@@ -55,9 +55,6 @@ pub(super) fn what_it_is(path: &Path) -> Option<&'static str> {
     let mut file = File::open(path).ok()?;
     let mut begin = Vec::new();
     file.by_ref().take(64).read_to_end(&mut begin).ok()?;
-    if begin.is_empty() {
-        return Some("it is empty");
-    }
     if begin.starts_with(b"PK") {
         let length = file.metadata().ok()?.len();
         let tail = length.saturating_sub(TAIL_BYTES);

@@ -102,6 +102,10 @@ fn prefix(network: &[TensorInfo], file: &BTreeMap<String, StoredTensor>) -> Resu
         }
     }
     let most = found.values().copied().max().unwrap_or_default();
+    // Parts of other networks have names like some of this one's.
+    if 2 * most < network.len() {
+        return Ok(String::new());
+    }
     let best = found.into_iter().filter(|(_, tensors)| *tensors == most);
     let best: Vec<&str> = best.map(|(prefix, _)| prefix).collect();
     match best[..] {

@@ -128,6 +128,21 @@ fn several_networks_in_a_file() {
     assert_eq!(contents(&read), contents(&backbone));
 }
 
+/// Blocks of another network have names like the beginning of this one's: that is no several networks.
+#[test]
+fn another_networks_file_is_told_by_its_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    for config in every_kind() {
+        let other = config.init(&device()).unwrap();
+        if matches!(config, ffc_model::BackboneConfig::Iresnet(_)) {
+            continue;
+        }
+        other.write_weights(&path, &preprocessing(&config)).unwrap();
+        refused(&path, &["missing", "the file was written from"]);
+    }
+}
+
 #[test]
 fn numbers_that_are_not_finite_are_refused() {
     for bad in [f32::NAN, f32::INFINITY] {

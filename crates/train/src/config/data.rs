@@ -49,7 +49,6 @@ impl DataConfig {
     /// [`Error::Setting`] where both are given; [`Error::Data`] where the format is not known.
     pub fn source(&self) -> Result<SourceConfig> {
         match (&self.path, &self.source) {
-            (Some(path), None) if !path.exists() => Err(missing(path)),
             (Some(path), None) => Ok(SourceConfig::detect(path)?),
             (None, Some(source)) => Ok(source.clone()),
             (None, None) => Ok(SourceConfig::Synthetic(Default::default())),
@@ -89,6 +88,20 @@ impl DataConfig {
     /// [`Error::Data`] where the source or its index cannot be used; [`Error::Config`] where a line of the list names no
     /// identity of the set, or one a second time.
     pub fn open(&self, progress: &mut dyn FnMut(BuildProgress)) -> Result<Arc<Dataset>> {
+        self.open_in("", progress)
+    }
+
+    /// The same for the table `key` of a configuration, which messages name.
+    pub(crate) fn open_in(
+        &self,
+        key: &str,
+        progress: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Arc<Dataset>> {
+        if let Some(path) = &self.path
+            && let Ok(false) = path.try_exists()
+        {
+            return Err(missing(path, key));
+        }
         let source = self.source()?;
         let dataset = match &self.index {
             Some(index) if !matches!(source, SourceConfig::Synthetic(_)) => {
@@ -116,12 +129,16 @@ impl DataConfig {
 }
 
 /// Says where pictures were looked for.
-fn missing(path: &Path) -> Error {
+fn missing(path: &Path, key: &str) -> Error {
     let here = std::env::current_dir().unwrap_or_default();
+    let named = match key {
+        "" => String::new(),
+        key => format!(" ({key}.path)"),
+    };
     Error::Data(ffc_data::Error::Format {
         path: path.to_owned(),
         problem: format!(
-            "No such file or folder (data.path); paths begin in the folder in which the command is called, {}",
+            "No such file or folder{named}; paths begin in the folder in which the command is called, {}",
             here.display()
         ),
     })

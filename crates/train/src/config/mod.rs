@@ -285,6 +285,10 @@ impl Config {
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
         let schedule = self.schedule.init(u64::MAX, 1)?;
         self.trainer(schedule)?;
+        if self.training.weights_in_part && self.training.weights.is_none() {
+            let expected = "false where no training.weights are given";
+            return Err(Error::setting("training.weights_in_part", true, expected));
+        }
         if let Some(norm) = self.training.clip_norm
             && !(norm.is_finite() && norm > 0.0)
         {

@@ -26,7 +26,7 @@ impl TrainingData {
     /// [`Error::Setting`] where settings do not fit or there is a single identity; where a set cannot be used.
     pub fn open(config: &Config, building: &mut dyn FnMut(BuildProgress)) -> Result<Self> {
         config.check()?;
-        let dataset = config.data.open(building)?;
+        let dataset = config.data.open_in("data", building)?;
         let identities = dataset.index().identities();
         if identities < 2 {
             let path = dataset.source().path().display();

@@ -35,11 +35,14 @@ impl Evaluator {
         config: &Config,
         building: &mut dyn FnMut(BuildProgress),
     ) -> Result<Vec<Self>> {
-        let open = |evaluation: &EvaluationConfig| {
+        let open = |(at, evaluation): (usize, &EvaluationConfig)| {
             let dataset = match evaluation.protocol.list() {
                 // It brings its own pictures.
                 [Protocol::Bin { path }] => Arc::new(Dataset::pairs(PairBin::open(path)?)?),
-                _ => evaluation.data.open(building)?,
+                _ => {
+                    let key = format!("evaluation.{at}.data");
+                    evaluation.data.open_in(&key, building)?
+                }
             };
             // What is wrong shows now, not after the first epoch.
             let prepared = evaluation.protocol.prepare(&dataset);
@@ -54,7 +57,7 @@ impl Evaluator {
                 },
             })
         };
-        config.evaluations.iter().map(open).collect()
+        config.evaluations.iter().enumerate().map(open).collect()
     }
 
     pub(crate) fn dataset(&self) -> &Dataset {

@@ -6,6 +6,7 @@ use ffc_data::ErrorChain;
 use super::Training;
 use super::data::TrainingData;
 use super::evaluations::Evaluations;
+use super::evaluator::Evaluator;
 use crate::checkpoint::{DataIdentity, Scored, State};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -16,6 +17,36 @@ use crate::trainer::Trainer;
 use crate::{Error, Result};
 
 impl<'a> Training<'a> {
+    /// Whether the run of a folder is at its end, and nothing was changed that would let it go on or measure it anew: then there is nothing to
+    /// train, and [`open`](Self::open) would only write that down. `data` are those of the folder's configuration.
+    ///
+    /// # Errors
+    ///
+    /// Where a set cannot be read.
+    pub fn is_finished(folder: &RunFolder, data: &TrainingData) -> Result<bool> {
+        // Where the newest checkpoint is damaged, the opening takes one before it, and the run goes on from there.
+        let state = match folder.checkpoints().newest() {
+            Ok(Some((checkpoint, passed_over))) if passed_over.is_empty() => {
+                checkpoint.state().clone()
+            }
+            _ => return Ok(false),
+        };
+        let evaluations = data.evaluators.iter().map(Evaluator::identity);
+        let scored = Scored {
+            step: state.step,
+            evaluations: evaluations.collect::<Result<_>>()?,
+        };
+        let has = |name: &str| folder.path().join(name).exists();
+        Ok(!folder.has_changes()
+            && state.step >= data.lengths.total
+            && !state.evaluation_due
+            && state.scored == Some(scored)
+            && state.data == identity(data)?
+            && has("last-probe.safetensors")
+            && has(file_name::FACTS)
+            && has(file_name::SCORES))
+    }
+
     /// Makes a training, or restores it from the newest whole checkpoint of the folder. Nothing is trained or evaluated yet. `data`
     /// are those of the folder's configuration.
     ///
@@ -31,6 +62,7 @@ impl<'a> Training<'a> {
         progress: impl FnOnce(u64, u64) -> Progress,
     ) -> Result<Self> {
         let config = folder.config();
+        let identity = identity(&data)?;
         let TrainingData {
             dataset,
             evaluators,
@@ -38,12 +70,8 @@ impl<'a> Training<'a> {
             schedule,
             notes,
         } = data;
-        let identities = dataset.index().identities();
-        let data = DataIdentity {
-            identities,
-            images: dataset.index().images(),
-            source: dataset.fingerprint()?.to_string(),
-        };
+        let data = identity;
+        let identities = data.identities;
 
         let checkpoints = folder.checkpoints();
         checkpoints.clean()?;
@@ -81,8 +109,12 @@ impl<'a> Training<'a> {
                     return Err(Error::RunFolder {
                         path: folder.path().to_owned(),
                         problem: format!(
-                            "it was trained on another set: {} images of {} identities then, {} of {} now, or others. Put the pictures back as they were (data.path), or start a new run from its weights: --set training.weights=last-probe.safetensors",
-                            state.data.images, state.data.identities, data.images, data.identities
+                            "it was trained on another set: {} images of {} identities then, {} of {} now, or others. Put the pictures back as they were (data.path), or start a new run with training.weights = what `ffc export {}` writes",
+                            state.data.images,
+                            state.data.identities,
+                            data.images,
+                            data.identities,
+                            folder.path().display()
                         ),
                     });
                 }
@@ -129,6 +161,16 @@ impl<'a> Training<'a> {
             evaluation_s: 0.0,
         })
     }
+}
+
+/// What tells the set that is trained on from others.
+fn identity(data: &TrainingData) -> Result<DataIdentity> {
+    let index = data.dataset.index();
+    Ok(DataIdentity {
+        identities: index.identities(),
+        images: index.images(),
+        source: data.dataset.fingerprint()?.to_string(),
+    })
 }
 
 /// Adds to the state of an old version what it does not tell: of which evaluations it is. Those of the folder, if they were not changed.

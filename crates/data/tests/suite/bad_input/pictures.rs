@@ -197,10 +197,11 @@ fn a_folder_in_the_place_of_a_picture() {
 
 #[test]
 fn pictures_of_other_formats_and_sizes() {
-    let text: (&[u8], &str) = (b"not a picture", "not an image of a known format");
+    let text: (&[u8], &str) = (b"../else/1.jpg", "the text `../else/1.jpg` alone");
+    let bytes: (&[u8], &str) = (b"\x07\xfe\x80\x05", "not an image of a known format");
     let gif: (&[u8], &str) = (b"GIF89a\x01\x00\x01\x00", "Gif is not read");
     let huge: (&[u8], &str) = (b"P5\n60000 60000\n255\n", "");
-    for (bytes, expected) in [text, gif, huge] {
+    for (bytes, expected) in [text, bytes, gif, huge] {
         let root = folder(&["a/1.jpg"]);
         std::fs::write(root.path().join("set/a/1.jpg"), bytes).unwrap();
         let dataset = Arc::new(open(&root.path().join("set")).unwrap());
@@ -265,8 +266,13 @@ fn a_jpeg_that_lost_its_end() {
 #[test]
 fn what_is_no_picture_is_named() {
     let jpeg = |sof: u8| [0xff, 0xd8, 0xff, sof, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0].to_vec();
-    let cases: [(Vec<u8>, &str); 10] = [
+    // Brightness once across, a colour twice.
+    let fine = [
+        0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0, 8, 0, 8, 3, 1, 0x11, 0, 2, 0x21, 0, 3, 0x11, 0,
+    ];
+    let cases: [(Vec<u8>, &str); 11] = [
         (Vec::new(), "the file is empty"),
+        (fine.to_vec(), "colours are sampled more finely"),
         (
             b"version https://git-lfs.github.com/spec/v1\n".to_vec(),
             "git lfs pull",
@@ -297,7 +303,7 @@ fn links_to_nothing() {
     std::os::unix::fs::symlink("nowhere.txt", set.join("a/list.txt")).unwrap();
     let dataset = open(&set).unwrap();
     assert_eq!(dataset.index().images(), 1);
-    assert_eq!(dataset.index().passed_over().files(), 1);
+    assert_eq!(dataset.index().passed_over().unwrap().files(), 1);
     std::os::unix::fs::symlink("nowhere.jpg", set.join("a/2.jpg")).unwrap();
     assert_says(
         &message(&set),
@@ -314,6 +320,19 @@ fn sets_among_folders() {
     std::fs::write(set.join("emore/train.rec"), "").unwrap();
     assert_says(&message(&set), &["emore", "train.rec", "another format"]);
     std::fs::write(set.join("train.rec"), "").unwrap();
-    std::fs::write(set.join("train.idx"), "").unwrap();
     assert_says(&message(&set), &["train.rec", "beside folders"]);
+    // Where all folders are of pictures it is nobody's.
+    std::fs::remove_dir_all(set.join("emore")).unwrap();
+    assert_eq!(open(&set).unwrap().index().images(), 1);
+}
+
+#[test]
+fn an_identity_whose_pictures_are_of_another_format() {
+    let root = folder(&["a/1.jpg", "b/1.heic"]);
+    let set = root.path().join("set");
+    assert_says(&message(&set), &["set/b", "b/1.heic", "convert"]);
+    std::fs::remove_dir_all(set.join("a")).unwrap();
+    std::fs::remove_dir_all(set.join("b")).unwrap();
+    std::fs::write(set.join("1.gif"), "").unwrap();
+    assert_says(&message(&set), &["no images found", "1 .gif"]);
 }

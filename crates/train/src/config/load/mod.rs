@@ -124,6 +124,10 @@ fn unwritable(error: toml::ser::Error) -> Error {
 fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error {
     let text = error.to_string();
     let mut problem = text.trim_end().to_owned();
+    // Of a file it shows the line, of an override there is none.
+    if origin.starts_with("--set ") {
+        problem = problem.replace('\n', " ");
+    }
     if let Some(hint) = hint {
         problem.push_str(&format!("; {hint}"));
     }
