@@ -1,4 +1,4 @@
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
@@ -52,6 +52,31 @@ pub(crate) fn clip<M: Module>(
 
     let factor = ((norm + 1e-6).recip() * limit).clamp_max(1.0);
     module.visit(&mut Scale { gradients, factor });
+}
+
+/// Takes the gradients of some parameters away: an optimizer then leaves these alone.
+pub(crate) fn remove<M: Module>(
+    module: &M,
+    gradients: &mut GradientsParams,
+    parameters: &[ParamId],
+) {
+    struct Remove<'a> {
+        gradients: &'a mut GradientsParams,
+        parameters: &'a [ParamId],
+    }
+
+    impl ModuleVisitor for Remove<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.parameters.contains(&param.id) {
+                drop(self.gradients.remove::<D>(param.id));
+            }
+        }
+    }
+
+    module.visit(&mut Remove {
+        gradients,
+        parameters,
+    });
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
 use crate::backbone::Backbone;
@@ -37,13 +36,15 @@ impl Backbone {
         list.tensors
     }
 
-    /// Takes the gradients of some parts of the network, named as in PyTorch, out of `gradients`: an optimizer then leaves these parts alone.
-    pub fn remove_gradients(&self, parts: &[String], gradients: &mut GradientsParams) {
-        self.visit(&mut Remove {
+    /// The parameters of some parts of the network, named as in PyTorch.
+    pub fn parameters_in(&self, parts: &[String]) -> Vec<ParamId> {
+        let mut find = Find {
             place: Place::new(self.names()),
             parts,
-            gradients,
-        });
+            found: Vec::new(),
+        };
+        self.visit(&mut find);
+        find.found
     }
 }
 
@@ -55,14 +56,14 @@ impl TensorInfo {
     }
 }
 
-/// Removes gradients of a network's parameters.
-struct Remove<'a> {
+/// Finds parameters by the names of their parts.
+struct Find<'a> {
     place: Place,
     parts: &'a [String],
-    gradients: &'a mut GradientsParams,
+    found: Vec<ParamId>,
 }
 
-impl ModuleVisitor for Remove<'_> {
+impl ModuleVisitor for Find<'_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.place.enter(name, container_type);
     }
@@ -74,7 +75,7 @@ impl ModuleVisitor for Remove<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = self.place.tensor(&param.lazy_shape());
         if self.parts.iter().any(|part| tensor.is_in(part)) {
-            drop(self.gradients.remove::<D>(param.id));
+            self.found.push(param.id);
         }
     }
 }

@@ -27,7 +27,7 @@ pub use images::StepImages;
 pub use step::{StepNumbers, StepOutput};
 
 use crate::config::{Config, Schedule};
-use crate::gradient::{clip, global_norm};
+use crate::gradient::{clip, global_norm, remove};
 use crate::step_pictures::has_gallery;
 use crate::{Error, Result};
 
@@ -245,8 +245,8 @@ impl Trainer {
         let span = trace_span!("optimizer").entered();
         let mut of_network = GradientsParams::from_module(&mut gradients, &self.probe);
         if !self.config.frozen.is_empty() {
-            self.probe
-                .remove_gradients(&self.config.frozen, &mut of_network);
+            let frozen = self.probe.parameters_in(&self.config.frozen);
+            remove(&self.probe, &mut of_network, &frozen);
         }
         let gradient_norm = global_norm(&self.probe, &of_network);
         if let Some(limit) = self.config.clip_norm {
