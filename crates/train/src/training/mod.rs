@@ -79,7 +79,7 @@ impl<'a> Training<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFinite`] where loss or gradient is no longer a number, [`Error::ZeroEmbedding`]; where an image cannot be read or
+    /// [`NotFinite`](crate::Error::NotFinite) where loss or gradient is no longer a number, [`ZeroEmbedding`](crate::Error::ZeroEmbedding); where an image cannot be read or
     /// a file cannot be written. Checkpoints from before stay.
     pub fn run(mut self) -> Result<Outcome> {
         let finished = self.train();
