@@ -84,6 +84,14 @@ const TRAIN: &[&str] = &[
 ];
 
 /// A run of two steps.
+/// The same training without the size of drawn pictures: others have their own.
+fn train_on_pictures() -> Vec<&'static str> {
+    let drawn = |pair: &&[&str]| !pair.contains(&"data.source.size_px=16");
+    let (command, settings) = TRAIN.split_at(3);
+    let settings = settings.chunks(2).filter(drawn).flatten().copied();
+    command.iter().copied().chain(settings).collect()
+}
+
 fn trained(folder: &Path) -> PathBuf {
     let mut arguments = TRAIN.to_vec();
     arguments.extend(["--out", "run"]);
@@ -249,11 +257,7 @@ fn damaged_pictures() {
         found.contains("1 images cannot be decoded") && found.contains("bob"),
         "{found}"
     );
-    // Not the drawn set's size: pictures have their own.
-    let drawn = |pair: &&[&str]| !pair.contains(&"data.source.size_px=16");
-    let (command, settings) = TRAIN.split_at(3);
-    let settings = settings.chunks(2).filter(drawn).flatten().copied();
-    let mut arguments: Vec<_> = command.iter().copied().chain(settings).collect();
+    let mut arguments = train_on_pictures();
     arguments.extend([
         "--set",
         "data.path=people",
@@ -694,10 +698,7 @@ fn an_index_that_shrinks() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     pictures(&folder);
-    let drawn = |pair: &&[&str]| !pair.contains(&"data.source.size_px=16");
-    let (command, settings) = TRAIN.split_at(3);
-    let settings = settings.chunks(2).filter(drawn).flatten().copied();
-    let mut arguments: Vec<_> = command.iter().copied().chain(settings).collect();
+    let mut arguments = train_on_pictures();
     arguments.extend([
         "--out",
         "run",

@@ -1,15 +1,18 @@
+mod record;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use flate2::{Decompress, FlushDecompress, Status};
 use zip::{CompressionMethod, ZipArchive};
 
+use self::record::{
+    DESCRIPTOR_SIGNATURE, FLAGS_AT, HEADER_BYTES, Header, SIGNATURE, STREAMED, inflate,
+};
 use super::image_name::{is_image_name, is_set_aside};
-use super::{Content, ImageRef, Source, slice, u32_at};
+use super::{Content, ImageRef, Source, u32_at};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, Location};
 use crate::read_at::{MAX_RECORD_BYTES, ReadAt};
@@ -26,19 +29,9 @@ pub struct Zip {
     names: Mutex<Option<HashMap<u64, String>>>,
 }
 
-/// Signature of a member's own header.
-const SIGNATURE: u32 = 0x0403_4b50;
-/// Bytes of a member's header before its name.
-const HEADER_BYTES: usize = 30;
 /// Signature of a member's entry in the directory, and the bytes before its name.
 const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
 const ENTRY_BYTES: usize = 46;
-/// Place of the flags in a member's header.
-const FLAGS_AT: usize = 6;
-/// Flag: the writer knew the checksum only after the data, and put it there.
-const STREAMED: u16 = 8;
-/// Signature that most writers put before such a checksum.
-const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4b50;
 
 impl Zip {
     /// # Errors
@@ -419,78 +412,6 @@ impl Source for Zip {
         match name {
             Ok(name) => format!("{path}, member `{name}`"),
             Err(_) => format!("{path}, image {}", image.image()),
-        }
-    }
-}
-
-/// What a member's own header says, and the checksum behind its data.
-struct Header {
-    method: u16,
-    data: Range<usize>,
-    crc32: u32,
-}
-
-impl Header {
-    /// `bytes` is the whole record.
-    fn parse(bytes: &[u8]) -> std::result::Result<Self, &'static str> {
-        const CUT_OFF: &str = "the header is cut off";
-        if u32_at(bytes, 0) != Some(SIGNATURE) {
-            return Err("no member begins here");
-        }
-        let header = slice(bytes, 0..HEADER_BYTES).ok_or(CUT_OFF)?;
-        let u16_at = |offset: usize| u16::from_le_bytes([header[offset], header[offset + 1]]);
-        let start = HEADER_BYTES + usize::from(u16_at(26)) + usize::from(u16_at(28));
-        let (end, crc32) = if u16_at(FLAGS_AT) & STREAMED == 0 {
-            (bytes.len(), u32_at(header, 14))
-        } else {
-            let crc_at = bytes.len() - 4;
-            let signed = u32_at(bytes, crc_at - 4) == Some(DESCRIPTOR_SIGNATURE);
-            (crc_at - if signed { 4 } else { 0 }, u32_at(bytes, crc_at))
-        };
-        if start > end {
-            return Err(CUT_OFF);
-        }
-        Ok(Self {
-            method: u16_at(8),
-            data: start..end,
-            crc32: crc32.ok_or(CUT_OFF)?,
-        })
-    }
-}
-
-/// Unpacks a part of the buffer and puts it behind; gives its place.
-fn inflate(
-    buffer: &mut Vec<u8>,
-    packed_data: Range<usize>,
-) -> std::result::Result<Range<usize>, String> {
-    let packed = buffer.len();
-    let mut inflater = Decompress::new(false);
-    loop {
-        let produced = inflater.total_out();
-        if produced > MAX_RECORD_BYTES {
-            return Err(format!("it unpacks to more than {MAX_RECORD_BYTES} bytes"));
-        }
-        // Room for as much again, at least four times the packed bytes.
-        let room = (produced as usize).max(packed * 4).max(1 << 12);
-        buffer.resize(packed + produced as usize + room, 0);
-        let (input, output) = buffer.split_at_mut(packed);
-        let rest = &input[packed_data.start + inflater.total_in() as usize..packed_data.end];
-        let status = inflater
-            .decompress(
-                rest,
-                &mut output[produced as usize..],
-                FlushDecompress::None,
-            )
-            .map_err(|error| format!("the packed data are damaged: {error}"))?;
-        let end = packed + inflater.total_out() as usize;
-        match status {
-            Status::StreamEnd => {
-                buffer.truncate(end);
-                return Ok(packed..end);
-            }
-            // Nothing more comes although there was room.
-            _ if end < buffer.len() => return Err("the packed data ends too soon".into()),
-            _ => {}
         }
     }
 }
