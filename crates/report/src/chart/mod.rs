@@ -32,7 +32,7 @@ pub struct Series {
     pub name: String,
     /// How it is drawn.
     pub style: Style,
-    /// Number of the colour; there are eight, then they come again.
+    /// Number of the colour; there are eight, then they come again, dashed.
     pub colour: usize,
     /// Sorted by x.
     pub points: Vec<Point>,

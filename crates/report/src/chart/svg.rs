@@ -110,6 +110,8 @@ fn thinned(series: &Series) -> Series {
 
 fn class(series: &Series) -> String {
     let style = match series.style {
+        // The second round of the colours.
+        Style::Line | Style::Dots if !(series.colour / COLOURS).is_multiple_of(2) => " dashed",
         Style::Line | Style::Dots => "",
         Style::Faint => " faint",
         Style::DashedDots => " dashed",
@@ -414,7 +416,11 @@ mod tests {
             y: axis(),
             series: vec![
                 series("one", &[1.0, 2.0]),
-                series(&"long ".repeat(20), &[2.0, 1.0]),
+                // The same colour in the second round.
+                Series {
+                    colour: 15,
+                    ..series(&"long ".repeat(20), &[2.0, 1.0])
+                },
             ],
             marks: Vec::new(),
         };
@@ -423,6 +429,7 @@ mod tests {
             "<svg xmlns=\"http://www.w3.org/2000/svg\"",
             "A &lt; B",
             "class=\"c7\"",
+            "class=\"c7 dashed\"",
             "--c7: ",
             ">one</text>",
             // The second entry is in a line of its own.

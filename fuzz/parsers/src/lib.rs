@@ -1,0 +1,47 @@
+//! Each parser as a function of the bytes that it reads.
+//!
+//! Bytes that are no such file must give an error: what is found here is a panic, a hang, memory beyond bounds, or a value that does not survive
+//! its own format. The functions panic where that is so.
+
+mod archive;
+mod configuration;
+mod embeddings;
+mod index;
+mod list;
+mod lmdb;
+mod pair_bin;
+mod picture;
+mod pool;
+mod read_all;
+mod scratch;
+mod weights;
+
+pub use archive::{record_io, tar, zip};
+pub use configuration::configuration;
+pub use embeddings::embeddings;
+pub use index::index;
+pub use list::list;
+pub use lmdb::lmdb;
+pub use pair_bin::pair_bin;
+pub use picture::picture;
+pub use pool::pool;
+pub use weights::weights;
+
+/// A function of the bytes that a parser reads. Whether it took them.
+pub type Parser = fn(&[u8]) -> bool;
+
+/// All parsers, each by the name of its target and of its folder of seeds.
+pub const ALL: [(&str, Parser); 12] = [
+    ("configuration", configuration),
+    ("embeddings", embeddings),
+    ("index", index),
+    ("list", list),
+    ("lmdb", lmdb),
+    ("pair_bin", pair_bin),
+    ("picture", picture),
+    ("pool", pool),
+    ("record_io", record_io),
+    ("tar", tar),
+    ("weights", weights),
+    ("zip", zip),
+];

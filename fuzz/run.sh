@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs fuzz targets one after the other, each until it has run for so many seconds in all: fuzz/run.sh SECONDS [TARGET...], by default all.
+#
+# Needs `cargo install cargo-fuzz` and a C++ compiler, for libFuzzer. On the stable toolchain RUSTC_BOOTSTRAP=1 allows the sanitizer's flags.
+# What was found grows in fuzz/corpus, beside the seeds; what breaks a parser is written to fuzz/artifacts. Started again, it goes on.
+set -euo pipefail
+cd "$(dirname "$0")"
+export RUSTC_BOOTSTRAP=1
+seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
+shift
+if (($#)); then targets=("$@"); else targets=($(cd targets && printf '%s\n' *.rs | sed 's/\.rs$//')); fi
+# Bits of time, so that little is lost when it is stopped.
+bit=120
+mkdir -p results
+for target in "${targets[@]}"; do
+  mkdir -p "corpus/$target"
+  spent=$(awk '{ sum += $1 } END { print sum + 0 }' "results/$target.txt" 2>/dev/null || echo 0)
+  while ((spent < seconds)); do
+    now=$((seconds - spent < bit ? seconds - spent : bit))
+    # A file of its own for each bit of time: seconds, runs, edges reached.
+    if ! cargo fuzz run "$target" "corpus/$target" "seeds/$target" -- \
+      -max_total_time="$now" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 2>results/last; then
+      grep -E 'panicked|ERROR|SUMMARY|Test unit' results/last >&2 || tail -5 results/last >&2
+      echo "$target: an input broke it, see fuzz/artifacts/$target" >&2
+      continue 2
+    fi
+    spent=$((spent + now))
+    runs=$(awk '/stat::number_of_executed_units/ { print $2 }' results/last)
+    edges=$(grep -o 'cov: [0-9]*' results/last | tail -1 | cut -d ' ' -f 2)
+    echo "$now $runs $edges" >>"results/$target.txt"
+    echo "$target: $spent of $seconds s, $runs runs, $edges edges"
+  done
+done
