@@ -13,13 +13,8 @@ pub fn text(name: &str) -> Result<String> {
     if Path::new(name).is_file() {
         return std::fs::read_to_string(name).map_err(Error::io("read", name));
     }
-    let preset = Preset::named(name).ok_or_else(|| {
-        Error::Usage(format!(
-            "{name} is neither a file nor a preset; presets are {}, {}",
-            Mine::NAME,
-            Preset::ALL.map(|preset| preset.name).join(", ")
-        ))
-    });
+    let preset = Preset::named(name)
+        .ok_or_else(|| Error::Usage(format!("{name} {}", Preset::unknown(name))));
     Ok(preset?.text.to_owned())
 }
 

@@ -1,103 +1,11 @@
 //! What the command says where something is wrong: one sentence, an exit code, never a panic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod command;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use tempfile::TempDir;
-
-fn ffc(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ffc"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
-    let output = ffc(folder, arguments);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    for part in parts {
-        assert!(
-            message.contains(part),
-            "{arguments:?}: `{message}` does not say `{part}`"
-        );
-    }
-    for word in ["panicked", "backtrace", "Error {", "\x1b"] {
-        assert!(!message.contains(word), "{arguments:?}: {message}");
-    }
-    says_once(&message);
-}
-
-/// A cause is told once, not by the error and by its source.
-#[track_caller]
-fn says_once(message: &str) {
-    for line in message.lines() {
-        let mut parts: Vec<_> = line.split(": ").map(str::trim).collect();
-        let all = parts.len();
-        parts.sort_unstable();
-        parts.dedup();
-        assert_eq!(parts.len(), all, "said twice: `{line}`");
-    }
-}
-
-#[track_caller]
-fn works(folder: &Path, arguments: &[&str]) -> String {
-    let output = ffc(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {message}");
-    assert!(!message.contains('\x1b'), "colours in a pipe: {message}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// A folder with two people, six grey pictures of 16 x 16 each.
-fn pictures(folder: &TempDir) -> PathBuf {
-    let root = folder.path().join("people");
-    for (person, shade) in [("ann", 40u8), ("bob", 200)] {
-        fs::create_dir_all(root.join(person)).unwrap();
-        for number in 0..6u8 {
-            let mut file = b"P5\n16 16\n255\n".to_vec();
-            file.extend((0..=255u8).map(|at| (at.wrapping_mul(number + 3) / 2) ^ shade));
-            fs::write(root.join(person).join(format!("{number}.pgm")), file).unwrap();
-        }
-    }
-    root
-}
-
-const TRAIN: &[&str] = &[
-    "--quiet",
-    "train",
-    "synthetic",
-    "--set",
-    "training.length=2 steps",
-    "--set",
-    "data.source.size_px=16",
-    "--set",
-    "schedule.warm_up=0 steps",
-    "--set",
-    "evaluation=[]",
-    "--set",
-    "backbone={ network = \"compact\", width = 0.25, embedding = 16, height_px = 16, width_px = 16 }",
-];
-
-/// A run of two steps.
-/// The same training without the size of drawn pictures: others have their own.
-fn train_on_pictures() -> Vec<&'static str> {
-    let drawn = |pair: &&[&str]| !pair.contains(&"data.source.size_px=16");
-    let (command, settings) = TRAIN.split_at(3);
-    let settings = settings.chunks(2).filter(drawn).flatten().copied();
-    command.iter().copied().chain(settings).collect()
-}
-
-fn trained(folder: &Path) -> PathBuf {
-    let mut arguments = TRAIN.to_vec();
-    arguments.extend(["--out", "run"]);
-    works(folder, &arguments);
-    folder.join("run")
-}
+use command::{fails, ffc, pictures, train_on_pictures, trained, works};
 
 #[test]
 fn wrong_arguments() {
@@ -116,7 +24,14 @@ fn wrong_arguments() {
         at,
         &["train", "nothing"],
         2,
-        &["neither a file nor a preset", "omniglot"],
+        &["neither a file nor a preset", "omniglot", "mine"],
+    );
+    fails(at, &["train", "omniglott"], 2, &["did you mean `omniglot`"]);
+    fails(
+        at,
+        &["same", "w", "a.jpg", "b.jpg", "--threshold", "5"],
+        2,
+        &["between -1 and 1"],
     );
     fails(
         at,
@@ -471,6 +386,19 @@ fn several_protocols_and_thresholds() {
     assert_eq!(thresholds.measured_on.pairs, "pairs of own.txt");
     assert!(thresholds.measured_on.flip);
 
+    // Two labels that the folders contradict.
+    let list = fs::read_to_string(at.join("own.txt")).unwrap();
+    let swapped = list
+        .replace("bob/3.pgm\tbob/4.pgm\t1", "bob/3.pgm\tbob/4.pgm\t0")
+        .replace("ann/3.pgm\tbob/4.pgm\t0", "ann/3.pgm\tbob/4.pgm\t1");
+    fs::write(at.join("swapped.txt"), swapped).unwrap();
+    let output = ffc(at, &["eval", weights, "people", "--pairs", "swapped.txt"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("2 of 20 pairs contradict the set's identities"),
+        "{message}"
+    );
+
     for (arguments, parts) in [
         (&[][..], &["name what is measured", "--random-pairs"][..]),
         (&["--bin", "a.bin"], &["a.bin", "people"]),
@@ -492,258 +420,4 @@ fn several_protocols_and_thresholds() {
     fs::write(at.join("own.txt"), "ann/0.pgm\tann/9.pgm\t1\n").unwrap();
     let command = ["eval", weights, "people", "--pairs", "own.txt"];
     fails(at, &command, 1, &["own.txt, line 1", "ann/9.pgm", "people"]);
-}
-
-/// The newest checkpoint is damaged: the one before it is taken, and the message says so.
-#[test]
-fn a_damaged_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let mut arguments = TRAIN.to_vec();
-    arguments.extend(["--out", "run", "--set", "checkpoint.every=1 step"]);
-    works(at, &arguments);
-    let newest = at.join("run/checkpoints/step-0000000002/pool.bpk");
-    let mut bytes = fs::read(&newest).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
-    fs::write(&newest, bytes).unwrap();
-    let output = ffc(at, &["train", "--resume", "run"]);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{message}");
-    for part in [
-        "passed over",
-        "step-0000000002",
-        "pool.bpk",
-        "step-0000000001",
-    ] {
-        assert!(message.contains(part), "{message}");
-    }
-}
-
-/// A failed run has its report too. Where none can be written that is said, and a failed run's own error stays.
-#[test]
-fn reports_of_failed_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let arguments = |out| [&TRAIN[1..], &["--out", out]].concat();
-    let diverges = [
-        "--set",
-        "optimizer={ kind = \"sgd\", learning_rate = 1e30, momentum = 0.0, nesterov = false }",
-        "--set",
-        "training.length=8 steps",
-    ];
-    let failing = |out| [&arguments(out)[..], &diverges].concat();
-    fails(at, &failing("run"), 1, &["at step", "learning rate"]);
-    let page = fs::read_to_string(at.join("run/report.html")).unwrap();
-    assert!(page.contains("<h2>Training</h2>"));
-
-    for out in ["failed", "finished"] {
-        fs::create_dir_all(at.join(out).join("report.html/in the way")).unwrap();
-    }
-    let parts = [
-        "error: the loss",
-        "at step",
-        "no report: cannot write failed/report.html",
-    ];
-    fails(at, &failing("failed"), 1, &parts);
-    let parts = ["error: cannot write finished/report.html"];
-    fails(at, &arguments("finished"), 1, &parts);
-    assert!(at.join("finished/last-gallery.safetensors").exists());
-}
-
-/// Where the disk is full the run ends with a message and the checkpoint from before is whole.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let small = at.join("small");
-    fs::create_dir(&small).unwrap();
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-        .arg(&small)
-        .output();
-    if !mount.is_ok_and(|output| output.status.success()) {
-        println!("skipped: no right to mount a small disk");
-        return;
-    }
-    let mut arguments = TRAIN.to_vec();
-    arguments.extend([
-        "--out",
-        "small/run",
-        "--set",
-        "checkpoint.every=1 step",
-        "--set",
-        "checkpoint.keep=100",
-        "--set",
-        "training.length=100 steps",
-    ]);
-    let output = ffc(at, &arguments);
-    let resumed = ffc(at, &["export", "small/run", "--out", "kept.safetensors"]);
-    let _ = Command::new("umount").arg(&small).output();
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("No space left"), "{message}");
-    assert!(
-        resumed.status.success(),
-        "{}",
-        String::from_utf8_lossy(&resumed.stderr)
-    );
-}
-
-/// Ctrl-C saves a checkpoint and stops; the run goes on from there.
-#[cfg(unix)]
-#[test]
-fn ctrl_c() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    let mut arguments = TRAIN.to_vec();
-    arguments.extend([
-        "--out",
-        "run",
-        "--set",
-        "training.length=1000000 steps",
-        "--set",
-        "training.log=1 step",
-        "--set",
-        "training.evaluate=1000000 steps",
-        "--set",
-        "checkpoint.every=1000000 steps",
-    ]);
-    let process = Command::new(env!("CARGO_BIN_EXE_ffc"))
-        .args(&arguments)
-        .current_dir(at)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The first lines of metrics tell that it trains.
-    let metrics = at.join("run/metrics.jsonl");
-    let begin = std::time::Instant::now();
-    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
-        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    // Built into every shell.
-    let kill = format!("kill -INT {}", process.id());
-    let asked = Command::new("sh").args(["-c", &kill]).status().unwrap();
-    assert!(asked.success());
-    let output = process.wait_with_output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(text.contains("ffc train --resume run"), "{text}");
-    assert!(text.contains("report: run/report.html"), "{text}");
-    assert!(at.join("run/report.html").exists());
-
-    let checkpoints: Vec<_> = fs::read_dir(at.join("run/checkpoints")).unwrap().collect();
-    // That of the start, and that of the stop.
-    assert_eq!(checkpoints.len(), 2);
-    let steps = text.split("stopped after ").nth(1).unwrap();
-    let steps: u64 = steps.split(' ').next().unwrap().parse().unwrap();
-    let length = format!("training.length={} steps", steps + 2);
-    let resume = ["--quiet", "train", "--resume", "run", "--set", &length];
-    let log = "checkpoint.every=1 step";
-    works(at, &[&resume[..], &["--set", log]].concat());
-    let lines = fs::read_to_string(&metrics).unwrap();
-    assert_eq!(lines.lines().count() as u64, steps + 2);
-}
-
-/// A resumed run that is at its end is told so, and no file is touched; with another length it goes on.
-#[test]
-fn a_finished_run_is_left_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    trained(at);
-    let files = || {
-        let mut files = Vec::new();
-        let mut folders = vec![at.join("run")];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => files.push((fs::read(&path).unwrap(), path)),
-                }
-            }
-        }
-        files.sort();
-        files
-    };
-    let before = files();
-    let told = works(at, &["train", "--resume", "run"]);
-    assert!(told.contains("nothing to do"), "{told}");
-    assert!(files() == before);
-    let longer = ["--set", "training.length=9 steps"];
-    let longer = [&["--quiet", "train", "--resume", "run"], &longer[..]].concat();
-    works(at, &longer);
-    assert!(files() != before);
-}
-
-/// A process that does not outlive its test.
-#[cfg(unix)]
-struct Alive(std::process::Child);
-
-#[cfg(unix)]
-impl Drop for Alive {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A mapped index that is cut off while a training uses it ends that with a message, not without a word.
-#[cfg(unix)]
-#[test]
-fn an_index_that_shrinks() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = folder.path();
-    pictures(&folder);
-    let mut arguments = train_on_pictures();
-    arguments.extend([
-        "--out",
-        "run",
-        "--set",
-        "data.path=people",
-        "--set",
-        "loader.batch=2",
-        "--set",
-        "training.length=1000000 steps",
-        "--set",
-        "training.log=1 step",
-        "--set",
-        "training.evaluate=1000000 steps",
-    ]);
-    let errors = at.join("errors");
-    let process = Command::new(env!("CARGO_BIN_EXE_ffc"))
-        .args(&arguments)
-        .current_dir(at)
-        .stdout(std::process::Stdio::null())
-        .stderr(fs::File::create(&errors).unwrap())
-        .spawn();
-    let mut process = Alive(process.unwrap());
-    let metrics = at.join("run/metrics.jsonl");
-    let begin = std::time::Instant::now();
-    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
-        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    fs::OpenOptions::new()
-        .write(true)
-        .open(at.join("people.ffc-index"))
-        .unwrap()
-        .set_len(0)
-        .unwrap();
-    let status = loop {
-        if let Some(status) = process.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(begin.elapsed().as_secs() < 120, "it goes on");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    };
-    let message = fs::read_to_string(errors).unwrap();
-    assert_eq!(status.code(), Some(1), "{message}");
-    assert!(
-        message.contains("a file that is mapped into memory"),
-        "{message}"
-    );
 }

@@ -3,6 +3,9 @@
 //! Bytes that are no such file must give an error: what is found here is a panic, a hang, memory beyond bounds, or a value that does not survive
 //! its own format. The functions panic where that is so.
 
+// That is how a fuzzer and a test learn of it.
+#![allow(clippy::expect_used)]
+
 mod archive;
 mod configuration;
 mod embeddings;

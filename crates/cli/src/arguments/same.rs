@@ -26,9 +26,15 @@ pub struct Same {
     #[arg(long, value_name = "FILE", conflicts_with = "threshold")]
     pub thresholds: Option<PathBuf>,
     /// A threshold of your own: the cosine from which on two pictures are taken for the same
-    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true, value_parser = cosine)]
     pub threshold: Option<f32>,
     /// Print the answer as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+fn cosine(text: &str) -> Result<f32, String> {
+    let cosine = text.parse().ok();
+    let cosine = cosine.filter(|cosine| (-1.0..=1.0).contains(cosine));
+    cosine.ok_or_else(|| "a cosine lies between -1 and 1".into())
 }

@@ -21,13 +21,6 @@ struct Chosen {
 /// Says whether two pictures show the same identity.
 pub fn run(arguments: Same) -> Result<ExitCode> {
     let Same { network, a, b, .. } = &arguments;
-    if let Some(threshold) = arguments.threshold
-        && !threshold.is_finite()
-    {
-        return Err(Error::Usage(format!(
-            "--threshold {threshold} is no cosine"
-        )));
-    }
     let network = Network::read(network)?;
     let chosen = match arguments.threshold {
         Some(_) => None,

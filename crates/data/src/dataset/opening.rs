@@ -127,7 +127,7 @@ impl Dataset {
     }
 }
 
-/// Says, once in a process, what of a source was left out: a warning where there are pictures among it.
+/// Says, once in a process, what of a source was left out: a warning where there are pictures or sets among it.
 fn tell_passed_over(source: &dyn Source, index: &Index) {
     static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     let path = source.path();
@@ -141,7 +141,9 @@ fn tell_passed_over(source: &dyn Source, index: &Index) {
             "the index of {path} was built by an older version, which did not take all kinds of pictures: `ffc data index {path} --force` builds it anew"
         ),
         Some(passed_over) if passed_over.is_empty() => {}
-        Some(passed_over) if passed_over.has_pictures() => tracing::warn!("{path}: {passed_over}"),
+        Some(passed_over) if passed_over.has_pictures() || passed_over.has_sets() => {
+            tracing::warn!("{path}: {passed_over}")
+        }
         Some(passed_over) => tracing::info!("{path}: {passed_over}"),
     }
 }

@@ -25,6 +25,8 @@ const PICTURES: [&str; 22] = [
     ".avif", ".heic", ".heif", ".gif", ".tif", ".tiff", ".jxl", ".jp2", ".jpf", ".svg", ".ico",
     ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".tga", ".mp4", ".mov", ".avi", ".webm",
 ];
+/// Endings of sets in one file.
+const SETS: [&str; 5] = [".zip", ".tar", ".rec", ".mdb", ".lmdb"];
 /// Endings that are shown.
 const SHOWN: usize = 6;
 
@@ -56,6 +58,12 @@ impl PassedOver {
     pub fn has_pictures(&self) -> bool {
         let mut pictures = PICTURES.iter();
         pictures.any(|ending| self.by_ending.contains_key(*ending))
+    }
+
+    /// Whether some are sets of pictures in one file by their endings.
+    pub fn has_sets(&self) -> bool {
+        let mut sets = SETS.iter();
+        sets.any(|ending| self.by_ending.contains_key(*ending))
     }
 
     /// Whether a file is a picture by its ending, of a format that is not read.
@@ -107,6 +115,9 @@ impl fmt::Display for PassedOver {
         if self.has_pictures() {
             f.write_str("; convert pictures to JPEG, PNG, BMP, PNM or WebP")?;
         }
+        if self.has_sets() {
+            f.write_str("; a set in one file is read where it is named itself")?;
+        }
         Ok(())
     }
 }
@@ -128,6 +139,9 @@ mod tests {
             told,
             "4 files are left out (2 .gif, 1 without one, 1 .gz; first: a/1.GIF); convert pictures to JPEG, PNG, BMP, PNM or WebP"
         );
+        let mut set = PassedOver::default();
+        set.add("more.tar");
+        assert!(set.has_sets() && !passed_over.has_sets());
         let mut one = PassedOver::default();
         one.add("README");
         assert_eq!(

@@ -58,7 +58,7 @@ pub struct LmdbPart {
 
 impl SourceConfig {
     /// Tells the format of a file or folder by its name and what lies in it. A folder without folders in it may hold a
-    /// `.rec` file or `.tar` shards. An LMDB database needs its list beside it: `name.txt` for `name.lmdb`.
+    /// `.rec` file, `.tar` shards or one `.zip` archive. An LMDB database needs its list beside it: `name.txt` for `name.lmdb`.
     ///
     /// # Errors
     /// If there is nothing at `path`, or its format is not known.
@@ -90,7 +90,8 @@ impl SourceConfig {
 
     /// Tells what a folder holds. One with folders in it is a folder of pictures, whatever else lies there.
     fn detect_in(path: &Path) -> Result<Self> {
-        let (mut folders, mut shards, mut records) = (false, false, Vec::new());
+        let (mut folders, mut shards) = (false, false);
+        let (mut records, mut archives) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(path).map_err(Error::io("read folder", path))? {
             let entry = entry.map_err(Error::io("read folder", path))?.path();
             let name = entry.file_name().unwrap_or_default().to_string_lossy();
@@ -99,6 +100,8 @@ impl SourceConfig {
             shards |= has_ending(&entry, "tar") || is_partial(&name);
             if has_ending(&entry, "rec") {
                 records.push(entry);
+            } else if has_ending(&entry, "zip") {
+                archives.push(entry);
             }
         }
         let path = path.to_owned();
@@ -106,6 +109,9 @@ impl SourceConfig {
             return Ok(Self::Folder { path });
         }
         match records.len() {
+            0 if !shards && archives.len() == 1 => Ok(Self::Zip {
+                path: archives.remove(0),
+            }),
             0 if shards => Ok(Self::WebDataset { path }),
             0 => Ok(Self::Folder { path }),
             1 => Ok(Self::RecordIo {

@@ -191,4 +191,10 @@ fn what_a_folder_holds() {
     std::fs::copy(fixture("made/plain.rec"), folder.path().join("plain.rec")).unwrap();
     let message = open(folder.path()).unwrap_err().to_string();
     assert!(message.contains("2 .rec files"), "{message}");
+    // And one with an archive alone is that archive.
+    let folder = copies(&["made/stored.zip"]);
+    assert!(matches!(
+        SourceConfig::detect(folder.path()).unwrap(),
+        SourceConfig::Zip { .. }
+    ));
 }

@@ -153,7 +153,35 @@ impl PairsFile {
                 same: pair.same,
             })
         };
-        self.pairs.iter().map(resolve).collect()
+        let pairs = self.pairs.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+        if self.is_of_paths() {
+            self.tell_contradictions(dataset, &pairs);
+        }
+        Ok(pairs)
+    }
+
+    /// Says where the list has another mind than the set's folders: one of them is wrong. Where every picture is an identity of its own
+    /// they tell nothing.
+    fn tell_contradictions(&self, dataset: &Dataset, pairs: &[Pair]) {
+        let index = dataset.index();
+        if index.max_images() == 1 {
+            return;
+        }
+        let contradicts = |pair: &Pair| {
+            let [a, b] = pair.images.map(|image| index.identity_of(image));
+            (a == b) != pair.same
+        };
+        let mut against = (self.pairs.iter().zip(pairs)).filter(|(_, pair)| contradicts(pair));
+        let Some((first, _)) = against.next() else {
+            return;
+        };
+        tracing::warn!(
+            "{}: {} of {} pairs contradict the set's identities, first line {}; the list counts",
+            self.path.display(),
+            1 + against.count(),
+            pairs.len(),
+            first.line
+        );
     }
 }
 

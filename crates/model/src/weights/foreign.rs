@@ -3,7 +3,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// First bytes of files that are taken for weights, and what they are.
-const BEGINNINGS: [(&[u8], &str); 9] = [
+const BEGINNINGS: [(&[u8], &str); 11] = [
     (
         b"version https://git-lfs",
         "it is a Git LFS pointer, not the weights: `git lfs pull` or a download brings them",
@@ -22,6 +22,14 @@ const BEGINNINGS: [(&[u8], &str); 9] = [
     (
         b"\x89HDF",
         "it is HDF5, as Keras writes it, which is not read: convert it to PyTorch or SafeTensors",
+    ),
+    (
+        b"GGUF",
+        "it is a GGUF file, which is not read: PyTorch and SafeTensors files are",
+    ),
+    (
+        b"{",
+        "it is JSON, settings or a list of parts, not the weights: name the file that holds them",
     ),
     (b"\x1f\x8b", "it is compressed by gzip: unpack it first"),
     (
@@ -68,5 +76,13 @@ pub(super) fn what_it_is(path: &Path) -> Option<&'static str> {
     let known = BEGINNINGS
         .iter()
         .find(|(bytes, _)| begin.starts_with(bytes));
-    known.map(|(_, what)| *what)
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    match known {
+        Some((_, what)) => Some(what),
+        // PyTorch's files are binary from their first bytes.
+        None if !begin.is_empty() && begin.iter().all(is_text) => {
+            Some("it is text, not weights: was it loaded whole?")
+        }
+        None => None,
+    }
 }

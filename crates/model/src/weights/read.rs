@@ -119,7 +119,13 @@ impl WeightFile {
         let wrong = |problem: String| Error::tensor(&self.path, &tensor.name, problem);
         let stored = self.found.tensors.get(&tensor.name);
         let stored = stored.ok_or_else(|| wrong("missing".into()))?;
-        data(stored).map_err(wrong)
+        let data = data(stored).map_err(wrong)?;
+        let is_negative = |data: &TensorData| data.iter::<f32>().any(|value| value < 0.0);
+        // Their square roots divide: every embedding would be none.
+        if tensor.name.ends_with(".running_var") && is_negative(&data) {
+            return Err(wrong("it is a variance, but some are negative".into()));
+        }
+        Ok(data)
     }
 
     fn tell_left_out(&self) {

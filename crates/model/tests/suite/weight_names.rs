@@ -158,6 +158,15 @@ fn numbers_that_are_not_finite_are_refused() {
 }
 
 #[test]
+fn a_variance_below_zero_is_refused() {
+    let (_, mut tensors) = network();
+    let variance = (tensors.iter_mut()).find(|(name, _, _)| name.ends_with(".running_var"));
+    variance.unwrap().2[0] = -0.5;
+    let folder = tempfile::tempdir().unwrap();
+    refused(&write(&folder, &tensors), &["running_var", "negative"]);
+}
+
+#[test]
 fn weights_are_read_in_part() {
     let (backbone, mut tensors) = network();
     let folder = tempfile::tempdir().unwrap();
@@ -203,7 +212,10 @@ fn what_is_no_weight_file_is_named() {
         ]
         .concat()
     };
-    let cases: [(&str, Vec<u8>, &str); 8] = [
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        ("i.gguf", b"GGUF\x03\0\0\0\0\0".to_vec(), "GGUF"),
+        ("j.json", b"{\"model_type\": \"vit\"}".to_vec(), "JSON"),
+        ("k.pth", b"Entry not found".to_vec(), "text, not weights"),
         (
             "a.pth",
             b"version https://git-lfs.github.com/spec/v1\noid".to_vec(),

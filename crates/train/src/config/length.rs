@@ -1,11 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// A stretch of training, in a configuration such as `"500 steps"` or `"1.5 epochs"`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(into = "String")]
 pub enum Length {
     /// Optimizer steps.
     Steps(u64),
@@ -57,11 +58,24 @@ impl FromStr for Length {
     }
 }
 
-impl TryFrom<String> for Length {
-    type Error = String;
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(LengthText)
+    }
+}
 
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+/// By its text, so that a number alone is told what it lacks.
+struct LengthText;
+
+impl Visitor<'_> for LengthText {
+    type Value = Length;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a length such as \"500 steps\" or \"1.5 epochs\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Length, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

@@ -298,6 +298,10 @@ impl Config {
                 "a finite number above 0",
             ));
         }
+        if self.gallery.momentum == 1.0 {
+            let expected = "below 1: the gallery network would stay as it was drawn";
+            return Err(Error::setting("gallery.momentum", 1, expected));
+        }
         if self.checkpoint.keep == 0 {
             return Err(Error::setting("checkpoint.keep", 0, "at least 1"));
         }

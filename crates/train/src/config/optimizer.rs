@@ -136,6 +136,10 @@ impl OptimizerConfig {
             ))
         };
         not_negative("optimizer.learning_rate", self.learning_rate())?;
+        if self.learning_rate() == 0.0 {
+            let expected = "above 0: nothing would be learnt";
+            return Err(Error::setting("optimizer.learning_rate", 0, expected));
+        }
         match *self {
             Self::Sgd {
                 momentum,

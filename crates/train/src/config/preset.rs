@@ -1,5 +1,6 @@
 use super::Config;
 use crate::Result;
+use crate::mine::Mine;
 
 /// A configuration that comes with the crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +105,22 @@ impl Preset {
     /// The preset of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.name == name)
+    }
+
+    /// What to say of a name that is no preset's, with those that are, [`Mine`]'s among them, and the nearest.
+    pub fn unknown(name: &str) -> String {
+        let presets = Self::ALL.map(|preset| preset.name);
+        let names = || std::iter::once(Mine::NAME).chain(presets);
+        let all: Vec<&str> = names().collect();
+        let near = names().filter(|preset| strsim::damerau_levenshtein(preset, name) <= 2);
+        let nearest = near.min_by_key(|preset| strsim::damerau_levenshtein(preset, name));
+        let meant = nearest.map_or_else(String::new, |nearest| {
+            format!("; did you mean `{nearest}`?")
+        });
+        format!(
+            "is neither a file nor a preset; presets are {}{meant}",
+            all.join(", ")
+        )
     }
 
     /// The configuration, changed by `overrides` (`key=value`).

@@ -590,6 +590,7 @@ fn settings_that_do_not_fit() {
         ("head.pool = 95", "head.pool"),
         ("head.prefill = 1.5", "head.prefill"),
         ("gallery.momentum = 1.5", "gallery.momentum"),
+        ("gallery.momentum = 1.0", "gallery.momentum"),
         ("training.clip_norm = 0.0", "training.clip_norm"),
         ("loader.queue = 65", "loader.queue"),
         ("loader.order = { power = 2.0 }", "loader.order.power"),
@@ -620,6 +621,10 @@ fn settings_that_do_not_fit() {
             "optimizer = { kind = \"adamw\", learning_rate = -1.0 }",
             "optimizer.learning_rate",
         ),
+        (
+            "optimizer = { kind = \"adamw\", learning_rate = 0.0 }",
+            "optimizer.learning_rate",
+        ),
         // 1 in f32.
         (
             "optimizer = { kind = \"adamw\", beta_2 = 0.9999999999 }",
@@ -637,6 +642,15 @@ fn settings_that_do_not_fit() {
         let error = Config::parse(text, "my.toml", &[]).unwrap_err().to_string();
         assert_says(&error, &[key, "must be"]);
     }
+}
+
+#[test]
+fn a_length_without_a_unit_is_told_what_it_lacks() {
+    let error = Config::parse("training.length = 10", "my.toml", &[]).unwrap_err();
+    assert_says(&error.to_string(), &["500 steps", "1.5 epochs"]);
+    let error = set("", &["training.length=10"]).unwrap_err();
+    assert_says(&error, &["--set training.length=10", "500 steps"]);
+    assert!(!error.contains("quotes"), "{error}");
 }
 
 /// The reference shows the keys of the other heads behind #, with their defaults.

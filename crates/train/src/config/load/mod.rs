@@ -44,10 +44,7 @@ impl Config {
             }),
             None => Err(Error::Config {
                 origin: name.to_owned(),
-                problem: format!(
-                    "is neither a file nor a preset; presets are {}",
-                    Preset::ALL.map(|preset| preset.name).join(", ")
-                ),
+                problem: Preset::unknown(name),
             }),
         }
     }
