@@ -12,6 +12,8 @@ if (($#)); then targets=("$@"); else targets=($(cd targets && printf '%s\n' *.rs
 # Bits of time, so that little is lost when it is stopped.
 bit=120
 mkdir -p results
+cargo fuzz build
+failed=0
 for target in "${targets[@]}"; do
   mkdir -p "corpus/$target"
   spent=$(awk '{ sum += $1 } END { print sum + 0 }' "results/$target.txt" 2>/dev/null || echo 0)
@@ -22,12 +24,14 @@ for target in "${targets[@]}"; do
       -max_total_time="$now" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 2>results/last; then
       grep -E 'panicked|ERROR|SUMMARY|Test unit' results/last >&2 || tail -5 results/last >&2
       echo "$target: an input broke it, see fuzz/artifacts/$target" >&2
+      failed=1
       continue 2
     fi
     spent=$((spent + now))
     runs=$(awk '/stat::number_of_executed_units/ { print $2 }' results/last)
-    edges=$(grep -o 'cov: [0-9]*' results/last | tail -1 | cut -d ' ' -f 2)
+    edges=$(grep -o 'cov: [0-9]*' results/last | tail -1 | cut -d ' ' -f 2 || true)
     echo "$now $runs $edges" >>"results/$target.txt"
     echo "$target: $spent of $seconds s, $runs runs, $edges edges"
   done
 done
+exit "$failed"

@@ -2,7 +2,7 @@ use ffc_search::EmbeddingFile;
 
 use crate::scratch;
 
-/// A file of embeddings, searched for its own first row.
+/// A file of embeddings, searched for a query of ones.
 pub fn embeddings(bytes: &[u8]) -> bool {
     let Ok(file) = EmbeddingFile::open(&scratch::file("embeddings.safetensors", bytes)) else {
         return false;

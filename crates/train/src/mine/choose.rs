@@ -38,7 +38,6 @@ pub(super) fn choose(look: &Look, hardware: Hardware, given: &Given) -> Config {
         },
         loader: LoaderSettings {
             batch,
-            dual: dual(look, pool),
             order: order(look),
             augment: augment(look),
             ..LoaderSettings::default()
@@ -134,11 +133,11 @@ fn pool(look: &Look, batch: usize) -> usize {
 }
 
 /// The identity loader alone where the pool cannot hold all identities: most pictures of the instance loader find no centre of their own then,
-/// and both loaders were one to two points behind on drawn identities, characters and faces (docs/experiments.md).
-fn dual(look: &Look, pool: usize) -> DualRows {
-    match (pool as u64) < look.identities {
-        true => DualRows::Identity,
-        false => DualRows::Both,
+/// and both loaders were behind on drawn identities, characters and faces (docs/experiments.md).
+pub(super) fn dual(head: &HeadConfig, identities: u64) -> DualRows {
+    match head {
+        HeadConfig::Ffc(head) if (head.pool as u64) < identities => DualRows::Identity,
+        _ => DualRows::Both,
     }
 }
 
@@ -222,10 +221,6 @@ mod tests {
         assert_eq!(
             [100, 1500, 4500, 50_000].map(momentum),
             [0.9, 0.9, 0.97, 0.99]
-        );
-        assert_eq!(
-            [40, 1000, 1001].map(|n| dual(&look(n, n), pool(&look(n, n), 32))),
-            [DualRows::Both, DualRows::Both, DualRows::Identity]
         );
         assert_eq!(
             [32, 200, 3125].map(|epoch| steps(epoch, Hardware::Processor)),

@@ -5,7 +5,7 @@ mod look;
 
 use std::sync::Arc;
 
-use ffc_data::{BuildProgress, Dataset, Index, Split, SplitSide};
+use ffc_data::{BuildProgress, Dataset, DualRows, Index, Split, SplitSide};
 use ffc_eval::Protocol;
 
 pub use look::Look;
@@ -13,7 +13,7 @@ pub use look::Look;
 use crate::config::{Config, DataConfig, EvaluationConfig, HeadConfig};
 use crate::format::count;
 use crate::{Error, Result};
-use choose::{Given, choose};
+use choose::{Given, choose, dual};
 
 /// Share of the identities that is held out.
 const HELD_OUT: f64 = 0.2;
@@ -74,7 +74,12 @@ impl Mine {
         // Those of the data are in it, with what was held out.
         let others = overrides.iter().filter(|text| !is_of(text, "data"));
         let others: Vec<String> = others.cloned().collect();
-        let config = Config::parse(&config.to_toml()?, "preset mine", &others)?;
+        let mut config = Config::parse(&config.to_toml()?, "preset mine", &others)?;
+        // It hangs on the pool and on the head, which may have been given.
+        let given = others.iter().filter(|text| is_of(text, "loader"));
+        if !given.into_iter().any(|text| text.contains("dual")) {
+            config.loader.dual = dual(&config.head, look.identities);
+        }
         reasons.extend(chosen(&config, &look, hardware));
         Ok(Self { config, reasons })
     }
@@ -135,6 +140,9 @@ fn chosen(config: &Config, look: &Look, hardware: Hardware) -> Vec<String> {
             count(head.pool as u64),
             count(look.identities)
         ));
+    }
+    if config.loader.dual == DualRows::Identity {
+        sentences.push("loaders: that of identities alone".into());
     }
     sentences.push(format!(
         "length: {} of {} pictures a step, momentum of the gallery network {}",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ffc_data::DualRows;
 use ffc_train::config::{HeadConfig, Length};
 use ffc_train::mine::{Hardware, Mine};
 use ffc_train::{Config, Error, Result, TrainingData};
@@ -123,6 +124,19 @@ fn what_is_set_stays_set() {
     );
     let given = choose(folder.path(), &["head.pool=100"]).unwrap();
     assert_says(&given.reasons.join("\n"), &["pool: 100 centres"]);
+    // Of 40 identities 32 are trained on; a pool holds 24 at least.
+    let small = ["head.pool=24", "loader.batch=16"];
+    let small = choose(folder.path(), &small).unwrap();
+    assert_eq!(small.config.loader.dual, DualRows::Identity);
+    assert_says(
+        &small.reasons.join("\n"),
+        &["loaders: that of identities alone"],
+    );
+    let both = ["head.pool=24", "loader.batch=16", "loader.dual=both"];
+    let both = choose(folder.path(), &both).unwrap();
+    assert_eq!(both.config.loader.dual, DualRows::Both);
+    let other = choose(folder.path(), &["head={ kind = \"triplet\", images = 4 }"]).unwrap();
+    assert_eq!(other.config.loader.dual, DualRows::Both);
     let short = choose(folder.path(), &["training.length=7 steps"]).unwrap();
     assert_eq!(
         short.config.schedule.warm_up,
