@@ -3,6 +3,7 @@
 mod allocator;
 mod arguments;
 mod commands;
+mod destination;
 mod device;
 mod environment;
 mod error;

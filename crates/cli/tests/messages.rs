@@ -368,7 +368,9 @@ fn several_protocols_and_thresholds() {
     for number in 0..10 {
         let (a, b) = (number % 5, number % 5 + 1);
         let person = if number < 5 { "ann" } else { "bob" };
-        list += &format!("{person}/{a}.pgm\t{person}/{b}.pgm\t1\n");
+        // One path as it is on the machine, though the set is named from here.
+        let first = at.join("people").join(person).display().to_string();
+        list += &format!("{first}/{a}.pgm\t{person}/{b}.pgm\t1\n");
         list += &format!("ann/{a}.pgm\tbob/{}.pgm\t0\n", (number / 5) + a);
     }
     fs::write(at.join("own.txt"), list).unwrap();
@@ -420,4 +422,33 @@ fn several_protocols_and_thresholds() {
     fs::write(at.join("own.txt"), "ann/0.pgm\tann/9.pgm\t1\n").unwrap();
     let command = ["eval", weights, "people", "--pairs", "own.txt"];
     fails(at, &command, 1, &["own.txt, line 1", "ann/9.pgm", "people"]);
+}
+
+/// What is written takes the place of nothing that is read, and of no other kind of file.
+#[test]
+fn inputs_are_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    trained(at);
+    pictures(&folder);
+    let weights = "run/last-gallery.safetensors";
+    let kept = fs::read(at.join(weights)).unwrap();
+    let embed = |out| ["embed", "run", "people", "--out", out];
+    fails(at, &embed(weights), 2, &[weights, "another kind of file"]);
+    let eval = |out| {
+        let protocol = ["--random-pairs", "10", "--thresholds", out];
+        [&["eval", weights, "people"], &protocol[..]].concat()
+    };
+    fails(at, &eval(weights), 2, &[weights, "is read here"]);
+    let picture = "people/ann/0.pgm";
+    fails(at, &eval(picture), 2, &[picture, "another kind of file"]);
+    let export = ["export", "run", "--network", "probe", "--out", weights];
+    fails(at, &export, 2, &[weights, "is read here"]);
+    assert_eq!(fs::read(at.join(weights)).unwrap(), kept);
+    // Their own files are.
+    for _ in 0..2 {
+        works(at, &embed("embeddings.safetensors"));
+        works(at, &eval("thresholds.json"));
+        works(at, &["export", "run", "--out", "exported.safetensors"]);
+    }
 }

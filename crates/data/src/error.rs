@@ -87,13 +87,15 @@ pub enum Error {
         second: u64,
     },
 
-    /// An identity has no image.
-    #[error("{}: identity `{identity}` has no image; add one or remove the identity", path.display())]
+    /// An identity has no image, or several have none.
+    #[error("{}: identity `{identity}`{} no image; add one or remove the identity", path.display(), with_others(*others))]
     EmptyIdentity {
         /// The source.
         path: PathBuf,
-        /// The identity's name.
+        /// The first one's name.
         identity: String,
+        /// How many others have none, as far as they were looked for.
+        others: u64,
     },
 
     /// Labels are missing between others.
@@ -127,7 +129,7 @@ pub enum Error {
 
     /// The index was made from another source or another state of it.
     #[error(
-        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; `ffc data index {} --force` builds it again, or delete it", index.display(), source_path.display(), source_path.display()
+        "{} was made from another source or another state of {}: it knows {known}, but there is {found}; `ffc data index {}{} --force` builds it again, or delete it", index.display(), source_path.display(), source_path.display(), index_argument(index, source_path)
     )]
     StaleIndex {
         /// The index.
@@ -142,7 +144,7 @@ pub enum Error {
 
     /// Files of the source have another time of change than when the index was made, and nothing else that can be told.
     #[error(
-        "{} was made before {} was written to, or the set was copied without its times of change; copy it with them (`cp -p`, `rsync -t`), or build the index again (`ffc data index {} --force`)", index.display(), source_path.display(), source_path.display()
+        "{} was made before {} was written to, or the set was copied without its times of change; copy it with them (`cp -p`, `rsync -t`), or build the index again (`ffc data index {}{} --force`)", index.display(), source_path.display(), source_path.display(), index_argument(index, source_path)
     )]
     ChangedSource {
         /// The index.
@@ -216,5 +218,30 @@ impl Error {
             record: record.into(),
             problem: problem.into(),
         }
+    }
+}
+
+/// The middle of the sentence about identities without images.
+fn with_others(others: u64) -> String {
+    match others {
+        0 => " has".into(),
+        1 => " and 1 other have".into(),
+        others => format!(" and {others} others have"),
+    }
+}
+
+/// What names an index that does not lie beside its source.
+fn index_argument(index: &Path, source: &Path) -> String {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let is_beside = index.parent() == source.parent()
+        && name(index)
+            .zip(name(source))
+            .is_some_and(|(index, source)| index.starts_with(&source));
+    match is_beside {
+        true => String::new(),
+        false => format!(" --index {}", index.display()),
     }
 }

@@ -8,8 +8,8 @@ use crate::list_file::shown;
 /// Finds images of a set by the names that the set shows, `<identity>/<file>`: in a folder the path below its root. A path that begins
 /// with the set's own is taken too, and so is a file's name alone where one identity has it.
 pub(crate) struct ImagePaths {
-    /// The set's path with a slash behind it.
-    root: String,
+    /// The set's path as it was given, and the whole one, with a slash behind each.
+    roots: [String; 2],
     images: HashMap<String, Found>,
     /// Whether the set knows names of files.
     named: bool,
@@ -32,12 +32,16 @@ impl ImagePaths {
         dataset: &Dataset,
         wanted: impl Iterator<Item = &'a str>,
     ) -> Result<Self> {
-        let root = dataset.source().path().display().to_string();
-        let root = format!("{}/", root.trim_end_matches('/'));
-        let images = wanted.map(|path| (below(&root, path).to_owned(), Found::Nothing));
+        let root = dataset.source().path();
+        let whole = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        let roots = [root, &whole].map(|root| {
+            let root = root.display().to_string();
+            format!("{}/", root.trim_end_matches('/'))
+        });
+        let images = wanted.map(|path| (below(&roots, path).to_owned(), Found::Nothing));
         let mut paths = Self {
             images: images.collect(),
-            root,
+            roots,
             named: true,
         };
         let index = dataset.index();
@@ -66,13 +70,13 @@ impl ImagePaths {
 
     /// The image of a name that was looked for, or what is wrong with the name.
     pub(crate) fn image(&self, path: &str) -> std::result::Result<u64, String> {
-        let root = self.root.trim_end_matches('/');
+        let root = self.roots[0].trim_end_matches('/');
         if !self.named {
             return Err(format!(
                 "{root} keeps no names of files: pictures that a list names must lie in a folder or a zip archive"
             ));
         }
-        match self.images.get(below(&self.root, path)) {
+        match self.images.get(below(&self.roots, path)) {
             Some(Found::One(image)) => Ok(*image),
             Some(Found::Several) => Err(format!(
                 "several identities in {root} have an image `{}`; write `<identity>/<file>`",
@@ -85,9 +89,12 @@ impl ImagePaths {
     }
 }
 
-/// The path below the root.
-fn below<'a>(root: &str, path: &'a str) -> &'a str {
+/// The path below one of the roots.
+fn below<'a>(roots: &[String], path: &'a str) -> &'a str {
     let path = path.strip_prefix("./").unwrap_or(path);
-    let root = root.strip_prefix("./").unwrap_or(root);
-    path.strip_prefix(root).unwrap_or(path)
+    let mut below = roots.iter().filter_map(|root| {
+        let root = root.strip_prefix("./").unwrap_or(root);
+        path.strip_prefix(root)
+    });
+    below.next().unwrap_or(path)
 }

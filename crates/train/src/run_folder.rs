@@ -44,6 +44,7 @@ impl RunFolder {
         let file = path.join(file_name::ENVIRONMENT);
         let json = serde_json::to_vec_pretty(environment);
         write(&file, &json.map_err(|error| Error::format(&file, error))?)?;
+        write(&path.join(file_name::TRAINED), config.to_toml()?.as_bytes())?;
         // Last: what has a configuration is a run.
         write(&path.join(file_name::CONFIG), config.to_toml()?.as_bytes())?;
         Ok(Self {
@@ -55,12 +56,12 @@ impl RunFolder {
     }
 
     /// Opens the folder of a run to resume it, with its configuration and overrides, which are written into it when they have shown to
-    /// fit the run's checkpoint. They may change how long the run goes on, what is measured, logged and kept, and how data are read, not
+    /// fit the run's checkpoint. They, and edits of the configuration there, may change how long the run goes on, what is measured, logged and kept, and how data are read, not
     /// what decides the run.
     ///
     /// # Errors
     ///
-    /// [`Error::RunFolder`] where there is no run or another process holds it; [`Error::Resume`] where overrides change what decides
+    /// [`Error::RunFolder`] where there is no run or another process holds it; [`Error::Resume`] where they change what decides
     /// the run; [`Error::Config`]; [`Error::Io`].
     pub fn resume(path: &Path, overrides: &[String]) -> Result<Self> {
         let config = path.join(file_name::CONFIG);
@@ -71,7 +72,13 @@ impl RunFolder {
             });
         }
         let lock = lock(path)?;
-        let old = Config::load(&config, &[])?;
+        // Whoever edits the configuration changes settings as overrides do.
+        let trained = path.join(file_name::TRAINED);
+        let old = match trained.exists() {
+            true => Config::load(&trained, &[])?,
+            // Of an older version.
+            false => Config::load(&config, &[])?,
+        };
         let config = Config::load(&config, overrides)?;
         let changes = changes(&old, &config)?;
         let refused = changes.iter().filter(|change| !change.is_free());
@@ -99,7 +106,9 @@ impl RunFolder {
     pub(crate) fn keep_overrides(&self) -> Result<Vec<String>> {
         if !self.changes.is_empty() {
             let text = self.config.to_toml()?;
-            write(&self.path.join(file_name::CONFIG), text.as_bytes())?;
+            for name in [file_name::CONFIG, file_name::TRAINED] {
+                write(&self.path.join(name), text.as_bytes())?;
+            }
         }
         Ok(self.changes.iter().map(Change::to_string).collect())
     }

@@ -1,11 +1,14 @@
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ffc_data::Dataset;
 use ffc_eval::Embeddings;
+use ffc_search::EmbeddingFile;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::arguments::Embed;
+use crate::destination;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::output::say;
@@ -22,6 +25,14 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
             )));
         }
     };
+    let inputs = [&arguments.network.weights].into_iter();
+    let inputs: Vec<&Path> = inputs
+        .chain(&arguments.data)
+        .map(PathBuf::as_path)
+        .collect();
+    destination::check(&arguments.out, &inputs, |out| {
+        out.extension().is_some_and(|ending| ending == "csv") || EmbeddingFile::open(out).is_ok()
+    })?;
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
     let dataset = arguments.set.open_any(&arguments.data, network.as_stored)?;

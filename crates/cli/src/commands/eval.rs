@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use ffc_eval::{
 };
 
 use crate::arguments::{Eval, ProtocolArguments};
+use crate::destination;
 use crate::error::{Error, Result};
 use crate::network::{Network, hash, thresholds_path};
 use crate::output::say;
@@ -19,6 +20,14 @@ const TARGETS: [f64; 6] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
 /// Measures a network, and raw pixels beside it, and writes the thresholds that the pairs show.
 pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     let protocols = protocols(&arguments.protocol)?;
+    if let Some(out) = &arguments.thresholds {
+        let inputs = [&arguments.network.weights].into_iter();
+        let inputs: Vec<&Path> = inputs
+            .chain(&arguments.data)
+            .map(PathBuf::as_path)
+            .collect();
+        destination::check(out, &inputs, |out| ThresholdsFile::read(out).is_ok())?;
+    }
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
     let data = dataset(&arguments, network.as_stored)?;

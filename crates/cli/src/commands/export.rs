@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use ffc_model::{Backbone, Preprocessing};
 
 use crate::arguments::Export;
+use crate::destination;
 use crate::error::{Error, Result};
 use crate::output::say;
 use crate::trained::{Trained, Wanted};
@@ -20,6 +21,11 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
         last: arguments.last,
         config: arguments.config.as_deref(),
     };
+    let run = arguments.checkpoint.canonicalize().ok();
+    let out = arguments.out.canonicalize().ok();
+    let is_of_run = run.zip(out).is_some_and(|(run, out)| out.starts_with(run));
+    let inputs = is_of_run.then_some(arguments.out.as_path());
+    destination::check(&arguments.out, inputs.as_slice(), |_| true)?;
     let trained = Trained::read(&arguments.checkpoint, wanted, &Device::flex())?;
     write(&trained.backbone, &arguments.out, &trained.preprocessing)?;
     let best = match trained.is_best {

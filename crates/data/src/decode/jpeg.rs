@@ -6,7 +6,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Decoded, MAX_SIDE_PX, Size, Wanted, check, convert, said};
+use super::{Decoded, EXIF, MAX_SIDE_PX, Size, Wanted, check, convert, said};
 use crate::channels::Channels;
 
 /// First bytes of a JPEG.
@@ -24,7 +24,7 @@ pub(super) struct Header {
 impl Header {
     /// Reads the segments up to the first scan. What else is wrong with them is the decoder's to say.
     pub(super) fn read(encoded: &[u8]) -> Result<Self, String> {
-        let mut orientation = Orientation::NoTransforms;
+        let mut orientation = None;
         let (mut is_jfif, mut components, mut adobe) = (false, 0, None);
         let mut at = START.len();
         while let Some((marker, begin)) = marker(encoded, at) {
@@ -51,10 +51,10 @@ impl Header {
                     check_sampling(segment)?;
                 }
                 0xe0 => is_jfif |= segment.starts_with(b"JFIF\0"),
-                0xe1 => {
-                    if let Some(exif) = segment.strip_prefix(b"Exif\0\0") {
-                        orientation = Orientation::from_exif_chunk(exif).unwrap_or(orientation);
-                    }
+                // Of several the first counts.
+                0xe1 if orientation.is_none() => {
+                    let exif = segment.strip_prefix(EXIF);
+                    orientation = exif.and_then(Orientation::from_exif_chunk);
                 }
                 // Colours that are RGB, and so no YCbCr.
                 0xee if segment.starts_with(b"Adobe") && segment.get(11) == Some(&0) => {
@@ -76,7 +76,7 @@ impl Header {
             at = end;
         }
         Ok(Self {
-            orientation,
+            orientation: orientation.unwrap_or(Orientation::NoTransforms),
             against_jfif: adobe.filter(|_| is_jfif && components == 3),
         })
     }

@@ -17,6 +17,8 @@ use crate::channels::Channels;
 const MAX_SIDE_PX: usize = 1 << 14;
 /// Pixels that an image may have: 64 Mi.
 const MAX_PIXELS: usize = 1 << 26;
+/// What stands before EXIF data in a JPEG.
+const EXIF: &[u8] = b"Exif\0\0";
 /// What lies behind transparent pixels.
 const BACKGROUND: u32 = 255;
 
@@ -112,10 +114,12 @@ fn decode_other(
     })?;
     let orientation = match wanted.as_stored {
         true => Orientation::NoTransforms,
-        false => match decoder.orientation() {
-            Ok(Orientation::NoTransforms) | Err(_) => png::orientation(encoded),
-            Ok(orientation) => orientation,
-        },
+        false => {
+            let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
+            // Some programs write JPEG's mark of such data into WebP too.
+            let exif = exif.strip_prefix(EXIF).unwrap_or(&exif);
+            Orientation::from_exif_chunk(exif).unwrap_or_else(|| png::orientation(encoded))
+        }
     };
     let picture = DynamicImage::from_decoder(decoder);
     let mut picture = picture.map_err(said)?;

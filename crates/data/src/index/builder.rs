@@ -7,12 +7,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::boundaries::{BoundariesWriter, block_bytes};
 use super::external_sort::{ExternalSort, Sortable, Sorted};
-use super::header::{HEADER_BYTES, Header};
+use super::header::{HEADER_BYTES, Header, MAGIC};
 use super::location::{LOCATION_BYTES, Location};
 use super::passed_over::PassedOver;
 use super::section_writer::SectionWriter;
 use super::spool::Spool;
 use crate::fingerprint::Fingerprint;
+use crate::read_at::ReadAt;
 use crate::{Error, Result};
 
 /// How an index is built.
@@ -32,6 +33,26 @@ impl Default for BuildConfig {
         Self {
             memory_bytes: 256 << 20,
             close_gaps: false,
+        }
+    }
+}
+
+/// # Errors
+/// If what lies there is another kind of file: an index that is damaged is told by its ending.
+fn check_replaceable(path: &Path) -> Result<()> {
+    let is_named_so = path.extension().is_some_and(|ending| ending == "ffc-index");
+    if is_named_so || !path.exists() {
+        return Ok(());
+    }
+    let file = ReadAt::open(path)?;
+    let mut begin = vec![0; MAGIC.len().min(file.len() as usize)];
+    file.read(0, &mut begin)?;
+    match begin.is_empty() || begin == MAGIC {
+        true => Ok(()),
+        false => {
+            let problem =
+                "it is no index, and none is written over it; give the index another name";
+            Err(Error::format(path, problem))
         }
     }
 }
@@ -94,6 +115,7 @@ impl<'a> IndexBuilder<'a> {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
+        check_replaceable(path)?;
         // Before the scan: a folder that cannot be written to is told at once.
         let file = NewFile::create(path).map_err(Error::io("put an index into", &folder))?;
         let mut builder = Self {

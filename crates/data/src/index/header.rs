@@ -9,7 +9,7 @@ use crate::fingerprint::Fingerprint;
 use crate::{Error, Result};
 
 /// First bytes of an index file.
-const MAGIC: [u8; 8] = *b"FFCINDEX";
+pub(super) const MAGIC: [u8; 8] = *b"FFCINDEX";
 /// Version of the layout. Another version is refused.
 const VERSION: u32 = 1;
 /// Bytes that the header takes, filled up with zeros.

@@ -31,6 +31,7 @@ impl Folder {
     /// Calls `visit` with every file, the images identity by identity.
     fn walk(&self, mut visit: impl FnMut(Found<'_>) -> Result<()>) -> Result<()> {
         let mut open: Vec<OpenFolder> = Vec::new();
+        let mut empty = Vec::new();
         let entries = WalkDir::new(&self.root)
             .min_depth(1)
             .follow_links(true)
@@ -51,7 +52,7 @@ impl Folder {
                     None => return Err(self.walk_error(error)),
                 },
             };
-            self.close(&mut open, entry.depth() - 1)?;
+            self.close(&mut open, entry.depth() - 1, &mut empty)?;
             if entry.file_type().is_dir() {
                 open.push(OpenFolder {
                     path: entry.into_path(),
@@ -89,18 +90,39 @@ impl Folder {
                 name: name?,
             })?;
         }
-        self.close(&mut open, 0)
+        self.close(&mut open, 0, &mut empty)?;
+        match &empty[..] {
+            [] => Ok(()),
+            [first, others @ ..] => {
+                let identity = first.strip_prefix(&self.root).unwrap_or(first);
+                Err(Error::EmptyIdentity {
+                    path: self.root.clone(),
+                    identity: identity.display().to_string(),
+                    others: others.len() as u64,
+                })
+            }
+        }
     }
 
     /// Leaves folders until `depth` of them are open. One without images is an identity without images.
-    fn close(&self, open: &mut Vec<OpenFolder>, depth: usize) -> Result<()> {
+    ///
+    /// # Errors
+    /// If what lies in it instead tells why.
+    fn close(
+        &self,
+        open: &mut Vec<OpenFolder>,
+        depth: usize,
+        empty: &mut Vec<PathBuf>,
+    ) -> Result<()> {
         while open.len() > depth {
             let Some(folder) = open.pop() else {
                 break;
             };
             if !folder.has_images {
-                return Err(self.without_images(&folder));
+                self.check_without_images(&folder)?;
+                empty.push(folder.path);
             }
+            // One above it that holds nothing else is told by it.
             if let Some(above) = open.last_mut() {
                 above.has_images = true;
             }
@@ -108,20 +130,23 @@ impl Folder {
         Ok(())
     }
 
-    /// What is wrong with a folder without images that can be read.
-    fn without_images(&self, folder: &OpenFolder) -> Error {
+    /// A folder without images that can be read.
+    ///
+    /// # Errors
+    /// If it holds others, or a set of another format.
+    fn check_without_images(&self, folder: &OpenFolder) -> Result<()> {
         // Sets of insightface have others beside them, in folders.
         if let Some(set) = other_set(&self.root, &["rec"]) {
             let problem = format!(
                 "{set} lies there beside folders, not all of which are of pictures; name it if it is meant"
             );
-            return Error::format(&self.root, problem);
+            return Err(Error::format(&self.root, problem));
         }
         if let Some(set) = other_set(&folder.path, &["rec", "mdb", "tar", "zip"]) {
             let problem = format!(
                 "{set} lies there, a set of another format; name it if it is meant, else put only folders of pictures here"
             );
-            return Error::format(&folder.path, problem);
+            return Err(Error::format(&folder.path, problem));
         }
         if let Some(other) = &folder.other
             && PassedOver::is_picture(&other.to_string_lossy())
@@ -130,13 +155,9 @@ impl Folder {
                 "it holds no picture that is read, but {}: convert such pictures to JPEG, PNG, BMP, PNM or WebP",
                 other.display()
             );
-            return Error::format(&folder.path, problem);
+            return Err(Error::format(&folder.path, problem));
         }
-        let identity = folder.path.strip_prefix(&self.root);
-        Error::EmptyIdentity {
-            path: self.root.clone(),
-            identity: identity.unwrap_or(&folder.path).display().to_string(),
-        }
+        Ok(())
     }
 
     /// A link to nothing that is no picture by its name.

@@ -69,6 +69,7 @@ impl RecordIo {
                 break;
             }
             let text = String::from_utf8_lossy(&line);
+            let text = ffc_files::without_mark(&text);
             if text.trim().is_empty() {
                 continue;
             }
@@ -201,6 +202,7 @@ impl RecordIo {
                 return Err(Error::EmptyIdentity {
                     path: self.path().to_owned(),
                     identity: (key - identities.start).to_string(),
+                    others: 0,
                 });
             }
             ranges[(key - identities.start) as usize] = range;

@@ -71,6 +71,15 @@ fn record_io_of_insightface() {
         &open(&folder.path().join("insightface.rec")).unwrap(),
         &golden(),
     );
+    // Some editors put a mark before a text in UTF-8.
+    let folder = copies(&["golden/insightface.rec", "golden/insightface.idx"]);
+    let places = folder.path().join("insightface.idx");
+    let text = std::fs::read_to_string(&places).unwrap();
+    std::fs::write(&places, format!("\u{feff}{text}")).unwrap();
+    check(
+        &open(&folder.path().join("insightface.rec")).unwrap(),
+        &golden(),
+    );
 }
 
 /// Image 2 has padding behind it that holds the magic word twice: the writer split its record into parts.

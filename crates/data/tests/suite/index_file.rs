@@ -145,6 +145,28 @@ fn an_index_of_another_source_is_refused() {
 
 /// A failed scan leaves nothing, and an index that was there stays.
 #[test]
+fn another_file_is_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("archive.zip");
+    std::fs::write(&path, b"PK\x03\x04 and more").unwrap();
+    let build =
+        |path: &Path| IndexBuilder::build(&source(9), path, &BuildConfig::default(), &mut |_| {});
+    let error = build(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("archive.zip") && error.contains("is no index"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), b"PK\x03\x04 and more");
+    // One that is damaged is, and one that is whole.
+    let index = folder.path().join("set.ffc-index");
+    std::fs::write(&index, b"damaged").unwrap();
+    build(&index).unwrap();
+    let other = folder.path().join("index");
+    std::fs::copy(&index, &other).unwrap();
+    build(&other).unwrap();
+}
+
+#[test]
 fn a_failed_build_leaves_the_old_index() {
     let folder = copies(&["golden/im2rec.rec", "golden/im2rec.idx"]);
     let path = folder.path().join("im2rec.rec");

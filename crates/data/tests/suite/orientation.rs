@@ -109,6 +109,61 @@ fn jpeg_pictures_are_turned_as_their_exif_data_say() {
     }
 }
 
+#[test]
+fn of_several_exif_data_the_first_count() {
+    let jpeg = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let exif = |orientation| [b"Exif\0\0", &exif(orientation, true)[..]].concat();
+    let one = with_segment(&jpeg, 0xe1, &exif(6));
+    let two = with_segment(&with_segment(&jpeg, 0xe1, &exif(3)), 0xe1, &exif(6));
+    let [(_one, one), (_two, two)] = [one, two].map(|bytes| set(&bytes, "1.jpg"));
+    assert_eq!(picture(&two), picture(&one));
+}
+
+/// With JPEG's mark before the data too, as some programs write them.
+#[test]
+fn webp_pictures_are_turned_too() {
+    let (width, height) = (5_u8, 3_u8);
+    let pixels: Vec<u8> = (0..width * height * 3).map(|value| value * 5).collect();
+    let mut plain = Vec::new();
+    image::codecs::webp::WebPEncoder::new_lossless(&mut plain)
+        .encode(
+            &pixels,
+            width.into(),
+            height.into(),
+            image::ExtendedColorType::Rgb8,
+        )
+        .unwrap();
+    let (_plain, stored) = set(&plain, "1.webp");
+    let (pixels, ..) = picture(&stored);
+    let chunk = |name: &[u8], bytes: &[u8]| {
+        let length = (bytes.len() as u32).to_le_bytes();
+        let padding = &[0][..bytes.len() % 2];
+        [name, &length, bytes, padding].concat()
+    };
+    for mark in [&b""[..], b"Exif\0\0"] {
+        // Behind RIFF, a length and WEBP lies the picture's own chunk.
+        let parts = [
+            b"WEBP".to_vec(),
+            chunk(b"VP8X", &[8, 0, 0, 0, width - 1, 0, 0, height - 1, 0, 0]),
+            plain[12..].to_vec(),
+            chunk(b"EXIF", &[mark, &exif(6, true)].concat()),
+        ];
+        let (_folder, dataset) = set(&chunk(b"RIFF", &parts.concat()), "1.webp");
+        let (turned, turned_width, turned_height) = picture(&dataset);
+        let (width, height) = (usize::from(width), usize::from(height));
+        assert_eq!((turned_width, turned_height), (height, width));
+        for y in 0..turned_height {
+            for x in 0..turned_width {
+                let (from_x, from_y) = stored_at(6, x, y, width, height);
+                assert_eq!(
+                    turned[y * turned_width + x],
+                    pixels[from_y * width + from_x]
+                );
+            }
+        }
+    }
+}
+
 /// Views of a set see its pictures as it does.
 #[test]
 fn selections_keep_the_setting() {

@@ -135,12 +135,16 @@ fn missing(path: &Path, key: &str) -> Error {
         "" => String::new(),
         key => format!(" ({key}.path)"),
     };
-    Error::Data(ffc_data::Error::Format {
-        path: path.to_owned(),
-        problem: format!(
-            "No such file or folder{named}; paths begin in the folder in which the command is called, {}",
+    let begin = match path.starts_with("~") {
+        true => "~ stands for the home folder in a shell alone: write the whole path".to_owned(),
+        false => format!(
+            "paths begin in the folder in which the command is called, {}",
             here.display()
         ),
+    };
+    Error::Data(ffc_data::Error::Format {
+        path: path.to_owned(),
+        problem: format!("No such file or folder{named}; {begin}"),
     })
 }
 

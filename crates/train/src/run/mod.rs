@@ -41,6 +41,8 @@ pub mod file_name {
     pub const SCORES: &str = "scores.json";
     /// The resolved configuration.
     pub const CONFIG: &str = "config.toml";
+    /// What it was when the run last began, to tell edits of it.
+    pub const TRAINED: &str = "trained.toml";
     /// Versions, device, commit, host.
     pub const ENVIRONMENT: &str = "environment.json";
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use ffc_data::{BuildProgress, Dataset, SourceConfig};
+use ffc_eval::Protocol;
 
 use super::evaluator::Evaluator;
 use super::lengths::Lengths;
@@ -63,6 +64,17 @@ impl TrainingData {
             config.data.source = Some(SourceConfig::Synthetic(Default::default()));
             let note = "no pictures are named, so the identities are drawn ones; data.path = FOLDER trains on yours";
             self.notes.push(note.into());
+        }
+        for evaluation in &config.evaluations {
+            let data = &evaluation.data;
+            let brings_own = |protocol: &Protocol| matches!(protocol, Protocol::Bin { .. });
+            let is_drawn = data.path.is_none() && data.source.is_none();
+            if is_drawn && !evaluation.protocol.list().iter().any(brings_own) {
+                self.notes.push(format!(
+                    "the evaluation `{}` names no pictures, so it measures on drawn identities; its data.path = FOLDER names yours",
+                    evaluation.name
+                ));
+            }
         }
         let HeadConfig::Ffc(head) = &mut config.head else {
             return;

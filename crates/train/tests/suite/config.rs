@@ -653,6 +653,23 @@ fn a_length_without_a_unit_is_told_what_it_lacks() {
     assert!(!error.contains("quotes"), "{error}");
 }
 
+/// Not the program's words for what a value may be; and what a shell makes of a table.
+#[test]
+fn wrong_values_are_told_in_words() {
+    for (text, words) in [
+        ("head.pool = \"many\"", "expected a whole number from 0"),
+        ("head.scale = true", "expected a number"),
+        ("data.rotations = 3", "expected true or false"),
+        ("data.path = 3", "expected text"),
+        ("gallery = 3", "expected a table"),
+    ] {
+        let error = Config::parse(text, "my.toml", &[]).unwrap_err().to_string();
+        assert_says(&error, &[words]);
+    }
+    let error = set("", &["head={ kind = full }"]).unwrap_err();
+    assert_says(&error, &["--set head={ kind = full }", "shell", "quotes"]);
+}
+
 /// The reference shows the keys of the other heads behind #, with their defaults.
 #[test]
 fn the_reference_shows_every_head() {

@@ -231,5 +231,19 @@ fn what_is_seldom_meant_is_said_before_the_first_step() {
     let mut data = TrainingData::open(&drawn, &mut |_| {}).unwrap();
     data.fit(&mut drawn);
     assert_says(&data.notes().join("\n"), &["the identities are drawn ones"]);
+    let text = r#"
+        data.source = { format = "synthetic", identities = 100 }
+        backbone.network = "compact"
+        [[evaluation]]
+        name = "forgotten"
+        protocol = { kind = "random_pairs", pairs = 20 }
+        "#;
+    let mut forgotten = Config::parse(text, "test", &[]).unwrap();
+    let mut data = TrainingData::open(&forgotten, &mut |_| {}).unwrap();
+    data.fit(&mut forgotten);
+    assert_says(
+        &data.notes().join("\n"),
+        &["the evaluation `forgotten` names no pictures"],
+    );
     assert!(drawn.to_toml().unwrap().contains("format = \"synthetic\""));
 }

@@ -102,6 +102,7 @@ fn a_run_leaves_everything_in_its_folder() {
         "metrics.jsonl",
         "scores.json",
         "thresholds.json",
+        "trained.toml",
     ];
     assert_eq!(files(&path), expected.map(str::to_owned).into());
     assert_eq!(
@@ -246,6 +247,18 @@ fn a_resumed_run_keeps_what_decides_it() {
     ] {
         drop(RunFolder::resume(path, &[text.to_owned()]).unwrap());
     }
+    // The same of an edit in the folder.
+    let before = String::from_utf8(before).unwrap();
+    let edit = |from: &str, to: &str| {
+        assert!(before.contains(from), "{before}");
+        fs::write(path.join("config.toml"), before.replace(from, to)).unwrap();
+        RunFolder::resume(path, &[])
+    };
+    let error = edit("seed = 0", "seed = 1").unwrap_err();
+    assert!(matches!(error, Error::Resume { .. }), "{error}");
+    assert_says(&error.to_string(), &["training.seed from 0 to 1"]);
+    drop(edit("workers = 1", "workers = 2").unwrap());
+    drop(edit("seed = 0", "seed = 0").unwrap());
 }
 
 /// Centres of as many identities as are wanted, not of whole batches, are in the pool before the first step.

@@ -27,6 +27,8 @@ pub struct Lmdb {
 
 #[derive(Debug)]
 struct OpenPart {
+    /// As it was named.
+    database: PathBuf,
     data: PathBuf,
     environment: Arc<Environment>,
     list: ReadAt,
@@ -86,6 +88,7 @@ impl OpenPart {
         }
         Ok(Self {
             environment: Environment::open(&part.database, &data)?,
+            database: part.database.clone(),
             data,
             list: ReadAt::open(&part.list)?,
             label_offset: part.label_offset,
@@ -117,7 +120,7 @@ impl OpenPart {
 
 impl Source for Lmdb {
     fn path(&self) -> &Path {
-        &self.parts[0].data
+        &self.parts[0].database
     }
 
     fn expects(&self) -> &'static str {

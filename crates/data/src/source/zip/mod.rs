@@ -171,7 +171,7 @@ impl Zip {
             true => Err(Error::format(
                 self.path(),
                 format!(
-                    "its directory goes on after the {} members that it counts: it was packed by a program that cannot count more than 65,535; pack it again with `zip -0 -r`",
+                    "its directory goes on after the {} members that it counts: a member is there twice, or it was packed by a program that cannot count more than 65,535; unpack it and pack it again with `zip -0 -r`",
                     last + 1
                 ),
             )),
@@ -243,10 +243,12 @@ impl Zip {
                 name = name.rsplit_once('/').map_or("", |(above, _)| above);
             }
         }
-        match folders.into_iter().find(|name| !filled.contains(&name[..])) {
+        let mut empty = (folders.into_iter()).filter(|name| !filled.contains(&name[..]));
+        match empty.next() {
             Some(identity) => Err(Error::EmptyIdentity {
                 path: self.file.path().to_owned(),
                 identity,
+                others: empty.count() as u64,
             }),
             None => Ok(()),
         }

@@ -31,6 +31,11 @@ fn folders() {
         &message(&hollow.path().join("set")),
         &["identity `b` has no image"],
     );
+    std::fs::create_dir_all(hollow.path().join("set/d/e")).unwrap();
+    assert_says(
+        &message(&hollow.path().join("set")),
+        &["identity `b` and 1 other have no image"],
+    );
 }
 
 #[cfg(target_os = "linux")]

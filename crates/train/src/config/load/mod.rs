@@ -120,7 +120,7 @@ fn unwritable(error: toml::ser::Error) -> Error {
 /// What serde refuses, with the nearest name that it knows.
 fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error {
     let text = error.to_string();
-    let mut problem = text.trim_end().to_owned();
+    let mut problem = in_words(text.trim_end());
     // Of a file it shows the line, of an override there is none.
     if origin.starts_with("--set ") {
         problem = problem.replace('\n', " ");
@@ -137,6 +137,32 @@ fn refused(origin: &str, error: &toml::de::Error, hint: Option<String>) -> Error
     Error::Config {
         origin: origin.to_owned(),
         problem,
+    }
+}
+
+/// serde's message with words of the configuration for those of the program.
+fn in_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("usize", "a whole number from 0"),
+        ("u64", "a whole number from 0"),
+        ("u32", "a whole number from 0"),
+        ("f64", "a number"),
+        ("f32", "a number"),
+        ("a boolean", "true or false"),
+        ("a string", "text"),
+        ("path string", "text"),
+        ("a sequence", "a list"),
+    ];
+    let Some((before, expected)) = message.rsplit_once("expected ") else {
+        return message.to_owned();
+    };
+    if expected.starts_with("struct ") {
+        return format!("{before}expected a table");
+    }
+    let word = WORDS.iter().find(|(word, _)| *word == expected);
+    match word {
+        Some((_, word)) => format!("{before}expected {word}"),
+        None => message.to_owned(),
     }
 }
 

@@ -65,8 +65,15 @@ impl<'a> Overrides<'a> {
             };
             let path: Vec<Key> = path.split('.').map(|key| Key::new(key.trim())).collect();
             let value = value.trim();
-            // What is no TOML value is text.
-            let value = (value.parse()).unwrap_or_else(|_| Value::String(value.to_owned()));
+            let value = match value.parse() {
+                Ok(value) => value,
+                Err(_) if value.starts_with(['{', '[']) => {
+                    let problem = r#"is no table or list in TOML; a shell takes quotes away: --set 'KEY={ kind = "full" }' keeps them"#;
+                    return Err(wrong(&[text], problem));
+                }
+                // What is no TOML value is text.
+                Err(_) => Value::String(value.to_owned()),
+            };
             whole.insert(path, Given { text, value });
         }
         let mut overrides = Self(BTreeMap::new());
