@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -6,16 +6,16 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// If something lies at `out` that is one of `inputs`, or that `is_replaceable` denies.
-pub fn check(
+pub fn check<'a>(
     out: &Path,
-    inputs: &[&Path],
+    inputs: impl IntoIterator<Item = &'a PathBuf>,
     is_replaceable: impl FnOnce(&Path) -> bool,
 ) -> Result<()> {
     let Ok(there) = out.canonicalize() else {
         return Ok(());
     };
-    let is_input = |input: &&Path| input.canonicalize().is_ok_and(|input| input == there);
-    if inputs.iter().any(is_input) {
+    let is_there = |input: &PathBuf| input.canonicalize().is_ok_and(|input| input == there);
+    if inputs.into_iter().any(is_there) {
         return Err(Error::Usage(format!(
             "{} is read here: what is written needs another name",
             out.display()

@@ -4,6 +4,7 @@
 mod command;
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use command::{TRAIN, fails, ffc, pictures, train_on_pictures, trained, works};
@@ -123,6 +124,16 @@ fn a_standard_output_that_cannot_be_written() {
     assert!(message.contains("standard output"), "{message}");
 }
 
+/// Waits for the first lines of metrics, which tell that a run trains.
+#[cfg(unix)]
+fn wait_for(metrics: &Path) {
+    let begin = std::time::Instant::now();
+    while fs::metadata(metrics).map_or(0, |metadata| metadata.len()) == 0 {
+        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 /// Ctrl-C saves a checkpoint and stops; the run goes on from there.
 #[cfg(unix)]
 #[test]
@@ -149,13 +160,8 @@ fn ctrl_c() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    // The first lines of metrics tell that it trains.
     let metrics = at.join("run/metrics.jsonl");
-    let begin = std::time::Instant::now();
-    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
-        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    wait_for(&metrics);
     // Built into every shell.
     let kill = format!("kill -INT {}", process.id());
     let asked = Command::new("sh").args(["-c", &kill]).status().unwrap();
@@ -253,12 +259,8 @@ fn an_index_that_shrinks() {
         .stderr(fs::File::create(&errors).unwrap())
         .spawn();
     let mut process = Alive(process.unwrap());
-    let metrics = at.join("run/metrics.jsonl");
+    wait_for(&at.join("run/metrics.jsonl"));
     let begin = std::time::Instant::now();
-    while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
-        assert!(begin.elapsed().as_secs() < 60, "it does not begin");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
     fs::OpenOptions::new()
         .write(true)
         .open(at.join("people.ffc-index"))

@@ -149,7 +149,10 @@ impl Results {
                 Some(Point {
                     x: of(&|found| x(found, trained))?.mean,
                     y: value.mean,
-                    interval: value.ends(),
+                    // Student's t knows no bounds; a share has them.
+                    interval: value
+                        .ends()
+                        .map(|(low, high)| (low.max(0.0), high.min(1.0))),
                 })
             });
             Series {

@@ -20,6 +20,11 @@ fn every_seed_goes_through_its_parser() {
     }
     folders.sort();
     assert_eq!(folders, ALL.map(|(name, _)| name));
+    for (name, _) in ALL {
+        let target = seeds.join(format!("../targets/{name}.rs"));
+        let target = std::fs::read_to_string(target).unwrap();
+        assert!(target.contains(&format!("ffc_fuzz_parsers::{name}(bytes)")));
+    }
     for (name, parser) in ALL {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(seeds.join(name)).unwrap() {

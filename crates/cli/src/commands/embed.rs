@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use ffc_data::Dataset;
@@ -25,12 +24,8 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
             )));
         }
     };
-    let inputs = [&arguments.network.weights].into_iter();
-    let inputs: Vec<&Path> = inputs
-        .chain(&arguments.data)
-        .map(PathBuf::as_path)
-        .collect();
-    destination::check(&arguments.out, &inputs, |out| {
+    let inputs = std::iter::once(&arguments.network.weights).chain(&arguments.data);
+    destination::check(&arguments.out, inputs, |out| {
         out.extension().is_some_and(|ending| ending == "csv") || EmbeddingFile::open(out).is_ok()
     })?;
     let network = Network::read(&arguments.network)?;

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -21,12 +21,8 @@ const TARGETS: [f64; 6] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
 pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     let protocols = protocols(&arguments.protocol)?;
     if let Some(out) = &arguments.thresholds {
-        let inputs = [&arguments.network.weights].into_iter();
-        let inputs: Vec<&Path> = inputs
-            .chain(&arguments.data)
-            .map(PathBuf::as_path)
-            .collect();
-        destination::check(out, &inputs, |out| ThresholdsFile::read(out).is_ok())?;
+        let inputs = std::iter::once(&arguments.network.weights).chain(&arguments.data);
+        destination::check(out, inputs, |out| ThresholdsFile::read(out).is_ok())?;
     }
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;

@@ -24,8 +24,8 @@ pub fn run(arguments: Export) -> Result<ExitCode> {
     let run = arguments.checkpoint.canonicalize().ok();
     let out = arguments.out.canonicalize().ok();
     let is_of_run = run.zip(out).is_some_and(|(run, out)| out.starts_with(run));
-    let inputs = is_of_run.then_some(arguments.out.as_path());
-    destination::check(&arguments.out, inputs.as_slice(), |_| true)?;
+    let inputs = is_of_run.then_some(&arguments.out);
+    destination::check(&arguments.out, inputs, |_| true)?;
     let trained = Trained::read(&arguments.checkpoint, wanted, &Device::flex())?;
     write(&trained.backbone, &arguments.out, &trained.preprocessing)?;
     let best = match trained.is_best {

@@ -74,6 +74,23 @@ fn stored_at(orientation: u8, x: usize, y: usize, width: usize, height: usize) -
     }
 }
 
+/// Each pixel of the turned picture is the stored one that the orientation puts there.
+#[track_caller]
+fn assert_turned(turned: &Picture, stored: &Picture, orientation: u8) {
+    let (turned, turned_width, turned_height) = turned;
+    let (pixels, width, height) = stored;
+    for y in 0..*turned_height {
+        for x in 0..*turned_width {
+            let (from_x, from_y) = stored_at(orientation, x, y, *width, *height);
+            assert_eq!(
+                turned[y * turned_width + x],
+                pixels[from_y * width + from_x],
+                "orientation {orientation}, ({x}, {y})"
+            );
+        }
+    }
+}
+
 #[test]
 fn jpeg_pictures_are_turned_as_their_exif_data_say() {
     let jpeg = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
@@ -93,16 +110,8 @@ fn jpeg_pictures_are_turned_as_their_exif_data_say() {
                 (width, height)
             };
             assert_eq!((turned_width, turned_height), expected, "{orientation}");
-            for y in 0..turned_height {
-                for x in 0..turned_width {
-                    let (from_x, from_y) = stored_at(orientation, x, y, width, height);
-                    assert_eq!(
-                        turned[y * turned_width + x],
-                        pixels[from_y * width + from_x],
-                        "orientation {orientation}, ({x}, {y})"
-                    );
-                }
-            }
+            let stored = (pixels.clone(), width, height);
+            assert_turned(&(turned, turned_width, turned_height), &stored, orientation);
             let stored = picture(&dataset.as_stored(true));
             assert_eq!(stored, (pixels.clone(), width, height));
         }
@@ -152,15 +161,8 @@ fn webp_pictures_are_turned_too() {
         let (turned, turned_width, turned_height) = picture(&dataset);
         let (width, height) = (usize::from(width), usize::from(height));
         assert_eq!((turned_width, turned_height), (height, width));
-        for y in 0..turned_height {
-            for x in 0..turned_width {
-                let (from_x, from_y) = stored_at(6, x, y, width, height);
-                assert_eq!(
-                    turned[y * turned_width + x],
-                    pixels[from_y * width + from_x]
-                );
-            }
-        }
+        let stored = (pixels.clone(), width, height);
+        assert_turned(&(turned, turned_width, turned_height), &stored, 6);
     }
 }
 
@@ -210,14 +212,7 @@ fn png_pictures_are_turned_too() {
     let (_folder, dataset) = set(&turned, "1.png");
     let (turned, turned_width, turned_height) = picture(&dataset);
     assert_eq!((turned_width, turned_height), (height, width));
-    for y in 0..turned_height {
-        for x in 0..turned_width {
-            let (from_x, from_y) = stored_at(6, x, y, width, height);
-            assert_eq!(
-                turned[y * turned_width + x],
-                pixels[from_y * width + from_x]
-            );
-        }
-    }
+    let stored = (pixels.clone(), width, height);
+    assert_turned(&(turned, turned_width, turned_height), &stored, 6);
     assert_eq!(picture(&dataset.as_stored(true)), (pixels, width, height));
 }
