@@ -77,9 +77,9 @@ impl Error {
             Self::Train(ffc_train::Error::Data(Image { .. })) => Some(
                 "`ffc data inspect --decode` names all such pictures; loader.damaged = { policy = \"skip\", limit = 100 } passes over some",
             ),
-            Self::Data(Image { .. }) | Self::Eval(ffc_eval::Error::Data(Image { .. })) => {
-                Some("`ffc data inspect --decode` names all such pictures, to be removed")
-            }
+            Self::Data(Image { .. }) | Self::Eval(ffc_eval::Error::Data(Image { .. })) => Some(
+                "remove or replace it; `ffc data inspect --decode` names all such pictures of a set",
+            ),
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ use clap::Parser;
 use ffc_data::ErrorChain;
 
 use arguments::{Arguments, Bench, Command};
+use error::Error;
 use logging::LogFormat;
 
 fn main() -> ExitCode {
@@ -53,11 +54,20 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", ErrorChain(&error));
-            if let Some(remedy) = error.remedy() {
-                eprintln!("{remedy}");
-            }
+            tell(&error, arguments.log);
             error.code()
         }
+    }
+}
+
+/// Says what a command failed with, and what helps: in a log of JSON as one of its lines.
+fn tell(error: &Error, log: LogFormat) {
+    let (text, remedy) = (ErrorChain(error).to_string(), error.remedy());
+    match log {
+        LogFormat::Text => {
+            eprintln!("error: {}", output::printable(&text));
+            remedy.inspect(|remedy| eprintln!("{remedy}"));
+        }
+        LogFormat::Json => tracing::error!(remedy, "{text}"),
     }
 }

@@ -1,43 +1,17 @@
 //! What a trained network is taken out by, and searched with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod command;
 mod tiny;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
+use command::{fails, works};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use tempfile::TempDir;
 use tiny::TINY;
-
-fn ffc(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ffc"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn works(folder: &Path, arguments: &[&str]) -> String {
-    let output = ffc(folder, arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {message}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[track_caller]
-fn fails(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
-    let output = ffc(folder, arguments);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-    for part in parts {
-        assert!(message.contains(part), "`{message}` does not say `{part}`");
-    }
-}
 
 /// A folder with a run of six steps, `run`, and pictures of two people, `people`.
 fn trained() -> TempDir {

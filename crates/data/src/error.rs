@@ -64,9 +64,7 @@ pub enum Error {
     },
 
     /// An image cannot be decoded.
-    #[error(
-        "image {image} of {origin} cannot be decoded: {problem}; `ffc data inspect --decode` names all such images, and loader.damaged = {{ policy = \"skip\", limit = 100 }} in a configuration passes some over"
-    )]
+    #[error("image {image} of {origin} cannot be decoded: {problem}")]
     Image {
         /// Number of the image in the index.
         image: u64,
@@ -76,8 +74,8 @@ pub enum Error {
         problem: String,
     },
 
-    /// Two images of a source have one key.
-    #[error("{}: entries {first} and {second}, counted from 1, have the same key", path.display())]
+    /// Two images of a source have one key, or are one record.
+    #[error("{}: entries {first} and {second}, counted from 1, have the same key or name the same record", path.display())]
     DuplicateKey {
         /// The file.
         path: PathBuf,

@@ -41,7 +41,7 @@ impl Embeddings {
     /// Embeddings of images, in their order. The pictures stream through: only the embeddings are kept.
     ///
     /// # Errors
-    /// If an image cannot be read or embedded, or its embedding is not finite.
+    /// If an image cannot be read or embedded, or its embedding is not finite; if all embeddings are zeros.
     pub fn of_images(
         dataset: &Arc<Dataset>,
         images: &[u64],
@@ -52,6 +52,7 @@ impl Embeddings {
             return Err(Error::setting("dim", dim, "at least 1"));
         }
         let mut values = Vec::with_capacity(images.len() * dim);
+        let (mut zeros, mut first_zero) = (0, None);
         let config = LoaderConfig {
             // Another picture in the place of one would be scored as if it were it.
             damaged: Damaged::Fail,
@@ -73,8 +74,22 @@ impl Embeddings {
                         origin: dataset.origin(image),
                     });
                 }
+                if row.iter().all(|&value| value == 0.0) {
+                    zeros += 1;
+                    first_zero.get_or_insert(image);
+                }
             }
             values.append(&mut rows);
+        }
+        if let Some(image) = first_zero {
+            let origin = dataset.origin(image);
+            if zeros == images.len() {
+                return Err(Error::AllZero { count: zeros });
+            }
+            tracing::warn!(
+                "{zeros} of {} embeddings are all zeros, first that of {origin}: they are like no other, their cosines are 0",
+                images.len()
+            );
         }
         Ok(Self { dim, values })
     }

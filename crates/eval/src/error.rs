@@ -72,6 +72,15 @@ pub enum Error {
         origin: String,
     },
 
+    /// What makes the embeddings makes zeros alone, which have no direction.
+    #[error(
+        "all {count} embeddings are zeros, which are like nothing: these are not the weights of a trained network"
+    )]
+    AllZero {
+        /// How many.
+        count: usize,
+    },
+
     /// Numbers that belong together differ in number.
     #[error("{found} {what}, but {expected} were expected")]
     Count {

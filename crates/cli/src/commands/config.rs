@@ -39,7 +39,9 @@ pub fn run(command: arguments::Config) -> Result<ExitCode> {
             }
         }
         arguments::Config::Check { config: name, set } => {
-            resolve(&name, &set)?;
+            let (device, _) = DeviceName::Auto.open()?;
+            let (config, _) = config(&name, &set, &device, &mut |_| {})?;
+            config.check_network(&device)?;
             say!("{name} is right");
         }
     }

@@ -41,7 +41,19 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
     if let Place::File(file) = &place {
         check_network(file, &network, &arguments.gallery)?;
     }
-    let found = gallery.nearest(queries.values(), arguments.top)?;
+    let path = arguments.gallery.display();
+    if gallery.is_empty() {
+        return Err(Error::Usage(format!(
+            "{path} holds no embedding to search in"
+        )));
+    }
+    let found = gallery.nearest(queries.values(), arguments.top);
+    let found = found.map_err(|error| match error {
+        ffc_search::Error::NotFinite { .. } => {
+            Error::Failed(format!("{path}: {error}; make it anew with ffc embed"))
+        }
+        error => error.into(),
+    })?;
     for (query, found) in arguments.queries.iter().zip(found) {
         if arguments.json {
             say!("{}", place.json(query, &found)?);
@@ -92,6 +104,12 @@ impl Place {
         {
             arguments.set.refuse(gallery)?;
             return Ok(Self::File(EmbeddingFile::open(gallery)?));
+        }
+        if gallery.extension().is_some_and(|ending| ending == "csv") {
+            return Err(Error::Usage(format!(
+                "{} is a table for other programs; ffc search takes embeddings of ffc embed --out NAME.safetensors, or pictures",
+                gallery.display()
+            )));
         }
         let dataset = arguments
             .set

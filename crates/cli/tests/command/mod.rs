@@ -1,4 +1,5 @@
 //! The command as its tests call it, and what they train and measure on.
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Decoded, EXIF, MAX_SIDE_PX, Size, Wanted, check, convert, said};
+use super::{Decoded, EXIF, Size, Wanted, check, convert, said};
 use crate::channels::Channels;
 
 /// First bytes of a JPEG.
@@ -149,8 +149,9 @@ fn decode_undisputed(
     // Strict: a file that is cut off is an error, not an image with a grey end.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
-        .set_max_width(MAX_SIDE_PX)
-        .set_max_height(MAX_SIDE_PX)
+        // Sizes are checked below, with numbers in the message.
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(space);
     let new_decoder = || JpegDecoder::new_with_options(ZCursor::new(encoded), options);
     let mut decoder = new_decoder();

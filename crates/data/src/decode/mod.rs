@@ -94,6 +94,9 @@ fn decode_other(
     target: &mut [u8],
     other: &mut Vec<u8>,
 ) -> Result<Decoded, String> {
+    if png::is_of_apple(encoded) {
+        return Err("it is a PNG of Apple's own kind (CgBI), as Xcode packs them, which is not read: write it anew as PNG".into());
+    }
     let format = match image::guess_format(encoded) {
         Ok(
             format @ (ImageFormat::Png | ImageFormat::Bmp | ImageFormat::Pnm | ImageFormat::WebP),
@@ -102,8 +105,6 @@ fn decode_other(
     };
     let mut reader = ImageReader::with_format(Cursor::new(encoded), format);
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE_PX as u32);
-    limits.max_image_height = Some(MAX_SIDE_PX as u32);
     limits.max_alloc = Some(8 * MAX_PIXELS as u64);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(said)?;
@@ -206,11 +207,12 @@ fn said(error: impl std::fmt::Display) -> String {
 }
 
 fn check(size: Size) -> Result<(), String> {
-    if size.width == 0 || size.height == 0 || size.width * size.height > MAX_PIXELS {
-        return Err(format!(
-            "{} x {} pixels, expected 1 to 2^26",
-            size.width, size.height
-        ));
+    let is_side = |side| (1..=MAX_SIDE_PX).contains(&side);
+    if is_side(size.width) && is_side(size.height) && size.width * size.height <= MAX_PIXELS {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "it has {} x {} pixels, expected 1 to {MAX_SIDE_PX} a side and at most {MAX_PIXELS} in all",
+        size.width, size.height
+    ))
 }

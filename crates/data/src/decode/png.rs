@@ -20,3 +20,9 @@ pub(super) fn orientation(encoded: &[u8]) -> Orientation {
     };
     find().unwrap_or(Orientation::NoTransforms)
 }
+
+/// Whether it begins with Apple's own chunk: its pixels are packed in another way.
+pub(super) fn is_of_apple(encoded: &[u8]) -> bool {
+    let behind = encoded.strip_prefix(SIGNATURE);
+    behind.is_some_and(|behind| behind.get(4..8) == Some(b"CgBI"))
+}

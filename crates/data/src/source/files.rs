@@ -23,6 +23,10 @@ impl Files {
     pub fn new(paths: Vec<PathBuf>) -> Result<Self> {
         for path in &paths {
             let metadata = std::fs::metadata(path).map_err(Error::io("look at", path))?;
+            if metadata.is_dir() {
+                let problem = "it is a folder: give one folder alone, or picture files";
+                return Err(Error::format(path, problem));
+            }
             if !metadata.is_file() {
                 return Err(Error::format(path, "it is not an ordinary file"));
             }

@@ -93,26 +93,29 @@ impl RecordIo {
         Ok(())
     }
 
-    /// Warns where records follow the last one that the `.idx` file names.
-    fn check_end(&self) -> Result<()> {
-        let mut last = None;
-        self.each_place(|key, offset| {
-            last = last.max(Some((offset, key)));
-            Ok(())
-        })?;
-        let Some((offset, key)) = last else {
-            return Ok(());
-        };
-        let end = (offset + self.header(offset)?.1).next_multiple_of(4);
-        let rest = self.records.len().saturating_sub(end);
-        if rest > 0 {
-            tracing::warn!(
-                "{} ends at record {key}, which ends at byte {end}, but {} goes on for {rest} bytes: what lies there is left out; MXNet's tools/rec2idx.py makes the list anew",
-                self.places.display(),
-                self.path().display()
-            );
+    /// Warns where the file holds more than the records that the `.idx` file names.
+    fn check_whole(&self, named: &Named) {
+        let bytes = self.records.len().next_multiple_of(4);
+        let rest = bytes.saturating_sub(named.bytes);
+        if rest == 0 {
+            return;
         }
-        Ok(())
+        tracing::warn!(
+            "{} names {} records of {} bytes, the last of which has key {} and ends at byte {}, but {} has {bytes} bytes: {rest} bytes of records are left out; MXNet's tools/rec2idx.py makes the list anew",
+            self.places.display(),
+            named.records,
+            named.bytes,
+            named.last_key,
+            named.end,
+            self.path().display()
+        );
+    }
+
+    /// Two lines of the `.idx` file that name one record are an error in the end, as those of one key are.
+    fn note_offsets(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
+        builder.keys_of(&self.places);
+        // Longer than a key, so that it is none.
+        self.each_place(|_, offset| builder.key(&[b"byte ", &offset.to_le_bytes()[..]].concat()))
     }
 
     fn damaged(&self, offset: u64, problem: impl Into<String>) -> Error {
@@ -158,9 +161,11 @@ impl RecordIo {
         images: impl Fn(u64, &ImageHeader) -> bool,
     ) -> Result<()> {
         builder.keys_of(&self.places);
+        let mut named = Named::default();
         self.each_place(|key, offset| {
             builder.key(&key.to_le_bytes())?;
             let (header, length) = self.header(offset)?;
+            named.add(key, offset, length);
             if !images(key, &header) {
                 return Ok(());
             }
@@ -173,7 +178,9 @@ impl RecordIo {
                 return Err(self.damaged(offset, format!("label {label} is not a number of an identity")));
             }
             builder.image(label as u64, Location::new(0, offset, length)?)
-        })
+        })?;
+        self.check_whole(&named);
+        Ok(())
     }
 
     /// Images by the ranges of the identity records, whose keys are `identities`.
@@ -185,14 +192,20 @@ impl RecordIo {
             );
             return Err(self.damaged(0, problem));
         }
+        let mut named = Named::default();
         let mut ranges = vec![0..0; (identities.end - identities.start) as usize];
         builder.keys_of(&self.places);
         self.each_place(|key, offset| {
             builder.key(&key.to_le_bytes())?;
-            if !identities.contains(&key) {
+            if key != 0 && !identities.contains(&key) {
                 return Ok(());
             }
-            let range = self.header(offset)?.0.range().ok_or_else(|| {
+            let (header, length) = self.header(offset)?;
+            named.add(key, offset, length);
+            if key == 0 {
+                return Ok(());
+            }
+            let range = header.range().ok_or_else(|| {
                 self.damaged(
                     offset,
                     format!("an identity record (key {key}) without a range of images"),
@@ -233,13 +246,36 @@ impl RecordIo {
             found += 1;
             let identity = ranges.partition_point(|range| range.end <= key);
             let (_, length) = self.header(offset)?;
+            named.add(key, offset, length);
             builder.image(identity as u64, Location::new(0, offset, length)?)
         })?;
         if found != next - 1 {
             let problem = format!("{found} images, but the ranges speak of {}", next - 1);
             return Err(Error::format(&self.places, problem));
         }
+        self.check_whole(&named);
         Ok(())
+    }
+}
+
+/// What an `.idx` file names of its records.
+#[derive(Default)]
+struct Named {
+    records: u64,
+    /// With what fills them up to whole words.
+    bytes: u64,
+    /// Where the last one in the file ends.
+    end: u64,
+    last_key: u64,
+}
+
+impl Named {
+    fn add(&mut self, key: u64, offset: u64, length: u64) {
+        self.records += 1;
+        self.bytes += length.next_multiple_of(4);
+        if offset + length > self.end {
+            (self.end, self.last_key) = (offset + length, key);
+        }
     }
 }
 
@@ -260,7 +296,7 @@ impl Source for RecordIo {
     }
 
     fn scan(&self, builder: &mut IndexBuilder<'_>) -> Result<()> {
-        self.check_end()?;
+        self.note_offsets(builder)?;
         // The header of a set of insightface is the record with key 0, and holds no image.
         let mut first = None;
         self.places_until(|key, offset| {

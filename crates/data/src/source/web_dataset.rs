@@ -2,6 +2,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use tar::EntryType;
+
 use super::image_name::is_image_ending;
 use super::{Content, ImageRef, Source, parse_label, utf8};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
@@ -30,6 +32,8 @@ struct Shard {
 const OPEN_SHARDS: usize = 256;
 /// Headers and members begin at multiples of this.
 const TAR_BLOCK_BYTES: u64 = 512;
+/// Kind of the member that names an archive (GNU).
+const VOLUME_LABEL: u8 = b'V';
 /// Longest text of a label.
 const LABEL_BYTES: u64 = 64;
 
@@ -103,7 +107,10 @@ impl WebDataset {
         let mut group = Group::default();
         let mut end = 0;
         for entry in archive.entries_with_seek().map_err(broken)? {
-            let mut entry = entry.map_err(broken)?;
+            let mut entry = entry.map_err(|error| {
+                let record = format!("member at byte {end}");
+                Error::record(path, record, printed(&error))
+            })?;
             let kind = entry.header().entry_type();
             let offset = entry.raw_file_position();
             // Of a sparse member the bytes that are there, not those that it stands for.
@@ -126,7 +133,7 @@ impl WebDataset {
                     "its {size} bytes reach beyond the end of the shard"
                 ))
             })?;
-            if kind.is_dir() || kind.is_pax_global_extensions() {
+            if kind.is_dir() || kind.is_pax_global_extensions() || kind.as_byte() == VOLUME_LABEL {
                 continue;
             }
             let Some(split) = SplitName::new(&name) else {
@@ -147,7 +154,7 @@ impl WebDataset {
             let is_ordinary = kind.is_file() || kind.is_contiguous();
             let sample = group.sample(&split);
             let taken = match part {
-                _ if !is_ordinary => Err("it is not an ordinary file".to_owned()),
+                _ if !is_ordinary => Err(no_file(kind).to_owned()),
                 Part::Image if sample.image.is_some() => Err("the sample has two images".into()),
                 Part::Label if sample.label.is_some() => Err("the sample has two labels".into()),
                 Part::Image => {
@@ -211,7 +218,9 @@ impl WebDataset {
             Some(other) if sample.label.is_none() => problem.push_str(&format!(
                 ", but .{other}: write the label as a number into a .cls member"
             )),
-            _ => problem.push_str("; members of a sample must follow one another"),
+            _ => problem.push_str(
+                "; members of a sample must follow one another, as `tar --sort=name` packs them",
+            ),
         }
         Err(Error::record(
             path,
@@ -228,8 +237,20 @@ fn read_label(member: &mut impl Read, size: u64) -> std::result::Result<u64, Str
     let label = read
         .ok()
         .filter(|_| size <= LABEL_BYTES)
-        .and_then(|_| parse_label(&text));
+        .and_then(|_| parse_label(ffc_files::without_mark(&text)));
     label.ok_or_else(|| format!("`{}` is not a label", text.trim().escape_debug()))
+}
+
+/// What a member is instead of a file, and how it becomes one.
+fn no_file(kind: EntryType) -> &'static str {
+    match kind {
+        EntryType::Link => {
+            "it is a link to another member; pack the shard with `tar --hard-dereference`"
+        }
+        EntryType::Symlink => "it is a link; pack the shard with `tar --dereference`",
+        EntryType::GNUSparse => "it is stored with holes; pack the shard without `--sparse`",
+        _ => "it is not an ordinary file",
+    }
 }
 
 /// What is wrong with a shard, without the bytes that its reader found in a number's place.

@@ -154,10 +154,39 @@ impl PairsFile {
             })
         };
         let pairs = self.pairs.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+        self.tell_repeats(&pairs)?;
         if self.is_of_paths() {
             self.tell_contradictions(dataset, &pairs);
         }
         Ok(pairs)
+    }
+
+    /// Says which pairs are there more than once, in either order. One that is the same identity and is not cannot be measured.
+    fn tell_repeats(&self, pairs: &[Pair]) -> Result<()> {
+        let mut lines = HashMap::new();
+        let (mut count, mut first) = (0, None);
+        for (named, pair) in self.pairs.iter().zip(pairs) {
+            let Some((line, same)) = lines.insert(pair.unordered(), (named.line, pair.same)) else {
+                continue;
+            };
+            if same != pair.same {
+                let problem = format!(
+                    "these pictures show the same identity in one of the lines {line} and {}, and different ones in the other",
+                    named.line
+                );
+                return Err(Error::line(&self.path, named.line, problem));
+            }
+            count += 1;
+            first = first.or(Some((line, named.line)));
+        }
+        if let Some((line, again)) = first {
+            tracing::warn!(
+                "{}: {count} of {} pairs are there a second time, first line {line} again in line {again}; each counts",
+                self.path.display(),
+                pairs.len(),
+            );
+        }
+        Ok(())
     }
 
     /// Says where the list has another mind than the set's folders: one of them is wrong. Where every picture is an identity of its own

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,15 +27,25 @@ impl PairLists {
     pub(crate) fn of_files(dataset: &Dataset, path: &Path, train: Option<&Path>) -> Result<Self> {
         let file = PairsFile::read(path)?;
         if let Some(train) = train {
-            let (pairs, train) = (
-                file.resolve(dataset)?,
-                PairsFile::read(train)?.resolve(dataset)?,
-            );
+            let pairs = file.resolve(dataset)?;
+            let chosen_on = PairsFile::read(train)?.resolve(dataset)?;
             check_kinds(&pairs)?;
-            check_kinds(&train)?;
+            check_kinds(&chosen_on)?;
+            let known: HashSet<_> = chosen_on.iter().map(Pair::unordered).collect();
+            let shared = (pairs.iter())
+                .filter(|pair| known.contains(&pair.unordered()))
+                .count();
+            if shared > 0 {
+                tracing::warn!(
+                    "{shared} of {} pairs of {} are in {} too, on which the threshold is chosen: what is measured comes out too high",
+                    pairs.len(),
+                    path.display(),
+                    train.display()
+                );
+            }
             return Ok(Self {
                 pairs,
-                train: Some(train),
+                train: Some(chosen_on),
             });
         }
         if file.is_of_paths() {

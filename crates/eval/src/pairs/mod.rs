@@ -17,3 +17,11 @@ pub struct Pair {
     /// Whether they show the same identity.
     pub same: bool,
 }
+
+impl Pair {
+    /// The same for both orders of its images.
+    fn unordered(&self) -> [u64; 2] {
+        let [a, b] = self.images;
+        [a.min(b), a.max(b)]
+    }
+}

@@ -204,3 +204,21 @@ fn a_wrong_number_of_values_is_refused() {
         "6 values of embeddings, but 8 were expected"
     );
 }
+
+/// Zeros are like nothing: all of them are an error, one among others has a cosine of 0.
+#[test]
+fn embeddings_of_zeros() {
+    let dataset = synthetic(3);
+    let images: Vec<u64> = (0..dataset.index().images()).collect();
+    let mut zeros = Table::new(2, vec![0.0; 2 * images.len()]);
+    let error = Embeddings::of_images(&dataset, &images, &mut zeros).unwrap_err();
+    assert!(
+        matches!(error, Error::AllZero { count } if count == images.len()),
+        "{error}"
+    );
+    let mut one = zeros;
+    one.values[2..].fill(1.0);
+    let embeddings = Embeddings::of_images(&dataset, &images, &mut one).unwrap();
+    assert_eq!(embeddings.cosine(0, 1), 0.0);
+    assert!((embeddings.cosine(1, 2) - 1.0).abs() < 1e-6);
+}

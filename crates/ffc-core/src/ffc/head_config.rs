@@ -73,6 +73,15 @@ impl FfcHeadConfig {
                 expected: "between 0 and 1",
             });
         }
+        if let Some(count) = self.hard_negatives
+            && count > self.pool
+        {
+            return Err(Error::Setting {
+                setting: "hard_negatives",
+                value: count.to_string(),
+                expected: "at most the pool's slots",
+            });
+        }
         self.pool_config(1).check()?;
         self.ffc_config().check()?;
         self.margin.init()?;

@@ -39,10 +39,14 @@ const BEGINNINGS: [(&[u8], &str); 11] = [
 ];
 
 /// Names in the directory at the end of a zip archive, and what archives with such members are.
-const MEMBERS: [(&[u8], &str); 2] = [
+const MEMBERS: [(&[u8], &str); 3] = [
     (
         b"constants.pkl",
         "it is a TorchScript program (torch.jit.save), which is not read: save `model.state_dict()`",
+    ),
+    (
+        b"model.weights.h5",
+        "it is a model of Keras (.keras), which is not read: convert it to PyTorch or SafeTensors",
     ),
     (
         b".npy",
@@ -50,7 +54,20 @@ const MEMBERS: [(&[u8], &str); 2] = [
     ),
 ];
 
-/// Bytes at the end of an archive that are looked through.
+/// Words of the pickle at the beginning of PyTorch's archives, and what those hold.
+const PICKLED: [(&[u8], &str); 2] = [
+    (
+        b"_modules",
+        "it holds a whole model (torch.save(model)), whose program is not here: save `model.state_dict()`",
+    ),
+    (
+        b"numpy",
+        "it holds arrays of NumPy, which are not read: save tensors, or write a SafeTensors file",
+    ),
+];
+
+/// Bytes at the beginning and at the end of an archive that are looked through.
+const HEAD_BYTES: u64 = 1 << 20;
 const TAIL_BYTES: u64 = 1 << 16;
 
 /// Says what a file is that is no weight file, where that is known.
@@ -69,9 +86,16 @@ pub(super) fn what_it_is(path: &Path) -> Option<&'static str> {
         file.seek(SeekFrom::Start(tail)).ok()?;
         let mut end = Vec::new();
         file.read_to_end(&mut end).ok()?;
-        let has = |name: &[u8]| end.windows(name.len()).any(|part| part == name);
-        let member = MEMBERS.iter().find(|(name, _)| has(name));
-        return member.map(|(_, what)| *what);
+        let has = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|part| part == name);
+        let member = MEMBERS.iter().find(|(name, _)| has(&end, name));
+        if let Some((_, what)) = member {
+            return Some(what);
+        }
+        file.rewind().ok()?;
+        let mut head = Vec::new();
+        file.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+        let pickled = PICKLED.iter().find(|(word, _)| has(&head, word));
+        return pickled.map(|(_, what)| *what);
     }
     let known = BEGINNINGS
         .iter()

@@ -61,6 +61,19 @@ impl Preprocessing {
         scale: 128.0,
     };
 
+    /// Whether every byte becomes a number that a network can take.
+    pub(super) fn is_sensible(&self) -> bool {
+        let becomes = |byte: f32| (byte - self.mean) / self.scale;
+        // A square of it must be a number too.
+        let is_number = |value: f32| (value * value).is_finite();
+        self.scale != 0.0
+            && self.scale.is_finite()
+            && [0.0, 255.0]
+                .map(becomes)
+                .iter()
+                .all(|&value| is_number(value))
+    }
+
     /// Channels, height and width of the pictures.
     pub(super) fn shape(&self) -> [usize; 3] {
         [self.colour.channels(), self.height_px, self.width_px]

@@ -41,7 +41,7 @@ impl Backbone {
         if !file.mismatch.is_empty() {
             return Err(file.refused());
         }
-        let preprocessing = preprocessing(&file.path, &file.metadata, expected)?;
+        let preprocessing = preprocessing(&file.path, &file.metadata, expected, self)?;
         self.fill(|tensor| file.data(tensor))?;
         file.tell_left_out();
         Ok(preprocessing)
@@ -64,7 +64,7 @@ impl Backbone {
         if others == self.tensors().len() {
             return Err(file.refused());
         }
-        let preprocessing = preprocessing(&file.path, &file.metadata, expected)?;
+        let preprocessing = preprocessing(&file.path, &file.metadata, expected, self)?;
         let fits = |tensor: &TensorInfo| {
             !mismatch.missing.contains(&tensor.name)
                 && !mismatch
@@ -95,6 +95,11 @@ impl WeightFile {
             Some(metadata) => (read_safetensors(path)?, metadata),
             None => (read_pytorch(path)?, HashMap::new()),
         };
+        if tensors.is_empty() {
+            let problem =
+                what_it_is(path).unwrap_or("it holds no tensors; save `model.state_dict()`");
+            return Err(Error::weight_file(path, problem));
+        }
         let network = network.tensors();
         let found = Found::new(&network, tensors);
         let found = found.map_err(|problem| Error::weight_file(path, problem))?;
@@ -147,29 +152,62 @@ fn read_safetensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>> {
     let mut store = SafetensorsStore::from_file(path).map_indices_contiguous(false);
     let tensors = store
         .get_all_tensors()
-        .map_err(|error| Error::weight_file(path, error))?;
+        .map_err(|error| Error::weight_file(path, in_words(&error.to_string())))?;
     Ok(tensors.clone())
 }
 
 fn read_pytorch(path: &Path) -> Result<BTreeMap<String, StoredTensor>> {
     let mut store = PytorchStore::from_file(path).map_indices_contiguous(false);
     let tensors = store.get_all_tensors().map_err(|error| {
-        let problem = what_it_is(path).map_or_else(|| error.to_string(), str::to_owned);
+        let problem = what_it_is(path).map_or_else(|| in_words(&error.to_string()), str::to_owned);
         Error::weight_file(path, problem)
     })?;
     Ok(tensors.clone())
 }
 
+/// A reader's message, or what it means where files that are cut off have it.
+fn in_words(message: &str) -> String {
+    // Of a zip archive, of SafeTensors' tensors beside its length, of a pickle.
+    let of_cut_files = [
+        "zip archive error",
+        "not fully covered",
+        "IncompleteBuffer",
+        "fill whole buffer",
+        "nexpected end",
+    ];
+    match of_cut_files.iter().any(|part| message.contains(part)) {
+        true => format!("it is cut off or damaged, get it again ({message})"),
+        false => message.to_owned(),
+    }
+}
+
+/// The preprocessing that a file tells, which must be the expected one and of the network's pictures.
 fn preprocessing(
     path: &Path,
     metadata: &HashMap<String, String>,
     expected: Option<&Preprocessing>,
+    network: &Backbone,
 ) -> Result<Option<Preprocessing>> {
     let Some(text) = metadata.get(PREPROCESSING) else {
         return Ok(None);
     };
     let found: Preprocessing = serde_json::from_str(text)
         .map_err(|error| Error::weight_file(path, format!("its preprocessing: {error}")))?;
+    let input = network.config().input();
+    let problem = if !found.is_sensible() {
+        Some("its mean and scale make no finite numbers of the bytes 0 to 255".to_owned())
+    } else if found.shape() != [input.channels, input.height_px, input.width_px] {
+        Some(format!(
+            "the network takes {} channels of {}x{}",
+            input.channels, input.height_px, input.width_px
+        ))
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        let problem = format!("its preprocessing is {found}, but {problem}");
+        return Err(Error::weight_file(path, problem));
+    }
     match expected {
         Some(expected) if *expected != found => Err(Error::Preprocessing {
             path: path.to_owned(),

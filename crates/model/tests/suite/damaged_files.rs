@@ -48,7 +48,11 @@ fn truncated_files_are_errors() {
         let lengths = (0..16).chain((16..bytes.len()).step_by(bytes.len() / 40));
         for length in lengths.chain([bytes.len() - 1]) {
             let result = read(&mut backbone, &bytes[..length]);
-            assert!(result.is_err(), "{file} of {length} bytes");
+            let error = result.unwrap_err().to_string();
+            // Where a header is left to speak of what is not there.
+            let is_long = length > bytes.len() / 2;
+            let told = error.contains("cut off") || error.contains("beyond the end");
+            assert!(told || !is_long, "{file} of {length} bytes: {error}");
         }
         assert_eq!(contents(&backbone), before);
     }

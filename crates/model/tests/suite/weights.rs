@@ -335,3 +335,38 @@ fn a_network_is_written_alike_each_time() {
     let first = write(0);
     assert!((1..8).all(|number| write(number) == first));
 }
+
+/// A file whose preprocessing makes no numbers, or that was written for pictures of another size.
+#[test]
+fn a_preprocessing_that_cannot_be_the_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let mut backbone = narrow_iresnet().init(&device()).unwrap();
+    let right = Preprocessing {
+        height_px: 16,
+        width_px: 16,
+        ..Preprocessing::FFC
+    };
+    let refused = |backbone: &mut ffc_model::Backbone| {
+        let error = backbone.read_weights(&path, None).unwrap_err();
+        error.to_string()
+    };
+    for scale in [0.0, 1e-30] {
+        let none = Preprocessing {
+            scale,
+            ..right.clone()
+        };
+        backbone.write_weights(&path, &none).unwrap();
+        let message = refused(&mut backbone);
+        assert!(message.contains("no finite numbers"), "{message}");
+    }
+    backbone.write_weights(&path, &right).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let key = br#"height_px\":16"#;
+    let at = bytes.windows(key.len()).rposition(|part| part == key);
+    bytes[at.unwrap() + key.len() - 1] = b'8';
+    std::fs::write(&path, bytes).unwrap();
+    let message = refused(&mut backbone);
+    assert!(message.contains("18x16"), "{message}");
+    assert!(message.contains("3 channels of 16x16"), "{message}");
+}

@@ -66,6 +66,21 @@ impl DataConfig {
             origin: key.to_owned(),
             problem,
         };
+        let in_table = |table: &str, checked: ffc_data::Result<()>| {
+            checked.map_err(|error| match error {
+                ffc_data::Error::Setting {
+                    setting,
+                    value,
+                    expected,
+                } => Error::setting(format!("{key}.{table}.{setting}"), value, expected),
+                error => error.into(),
+            })
+        };
+        in_table("split", self.split.map_or(Ok(()), |split| split.check()))?;
+        in_table(
+            "images",
+            self.images.map_or(Ok(()), |counts| counts.check()),
+        )?;
         match (&self.path, &self.source) {
             (Some(path), Some(_)) => Err(wrong(format!(
                 "path ({}) and source are both given, but one of them names the set",

@@ -22,6 +22,11 @@ impl Length {
             Self::Epochs(epochs) => (epochs * steps_per_epoch as f64).round() as u64,
         }
     }
+
+    /// Whether it is no step for any training.
+    pub(crate) fn is_zero(self) -> bool {
+        matches!(self, Self::Steps(0)) || self == Self::Epochs(0.0)
+    }
 }
 
 impl fmt::Display for Length {

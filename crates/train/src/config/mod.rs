@@ -1,6 +1,7 @@
 //! The configuration of a run.
 
 mod data;
+mod gallery;
 mod head;
 mod length;
 mod load;
@@ -11,7 +12,7 @@ mod schedule;
 use std::path::PathBuf;
 
 use burn::tensor::DType;
-use ffc_core::{BatchForm, MovingAverage, RunningStatistics};
+use ffc_core::BatchForm;
 use ffc_data::{
     AugmentConfig, Channels, Damaged, DualRows, InstanceOrderConfig, LoaderConfig, Normalisation,
 };
@@ -20,6 +21,7 @@ use ffc_model::{BackboneConfig, ColourOrder, Preprocessing};
 use serde::{Deserialize, Serialize};
 
 pub use data::DataConfig;
+pub use gallery::GalleryConfig;
 pub use head::HeadConfig;
 pub use length::Length;
 pub use optimizer::OptimizerConfig;
@@ -98,7 +100,7 @@ pub struct TrainingConfig {
     pub clip_norm: Option<f64>,
     /// Whether activations are computed again in the backward pass instead of kept. Default: false.
     pub gradient_checkpointing: bool,
-    /// What the networks compute in: `"f32"`, or `"bf16"` where the device has it. Parameters, norms, pool and loss are `f32` in
+    /// What the networks compute in, unless `gallery.precision` says otherwise of one: `"f32"`, or `"bf16"` where the device has it. Parameters, norms, pool and loss are `f32` in
     /// any case. Default: f32.
     pub precision: Precision,
     /// How often a line of metrics is written. Default: `"50 steps"`.
@@ -198,25 +200,6 @@ impl Default for LoaderSettings {
     }
 }
 
-/// How the gallery network follows the probe network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GalleryConfig {
-    /// m of G <- m G + (1 - m) P. Default: 0.99, as published.
-    pub momentum: f64,
-    /// Whether running statistics of norms are averaged too; the published code leaves them at their start. Default: true.
-    pub average_statistics: bool,
-}
-
-impl Default for GalleryConfig {
-    fn default() -> Self {
-        Self {
-            momentum: 0.99,
-            average_statistics: true,
-        }
-    }
-}
-
 /// When checkpoints are written and which are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -298,9 +281,17 @@ impl Config {
                 "a finite number above 0",
             ));
         }
-        if self.gallery.momentum == 1.0 {
-            let expected = "below 1: the gallery network would stay as it was drawn";
-            return Err(Error::setting("gallery.momentum", 1, expected));
+        self.gallery.check(self.head.needs(0).batch)?;
+        // What is less than half an epoch's step is seen when the epoch's length is known.
+        for (setting, length) in [
+            ("training.length", self.training.length),
+            ("training.log", self.training.log),
+            ("training.evaluate", self.training.evaluate),
+            ("checkpoint.every", self.checkpoint.every),
+        ] {
+            if length.is_zero() {
+                return Err(Error::setting(setting, length, "at least one step"));
+            }
         }
         if self.checkpoint.keep == 0 {
             return Err(Error::setting("checkpoint.keep", 0, "at least 1"));
@@ -311,6 +302,13 @@ impl Config {
             .map(|evaluation| &evaluation.name)
             .collect();
         names.sort_unstable();
+        if let Some(name) = names.iter().find(|name| name.trim().is_empty()) {
+            return Err(Error::setting(
+                "evaluation.name",
+                format!("{name:?}"),
+                "not empty",
+            ));
+        }
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::setting("evaluation.name", pair[0], "given once"));
         }
@@ -394,16 +392,16 @@ impl Config {
     ///
     /// [`Error::Setting`] where a setting is outside its range.
     pub fn trainer(&self, schedule: Schedule) -> Result<TrainerConfig> {
-        let statistics = match self.gallery.average_statistics {
-            true => RunningStatistics::Average,
-            false => RunningStatistics::Keep,
-        };
-        let average = MovingAverage::new(self.gallery.momentum, statistics)
-            .map_err(|error| Error::in_table("gallery", error))?;
         Ok(TrainerConfig {
             optimizer: self.optimizer.clone(),
             schedule,
-            average,
+            average: self.gallery.average()?,
+            gallery_reuse_up_to: self.gallery.reuse_up_to,
+            gallery_precision: self
+                .gallery
+                .precision
+                .unwrap_or(self.training.precision)
+                .into(),
             clip_norm: self.training.clip_norm,
             frozen: self.training.frozen.clone(),
             normalisation: self.normalisation(),

@@ -64,7 +64,18 @@ impl ScheduleConfig {
     /// Checks what needs no data, for a training of some length.
     pub(crate) fn check(&self, training: Length) -> Result<()> {
         match &self.decay {
-            Decay::MultiStep { factor, .. } => in_unit("schedule.decay.factor", *factor)?,
+            Decay::MultiStep { milestones, factor } => {
+                in_unit("schedule.decay.factor", *factor)?;
+                // Of different units they can be compared when the epoch's length is known; their order does not matter to the schedule.
+                if let Some(pair) = milestones
+                    .windows(2)
+                    .find(|pair| is_later(pair[0], pair[1]))
+                {
+                    let value = format!("{}, then {}", pair[0], pair[1]);
+                    let expected = "in ascending order";
+                    return Err(Error::setting("schedule.decay.milestones", value, expected));
+                }
+            }
             Decay::Polynomial { power } if !(power.is_finite() && *power >= 0.0) => {
                 return Err(Error::setting(
                     "schedule.decay.power",
@@ -76,12 +87,7 @@ impl ScheduleConfig {
             Decay::Constant | Decay::Polynomial { .. } => {}
         }
         // Lengths of different units can be compared when the epoch's length is known.
-        let longer = match (self.warm_up, training) {
-            (Length::Steps(warm_up), Length::Steps(training)) => warm_up > training,
-            (Length::Epochs(warm_up), Length::Epochs(training)) => warm_up > training,
-            _ => false,
-        };
-        match longer {
+        match is_later(self.warm_up, training) {
             true => Err(self.warm_up_too_long()),
             false => Ok(()),
         }
@@ -116,6 +122,15 @@ impl ScheduleConfig {
     fn warm_up_too_long(&self) -> Error {
         let expected = "no longer than the training";
         Error::setting("schedule.warm_up", self.warm_up, expected)
+    }
+}
+
+/// Whether the first is surely later than the second: they have the same unit.
+fn is_later(first: Length, second: Length) -> bool {
+    match (first, second) {
+        (Length::Steps(first), Length::Steps(second)) => first > second,
+        (Length::Epochs(first), Length::Epochs(second)) => first > second,
+        _ => false,
     }
 }
 

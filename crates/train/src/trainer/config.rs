@@ -13,6 +13,10 @@ pub struct TrainerConfig {
     pub schedule: Schedule,
     /// How the gallery network follows, for heads that need one. Default: as published.
     pub average: MovingAverage,
+    /// The factor of the schedule up to which the trained network's embeddings are reused as the gallery network's. Default: 0, never.
+    pub gallery_reuse_up_to: f64,
+    /// What the gallery network computes in. Default: f32.
+    pub gallery_precision: DType,
     /// Longest global norm of the networks' gradient; longer ones are shortened to it. What a head learns by itself is not
     /// part of it. Default: none.
     pub clip_norm: Option<f64>,
@@ -20,7 +24,7 @@ pub struct TrainerConfig {
     pub frozen: Vec<String>,
     /// From bytes to the network's input. Default: FFC's.
     pub normalisation: Normalisation,
-    /// What the networks compute in. Default: f32.
+    /// What the trained network computes in. Default: f32.
     pub precision: DType,
     /// Seed of what networks draw, such as stochastic depth. Default: 0.
     pub seed: u64,
@@ -32,11 +36,21 @@ impl Default for TrainerConfig {
             optimizer: OptimizerConfig::default(),
             schedule: Schedule::constant(),
             average: MovingAverage::default(),
+            gallery_reuse_up_to: 0.0,
+            gallery_precision: DType::F32,
             clip_norm: None,
             frozen: Vec::new(),
             normalisation: Normalisation::FFC,
             precision: DType::F32,
             seed: 0,
         }
+    }
+}
+
+impl TrainerConfig {
+    /// Whether the network hardly moves at a step, counted from 0, so that its embeddings are reused as the gallery network's.
+    pub(super) fn reuses(&self, step: u64) -> bool {
+        let up_to = self.gallery_reuse_up_to;
+        up_to > 0.0 && self.schedule.factor(step) <= up_to
     }
 }

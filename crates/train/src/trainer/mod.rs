@@ -113,9 +113,14 @@ impl Trainer {
     ) -> Result<Self> {
         announced::check(&*head)?;
         start::check_frozen(&probe, &config.frozen)?;
-        if !device.supports_dtype(config.precision) {
-            let expected = "f32: the device has no bf16";
-            return Err(Error::setting("training.precision", "bf16", expected));
+        for (setting, precision) in [
+            ("training.precision", config.precision),
+            ("gallery.precision", config.gallery_precision),
+        ] {
+            if !device.supports_dtype(precision) {
+                let expected = "f32: the device has no bf16";
+                return Err(Error::setting(setting, "bf16", expected));
+            }
         }
         Ok(Self {
             probe,
@@ -177,7 +182,10 @@ impl Trainer {
         let own = || self.probe.valid();
         let gallery = self.gallery.clone().unwrap_or_else(own);
         let plain = self.device.clone().without_autodiff();
-        let features = gallery.forward(self.upload(images, &plain), NormMode::Batch)?;
+        let pictures = self
+            .upload(images, &plain)
+            .cast(self.config.gallery_precision);
+        let features = gallery.forward(pictures, NormMode::Batch)?;
         let rows = rows.min(images.identities().len());
         let features = features.slice_dim(0, 0..rows).cast(DType::F32);
         self.head.prefill(features, &images.identities()[..rows])?;
@@ -271,8 +279,8 @@ impl Trainer {
         })
     }
 
-    /// Pictures through the trained network, and with `by_gallery` through the gallery network. Adds the squared lengths of the embeddings to
-    /// `lengths`.
+    /// Pictures through the trained network, and with `by_gallery` through the gallery network, where its embeddings are not the trained one's.
+    /// Adds the squared lengths of the embeddings to `lengths`.
     fn embed(
         &self,
         images: &ImageBatch,
@@ -280,7 +288,7 @@ impl Trainer {
         lengths: &mut Vec<Tensor<1>>,
     ) -> Result<EmbeddingBatch> {
         let pictures = trace_span!("upload").in_scope(|| self.upload(images, &self.device));
-        let gallery = match by_gallery {
+        let gallery = match by_gallery && !self.config.reuses(self.step) {
             true => self.by_gallery(pictures.clone().inner(), lengths)?,
             false => None,
         };
@@ -322,6 +330,7 @@ impl Trainer {
 
     fn by_probe(&self, pictures: Tensor<4>, lengths: &mut Vec<Tensor<1>>) -> Result<Tensor<2>> {
         let _span = trace_span!("networks").entered();
+        let pictures = pictures.cast(self.config.precision);
         let embeddings = self.probe.forward(pictures, NormMode::Train)?;
         let embeddings = embeddings.cast(DType::F32);
         lengths.push(squared_lengths(embeddings.clone().inner()));
@@ -338,17 +347,15 @@ impl Trainer {
             return Ok(None);
         };
         let _span = trace_span!("networks").entered();
+        let pictures = pictures.cast(self.config.gallery_precision);
         let embeddings = gallery.forward(pictures, NormMode::Batch)?;
         let embeddings = embeddings.cast(DType::F32);
         lengths.push(squared_lengths(embeddings.clone()));
         Ok(Some(embeddings))
     }
 
-    /// The pictures in the precision that the networks shall compute in.
     fn upload(&self, images: &ImageBatch, device: &Device) -> Tensor<4> {
-        images
-            .to_device(device, &self.config.normalisation)
-            .cast(self.config.precision)
+        images.to_device(device, &self.config.normalisation)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use burn::tensor::Device;
 use ffc_model::Backbone;
 use ffc_model::weights::TensorInfo;
 
@@ -25,6 +26,21 @@ pub(super) fn read_weights(network: &mut Backbone, path: &Path, config: &Config)
         );
     }
     Ok(())
+}
+
+impl Config {
+    /// Checks what needs the network itself: that `training.frozen` names parts of it, and not all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where it does not.
+    pub fn check_network(&self, device: &Device) -> Result<()> {
+        if self.training.frozen.is_empty() {
+            return Ok(());
+        }
+        let network = self.backbone.init(device).map_err(Error::in_backbone)?;
+        check_frozen(&network, &self.training.frozen)
+    }
 }
 
 /// Checks that there are such parts of the network, and others.

@@ -591,6 +591,35 @@ fn settings_that_do_not_fit() {
         ("head.prefill = 1.5", "head.prefill"),
         ("gallery.momentum = 1.5", "gallery.momentum"),
         ("gallery.momentum = 1.0", "gallery.momentum"),
+        ("training.length = \"0 steps\"", "training.length"),
+        ("training.log = \"0 steps\"", "training.log"),
+        ("training.evaluate = \"0 epochs\"", "training.evaluate"),
+        ("checkpoint.every = \"0 steps\"", "checkpoint.every"),
+        (
+            "data.split = { held_out = 1.5, take = \"train\" }",
+            "data.split.held_out",
+        ),
+        (
+            "data.images = { law = \"equal\", images = 0 }",
+            "data.images.images",
+        ),
+        (
+            "schedule.decay = { kind = \"multi_step\", factor = 0.1, milestones = [\"9 epochs\", \"8 epochs\"] }",
+            "schedule.decay.milestones",
+        ),
+        (
+            "head.pool = 300\nhead.hard_negatives = 301",
+            "head.hard_negatives",
+        ),
+        (
+            "[[evaluation]]\nname = \" \"\nprotocol = { kind = \"random_pairs\", pairs = 10 }",
+            "evaluation.name",
+        ),
+        ("gallery.reuse_up_to = 1.5", "gallery.reuse_up_to"),
+        (
+            "head.kind = \"queue\"\ngallery.reuse_up_to = 0.5",
+            "gallery.reuse_up_to",
+        ),
         ("training.clip_norm = 0.0", "training.clip_norm"),
         ("loader.queue = 65", "loader.queue"),
         ("loader.order = { power = 2.0 }", "loader.order.power"),

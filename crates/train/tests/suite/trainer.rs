@@ -1,4 +1,4 @@
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Tensor};
@@ -8,7 +8,7 @@ use ffc_core::{
     MovingAverage, RunningStatistics,
 };
 use ffc_model::NormMode;
-use ffc_train::config::Precision;
+use ffc_train::config::{Decay, GalleryConfig, Length, Precision, ScheduleConfig};
 use ffc_train::{Config, Error, StepNumbers, Trainer};
 
 use super::tiny::{alone, batches, schedule, tiny, tiny_with, trainer, try_trainer};
@@ -120,6 +120,80 @@ fn with_momentum_0_the_network_is_its_own_gallery() {
             (loss - expected).abs() < 1e-5 * expected,
             "{loss} {expected}"
         );
+    }
+}
+
+/// Where the network hardly moves its own embeddings are the gallery's, as they are with momentum 0; the gallery network follows all the same.
+#[test]
+fn embeddings_are_reused_where_the_rate_is_low() {
+    let _alone = alone();
+    let set = |text: &str| tiny_with(text);
+    let published = losses(&set("gallery.reuse_up_to=0"), 6);
+    let always = set("gallery.reuse_up_to=1");
+    assert_eq!(losses(&always, 6), losses(&set("gallery.momentum=0"), 6));
+    let mut trainer = trainer(&always);
+    let start = trainer.gallery().unwrap().clone();
+    for batch in batches(&always, 0, 2) {
+        trainer.step(&batch).unwrap();
+    }
+    assert_ne!(
+        parameters(trainer.gallery().unwrap()),
+        parameters(&start),
+        "the gallery network follows"
+    );
+
+    let falling = |reuse: &str| {
+        let mut config = set(reuse);
+        config.schedule = ScheduleConfig {
+            warm_up: Length::Steps(2),
+            decay: Decay::MultiStep {
+                milestones: vec![Length::Steps(3)],
+                factor: 0.25,
+            },
+        };
+        losses(&config, 6)
+    };
+    let expected = falling("gallery.reuse_up_to=0");
+    assert_eq!(expected[..3], published[..3]);
+    let below = falling("gallery.reuse_up_to=0.24");
+    assert_eq!(below, expected);
+    let up_to = falling("gallery.reuse_up_to=0.25");
+    assert_eq!(up_to[..3], expected[..3]);
+    assert!((3..6).all(|step| up_to[step] != expected[step]));
+}
+
+/// All float parameters of a network, one after the other.
+fn parameters(network: &ffc_model::Backbone) -> Vec<f32> {
+    struct Values(Vec<f32>);
+    impl ModuleVisitor for Values {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.extend(param.val().into_data().iter::<f32>());
+        }
+    }
+    let mut values = Values(Vec::new());
+    network.visit(&mut values);
+    values.0
+}
+
+/// The gallery network's pass alone in half precision: the losses are nearly those in single precision, and other ones.
+#[test]
+fn the_gallery_network_in_bf16() {
+    let _alone = alone();
+    let config = tiny_with("optimizer.learning_rate=1e-6");
+    let single = losses(&config, 6);
+    let half = losses(
+        &Config {
+            gallery: GalleryConfig {
+                precision: Some(Precision::Bf16),
+                ..config.gallery.clone()
+            },
+            ..config
+        },
+        6,
+    );
+    for (half, single) in half.iter().zip(&single) {
+        assert_ne!(half, single);
+        assert!((half - single).abs() < 0.05 * single, "{half} {single}");
     }
 }
 

@@ -17,6 +17,7 @@ type Values = Database<Bytes, Bytes>;
 pub(super) struct Environment {
     env: Env<WithoutTls>,
     database: Option<Values>,
+    records: u64,
     file: FileState,
     /// Behind the environment, so that it is dropped when that is closed.
     _entry: Entry,
@@ -76,10 +77,14 @@ impl Environment {
                 Some(None) => open = CLOSED.wait(open).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        let (env, database) = open_anew(path, data, file.bytes)?;
+        if file.bytes == 0 {
+            return Err(Error::format(data, "it is empty"));
+        }
+        let (env, database, records) = open_anew(path, data, file.bytes)?;
         let environment = Arc::new(Self {
             env,
             database,
+            records,
             file,
             _entry: Entry(canonical.clone()),
         });
@@ -90,6 +95,24 @@ impl Environment {
     /// Bytes of the data file.
     pub(super) fn file_bytes(&self) -> u64 {
         self.file.bytes
+    }
+
+    /// Records of its main database.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Hands the first record's key and value to `read`; none if there is none.
+    pub(super) fn first<T>(
+        &self,
+        read: impl FnOnce(Option<(&[u8], &[u8])>) -> T,
+    ) -> heed::Result<T> {
+        let transaction = self.env.read_txn()?;
+        let record = match &self.database {
+            Some(database) => database.first(&transaction)?,
+            None => None,
+        };
+        Ok(read(record))
     }
 
     /// Hands the value of `key` to `read`; none if there is no such key.
@@ -107,13 +130,13 @@ impl Environment {
     }
 }
 
-/// Opens the environment and its main database.
+/// Opens the environment and its main database, and counts its records.
 #[allow(unsafe_code)]
 fn open_anew(
     path: &Path,
     data: &Path,
     file_bytes: u64,
-) -> Result<(Env<WithoutTls>, Option<Values>)> {
+) -> Result<(Env<WithoutTls>, Option<Values>, u64)> {
     let error = |error: heed::Error| match error {
         heed::Error::Io(error) => Error::io("open", data)(error),
         other => Error::format(data, other.to_string()),
@@ -133,9 +156,12 @@ fn open_anew(
     let database = env
         .open_database::<Bytes, Bytes>(&transaction, None)
         .map_err(error)?;
-    let page_bytes = match &database {
-        Some(database) => u64::from(database.stat(&transaction).map_err(error)?.page_size),
-        None => 4096,
+    let (page_bytes, records) = match &database {
+        Some(database) => {
+            let stat = database.stat(&transaction).map_err(error)?;
+            (u64::from(stat.page_size), stat.entries as u64)
+        }
+        None => (4096, 0),
     };
     transaction.commit().map_err(error)?;
     let expected = (env.info().last_page_number as u64 + 1) * page_bytes;
@@ -145,5 +171,5 @@ fn open_anew(
             format!("it has {file_bytes} bytes, but its pages take {expected}: it is cut off"),
         ));
     }
-    Ok((env, database))
+    Ok((env, database, records))
 }

@@ -35,6 +35,9 @@ struct OpenPart {
     label_offset: Option<u64>,
 }
 
+/// Bytes of the record that describes a database inside another.
+const NESTED_BYTES: usize = 48;
+
 impl Lmdb {
     /// Opens the databases, which must not be written to meanwhile. Those that are open in this process are shared.
     ///
@@ -95,6 +98,46 @@ impl OpenPart {
         })
     }
 
+    /// What the first line of a list runs into, with the first record of the database beside it.
+    fn of_another_list(&self, error: Error) -> Error {
+        let first = self.environment.first(|record| {
+            record.map(|(key, value)| {
+                (
+                    String::from_utf8_lossy(key).into_owned(),
+                    value.len() == NESTED_BYTES,
+                )
+            })
+        });
+        match (error, first) {
+            (
+                Error::Record {
+                    path,
+                    record,
+                    problem,
+                },
+                Ok(Some((key, is_nested))),
+            ) => {
+                let nested = match is_nested {
+                    true => {
+                        ", which may be a database inside this one: the main database alone is read"
+                    }
+                    false => "",
+                };
+                let records = self.environment.records();
+                let problem = format!(
+                    "{problem}, asked for by the first line of {}; the first of the {records} records has the key `{key}`{nested}",
+                    self.list.path().display()
+                );
+                Error::Record {
+                    path,
+                    record,
+                    problem,
+                }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Reads the value of `key`, puts it into `buffer` and gives the place of the image.
     fn read(&self, key: &[u8], buffer: &mut Vec<u8>) -> Result<Range<usize>> {
         let most = self.environment.file_bytes().min(MAX_RECORD_BYTES);
@@ -144,7 +187,7 @@ impl Source for Lmdb {
             let mut reader = BufReader::new(File::open(path).map_err(Error::io("open", path))?);
             let offset = part.label_offset.unwrap_or(next_label);
             builder.keys_of(path);
-            let (mut line, mut place, mut seen) = (Vec::new(), 0, false);
+            let (mut line, mut place, mut listed) = (Vec::new(), 0, 0);
             for line_number in 0.. {
                 line.clear();
                 let read = read_line(&mut reader, &mut line, path, line_number)?;
@@ -169,13 +212,15 @@ impl Source for Lmdb {
                         .ok_or_else(|| bad("it is not a key and a label"))?;
                     let label = label
                         .checked_add(offset)
-                        .ok_or_else(|| bad("the label is too large"))?;
+                        .filter(|&label| u32::try_from(label).is_ok())
+                        .ok_or_else(|| bad("the label is not below 2^32"))?;
                     let indent = (mark + text.len() - text.trim_start().len()) as u64;
-                    if !seen {
+                    if listed == 0 {
                         // One look-up tells the list of another database before all of it is read.
-                        part.read(key.as_bytes(), &mut Vec::new())?;
-                        seen = true;
+                        part.read(key.as_bytes(), &mut Vec::new())
+                            .map_err(|error| part.of_another_list(error))?;
                     }
+                    listed += 1;
                     builder.key(format!("{number} {key}").as_bytes())?;
                     builder.image(
                         label,
@@ -184,6 +229,22 @@ impl Source for Lmdb {
                     next_label = next_label.max(label + 1);
                 }
                 place += read as u64;
+            }
+            let records = part.environment.records();
+            if records < listed {
+                let problem = format!(
+                    "it names {listed} keys, but {} holds {records} records: some are named twice, or are of another database",
+                    part.data.display()
+                );
+                return Err(Error::format(path, problem));
+            }
+            if records > listed {
+                tracing::warn!(
+                    "{} holds {records} records, of which {} names {listed}: {} are left out",
+                    part.data.display(),
+                    path.display(),
+                    records - listed
+                );
             }
         }
         Ok(())

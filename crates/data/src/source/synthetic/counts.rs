@@ -44,7 +44,9 @@ impl ImageCounts {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
+    /// # Errors
+    /// [`Error::Setting`] if a setting is outside its range.
+    pub fn check(&self) -> Result<()> {
         let setting = |setting, value: String, expected| {
             Err(Error::Setting {
                 setting,

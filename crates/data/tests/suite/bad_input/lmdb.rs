@@ -37,10 +37,16 @@ fn databases_and_lists() {
 
     let folder = fresh();
     let text = std::fs::read_to_string(list(&folder)).unwrap();
+    let of_last = text.replace("pylmdb_2_1 ", "pylmdb_0_0 ");
+    std::fs::write(list(&folder), of_last).unwrap();
+    assert_says(
+        &message(&database(&folder)),
+        &["pylmdb.txt", "entries 1 and 5", "same key"],
+    );
     std::fs::write(list(&folder), format!("{text}pylmdb_0_0 1\n")).unwrap();
     assert_says(
         &message(&database(&folder)),
-        &["pylmdb.txt", "entries 1 and 6", "same key"],
+        &["pylmdb.txt", "names 6 keys", "holds 5 records", "twice"],
     );
 
     // The list of another database is told by its first key; a later key that is not there is an error of the step.

@@ -205,8 +205,19 @@ fn pictures_of_other_formats_and_sizes() {
     let text: (&[u8], &str) = (b"../else/1.jpg", "the text `../else/1.jpg` alone");
     let bytes: (&[u8], &str) = (b"\x07\xfe\x80\x05", "not an image of a known format");
     let gif: (&[u8], &str) = (b"GIF89a\x01\x00\x01\x00", "Gif is not read");
-    let huge: (&[u8], &str) = (b"P5\n60000 60000\n255\n", "");
-    for (bytes, expected) in [text, bytes, gif, huge] {
+    let huge: (&[u8], &str) = (
+        b"P5\n60000 60000\n255\n",
+        "60000 x 60000 pixels, expected 1 to 16384 a side",
+    );
+    let apple: (&[u8], &str) = (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50", "Xcode");
+    let mut wide = std::fs::read(fixture("made/images/jpeg_444.jpg")).unwrap();
+    let frame = wide
+        .windows(2)
+        .position(|word| word == [0xff, 0xc0])
+        .unwrap();
+    wide[frame + 7..frame + 9].copy_from_slice(&40_000u16.to_be_bytes());
+    let wide: (&[u8], &str) = (&wide, "40000 x 20 pixels, expected 1 to 16384 a side");
+    for (bytes, expected) in [text, bytes, gif, huge, apple, wide] {
         let root = folder(&["a/1.jpg"]);
         std::fs::write(root.path().join("set/a/1.jpg"), bytes).unwrap();
         let dataset = Arc::new(open(&root.path().join("set")).unwrap());
