@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs fuzz targets one after the other, each until it has run for so many seconds in all: fuzz/run.sh SECONDS [TARGET...], by default all.
+# Runs fuzz targets one after the other, each until it has had so many seconds of a processor: fuzz/run.sh SECONDS [TARGET...], by default all.
 #
 # Needs `cargo install cargo-fuzz` and a C++ compiler, for libFuzzer. On the stable toolchain RUSTC_BOOTSTRAP=1 allows the sanitizer's flags.
 # What was found grows in fuzz/corpus, beside the seeds; what breaks a parser is written to fuzz/artifacts. Started again, it goes on.
@@ -11,6 +11,12 @@ shift
 if (($#)); then targets=("$@"); else targets=($(cd targets && printf '%s\n' *.rs | sed 's/\.rs$//')); fi
 # Bits of time, so that little is lost when it is stopped.
 bit=120
+# Puts the seconds of a processor that the targets have had so far into `had`: beside other work fewer than have passed. Not in a subshell, which
+# would have none.
+count_processor() {
+  times >results/times
+  had=$(awk 'NR == 2 { split($1, user, /[ms]/); print int(60 * user[1] + user[2]) }' results/times)
+}
 mkdir -p results
 cargo fuzz build
 failed=0
@@ -19,7 +25,9 @@ for target in "${targets[@]}"; do
   spent=$(awk '{ sum += $1 } END { print sum + 0 }' "results/$target.txt" 2>/dev/null || echo 0)
   while ((spent < seconds)); do
     now=$((seconds - spent < bit ? seconds - spent : bit))
-    # A file of its own for each bit of time: seconds, runs, edges reached.
+    count_processor
+    before=$had
+    # A line for each bit of time: seconds, runs, edges reached.
     if ! cargo fuzz run "$target" "corpus/$target" "seeds/$target" -- \
       -max_total_time="$now" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 2>results/last; then
       grep -E 'panicked|ERROR|SUMMARY|Test unit' results/last >&2 || tail -5 results/last >&2
@@ -27,10 +35,12 @@ for target in "${targets[@]}"; do
       failed=1
       continue 2
     fi
-    spent=$((spent + now))
+    count_processor
+    had=$((had - before))
+    spent=$((spent + had))
     runs=$(awk '/stat::number_of_executed_units/ { print $2 }' results/last)
     edges=$(grep -o 'cov: [0-9]*' results/last | tail -1 | cut -d ' ' -f 2 || true)
-    echo "$now $runs $edges" >>"results/$target.txt"
+    echo "$had $runs $edges" >>"results/$target.txt"
     echo "$target: $spent of $seconds s, $runs runs, $edges edges"
   done
 done

@@ -50,6 +50,10 @@ pub enum Error {
     #[error(transparent)]
     Eval(#[from] ffc_eval::Error),
 
+    /// From aligning faces.
+    #[error(transparent)]
+    Align(#[from] ffc_align::Error),
+
     /// From a search.
     #[error(transparent)]
     Search(#[from] ffc_search::Error),
@@ -91,7 +95,10 @@ impl Error {
             Self::Train(error) => error.is_of_configuration(),
             Self::Compare(error) => error.is_of_configuration(),
             Self::Eval(error) => error.is_of_configuration(),
-            Self::Search(ffc_search::Error::Top) => true,
+            Self::Search(ffc_search::Error::Top)
+            | Self::Align(
+                ffc_align::Error::Setting { .. } | ffc_align::Error::OtherSettings { .. },
+            ) => true,
             Self::Data(ffc_data::Error::Setting { .. })
             | Self::Model(ffc_model::Error::Setting { .. }) => true,
             _ => false,

@@ -1,5 +1,6 @@
 //! The `ffc` command: trains an embedding network over any number of identities, measures it and uses it.
 
+mod alignment;
 mod allocator;
 mod arguments;
 mod commands;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Some(Command::Same(same)) => commands::same::run(same),
         Some(Command::Embed(embed)) => commands::embed::run(embed),
         Some(Command::Search(search)) => commands::search::run(search),
+        Some(Command::Align(align)) => commands::align::run(*align, progress),
         Some(Command::Data(data)) => commands::data::run(data, quiet),
         Some(Command::Export(export)) => commands::export::run(export),
         Some(Command::Config(config)) => commands::config::run(config),

@@ -30,6 +30,9 @@ pub struct MeasuredOn {
     pub pairs: String,
     /// Whether the embeddings of a picture and its mirror image were added.
     pub flip: bool,
+    /// Whether faces were aligned first. Default: false.
+    #[serde(default)]
+    pub aligned: bool,
 }
 
 impl ThresholdsFile {

@@ -9,7 +9,7 @@ use safetensors::tensor::Dtype;
 use crate::{Error, Gallery, Result};
 
 /// Embeddings as `ffc embed` writes them: a SafeTensors file with `embeddings`, `[rows, dim]` in 32-bit floats, and in its metadata under
-/// `images` the rows' names and under `reference` what the network makes of a picture that is always the same, JSON arrays, and under `as_stored` whether pictures were not turned. The file is mapped, not read: a search takes no memory of the process for it.
+/// `images` the rows' names and under `reference` what the network makes of a picture that is always the same, JSON arrays, under `as_stored` whether pictures were not turned, and under `aligned` whether faces were aligned. The file is mapped, not read: a search takes no memory of the process for it.
 #[derive(Debug)]
 pub struct EmbeddingFile {
     path: PathBuf,
@@ -20,6 +20,7 @@ pub struct EmbeddingFile {
     names: Option<Vec<String>>,
     reference: Option<Vec<f32>>,
     as_stored: Option<bool>,
+    aligned: Option<bool>,
 }
 
 impl EmbeddingFile {
@@ -70,6 +71,10 @@ impl EmbeddingFile {
             .map(|json| serde_json::from_str(json))
             .transpose()
             .map_err(|error| problem(format!("its as_stored: {error}")))?;
+        let aligned: Option<bool> = (told("aligned"))
+            .map(|json| serde_json::from_str(json))
+            .transpose()
+            .map_err(|error| problem(format!("its aligned: {error}")))?;
         if let Some(names) = &names
             && names.len() != rows
         {
@@ -86,6 +91,7 @@ impl EmbeddingFile {
             names,
             reference,
             as_stored,
+            aligned,
         };
         file.values()?;
         Ok(file)
@@ -112,6 +118,11 @@ impl EmbeddingFile {
     /// Whether the pictures were left as they are stored, whatever their EXIF data say, where the file tells it.
     pub fn as_stored(&self) -> Option<bool> {
         self.as_stored
+    }
+
+    /// Whether faces were aligned; none where the file does not tell.
+    pub fn aligned(&self) -> Option<bool> {
+        self.aligned
     }
 
     fn values(&self) -> Result<&[f32]> {

@@ -1,5 +1,6 @@
 //! What the command line says.
 
+mod align;
 mod bench;
 mod compare;
 mod config;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use self::align::{Align, FacesArgument, FormatArgument, MissingArgument};
 pub use self::bench::{Bench, BenchIdentities, BenchStep};
 pub use self::compare::Compare;
 pub use self::config::Config;
@@ -74,6 +76,8 @@ pub enum Command {
     Embed(Embed),
     /// Find the pictures of a gallery that are nearest to others
     Search(Search),
+    /// Find the faces of photographs and bring them where networks expect them
+    Align(Box<Align>),
     /// Index, inspect and look at pictures
     #[command(subcommand)]
     Data(Data),

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::alignment::AlignmentArguments;
 use crate::device::DeviceName;
 
 /// A network to run over pictures.
@@ -27,4 +28,6 @@ pub struct NetworkArguments {
     /// Leave pictures as they are stored, whatever their EXIF data say of their orientation; by default as the run or configuration has it
     #[arg(long)]
     pub as_stored: bool,
+    #[command(flatten)]
+    pub alignment: AlignmentArguments,
 }

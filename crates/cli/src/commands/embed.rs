@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
+use ffc_align::Missing;
 use ffc_data::Dataset;
 use ffc_eval::Embeddings;
 use ffc_search::EmbeddingFile;
 use safetensors::tensor::{Dtype, TensorView};
 
+use crate::alignment::tell;
 use crate::arguments::Embed;
 use crate::destination;
 use crate::error::{Error, Result};
@@ -31,9 +33,13 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
     let dataset = arguments.set.open_any(&arguments.data, network.as_stored)?;
+    let alignment = &arguments.network.alignment;
+    let (dataset, without_face) =
+        alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();
     let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
-    let bytes = write(&dataset, &embeddings, &network)?;
+    tell(&without_face);
+    let bytes = write(&dataset, &embeddings, &network, alignment.align)?;
     ffc_files::write(&arguments.out, &bytes).map_err(Error::io("write", &arguments.out))?;
     say!(
         "{}: {} embeddings of {} dimensions",
@@ -48,6 +54,7 @@ fn safetensors_file(
     dataset: &Dataset,
     embeddings: &Embeddings,
     network: &Network,
+    aligned: bool,
 ) -> Result<Vec<u8>> {
     let (index, rows) = (dataset.index(), embeddings.len());
     let images = 0..rows as u64;
@@ -83,6 +90,7 @@ fn safetensors_file(
         ("images".to_owned(), json(&names?)?),
         ("identities".to_owned(), json(&people?)?),
         ("as_stored".to_owned(), network.as_stored.to_string()),
+        ("aligned".to_owned(), aligned.to_string()),
         (
             "reference".to_owned(),
             reference.map_err(|error| failed(&error))?,
@@ -91,7 +99,7 @@ fn safetensors_file(
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))
 }
 
-fn csv_file(dataset: &Dataset, embeddings: &Embeddings, _: &Network) -> Result<Vec<u8>> {
+fn csv_file(dataset: &Dataset, embeddings: &Embeddings, _: &Network, _: bool) -> Result<Vec<u8>> {
     let failed =
         |error: &dyn std::fmt::Display| Error::Failed(format!("cannot make a CSV file: {error}"));
     let mut table = csv::Writer::from_writer(Vec::new());

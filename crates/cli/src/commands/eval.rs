@@ -2,12 +2,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ffc_align::Missing;
 use ffc_data::{Dataset, PairBin};
 use ffc_eval::{
     Episodes, Evaluation, Identification, MeasuredOn, Protocol, Protocols, RawPixels, Templates,
     Threshold, Thresholds, ThresholdsFile,
 };
 
+use crate::alignment::tell;
 use crate::arguments::{Eval, ProtocolArguments};
 use crate::destination;
 use crate::error::{Error, Result};
@@ -24,11 +26,20 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
         let inputs = std::iter::once(&arguments.network.weights).chain(&arguments.data);
         destination::check(out, inputs, |out| ThresholdsFile::read(out).is_ok())?;
     }
+    if let (true, Some(bin)) = (arguments.network.alignment.align, &arguments.protocol.bin) {
+        return Err(Error::Usage(format!(
+            "--align is for photographs; the pictures of {} are aligned",
+            bin.display()
+        )));
+    }
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
     let data = dataset(&arguments, network.as_stored)?;
+    let alignment = &arguments.network.alignment;
+    let (data, without_face) = alignment.apply(data, &network.preprocessing, Missing::Crop)?;
     let prepared = protocols.prepare(&data)?;
     let found = prepared.run(&mut embedder)?;
+    tell(&without_face);
     let labels = protocols.list().iter().map(Protocol::label);
     let shown: Vec<(String, &Evaluation)> = labels.zip(&found).collect();
     if arguments.json {
@@ -129,6 +140,7 @@ fn write_thresholds(
             data: data.source().path().display().to_string(),
             pairs: label.to_owned(),
             flip: arguments.network.flip,
+            aligned: arguments.network.alignment.align,
         },
         thresholds: thresholds.clone(),
     };

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ffc_align::Missing;
 use ffc_data::{Dataset, Files};
 use ffc_eval::{Embeddings, FarThreshold, Threshold, ThresholdsFile};
 use serde_json::json;
@@ -21,6 +22,7 @@ struct Chosen {
 /// Says whether two pictures show the same identity.
 pub fn run(arguments: Same) -> Result<ExitCode> {
     let Same { network, a, b, .. } = &arguments;
+    let alignment = &network.alignment;
     let network = Network::read(network)?;
     let chosen = match arguments.threshold {
         Some(_) => None,
@@ -28,6 +30,7 @@ pub fn run(arguments: Same) -> Result<ExitCode> {
     };
     let files = Files::new(vec![a.clone(), b.clone()])?;
     let set = Arc::new(Dataset::files(files)?.as_stored(network.as_stored));
+    let (set, _) = alignment.apply(set, &network.preprocessing, Missing::Fail)?;
     let cosine = Embeddings::of_images(&set, &[0, 1], &mut network.embedder()?)?.cosine(0, 1);
 
     let given = arguments.threshold;
@@ -104,6 +107,14 @@ fn choose(arguments: &Same, network: &Network) -> Result<Option<Chosen>> {
             path.display(),
             measured_on.network
         )));
+    }
+    if measured_on.aligned != arguments.network.alignment.align {
+        let (with, without) = ("with --align", "without --align");
+        let (was, is) = match measured_on.aligned {
+            true => (with, without),
+            false => (without, with),
+        };
+        tracing::warn!("{} was measured {was}, and this is {is}", path.display());
     }
     if thresholds.best.tar <= thresholds.best.far {
         tracing::warn!(

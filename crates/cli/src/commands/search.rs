@@ -2,11 +2,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use ffc_align::Missing;
 use ffc_data::{Dataset, Files};
 use ffc_eval::Embeddings;
 use ffc_search::{EmbeddingFile, Gallery, Neighbour};
 use serde_json::json;
 
+use crate::alignment::tell;
 use crate::arguments::Search;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -27,6 +29,8 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
     // Before a gallery is embedded for nothing.
     let files = Dataset::files(Files::new(arguments.queries.clone())?)?;
     let files = Arc::new(files.as_stored(network.as_stored));
+    let alignment = &arguments.network.alignment;
+    let (files, _) = alignment.apply(files, &network.preprocessing, Missing::Fail)?;
     let place = Place::open(&arguments, &network)?;
     let queries = embeddings(&files, &network)?;
     let gallery = place.gallery()?;
@@ -39,7 +43,7 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
         )));
     }
     if let Place::File(file) = &place {
-        check_network(file, &network, &arguments.gallery)?;
+        check_network(file, &network, &arguments)?;
     }
     let path = arguments.gallery.display();
     if gallery.is_empty() {
@@ -71,8 +75,8 @@ pub fn run(arguments: Search) -> Result<ExitCode> {
 }
 
 /// Refuses embeddings of another network, or of pictures that were prepared in another way, as far as the file tells.
-fn check_network(file: &EmbeddingFile, network: &Network, path: &Path) -> Result<()> {
-    let path = path.display();
+fn check_network(file: &EmbeddingFile, network: &Network, arguments: &Search) -> Result<()> {
+    let path = arguments.gallery.display();
     if let Some(theirs) = file.reference() {
         let ours = network.reference()?;
         let cosine: f32 = ours.iter().zip(theirs).map(|(a, b)| a * b).sum();
@@ -90,6 +94,13 @@ fn check_network(file: &EmbeddingFile, network: &Network, path: &Path) -> Result
     {
         return Err(Error::Usage(format!(
             "{path} was made with another --as-stored; make it anew with ffc embed, or search with the same"
+        )));
+    }
+    let align = arguments.network.alignment.align;
+    if file.aligned().is_some_and(|theirs| theirs != align) {
+        let theirs = if align { "without" } else { "with" };
+        return Err(Error::Usage(format!(
+            "{path} was made {theirs} --align; make it anew with ffc embed, or search with the same"
         )));
     }
     Ok(())
@@ -114,7 +125,11 @@ impl Place {
         let dataset = arguments
             .set
             .open_any(std::slice::from_ref(gallery), network.as_stored)?;
+        let alignment = &arguments.network.alignment;
+        let (dataset, without_face) =
+            alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
         let embeddings = embeddings(&dataset, network)?;
+        tell(&without_face);
         Ok(Self::Pictures(dataset, embeddings))
     }
 

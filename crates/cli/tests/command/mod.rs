@@ -11,6 +11,7 @@ pub fn ffc(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ffc"))
         .args(arguments)
         .current_dir(folder)
+        .env_remove("FFC_DETECTOR")
         .output()
         .unwrap()
 }

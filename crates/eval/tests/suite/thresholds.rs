@@ -137,6 +137,7 @@ fn file() -> ThresholdsFile {
             data: "faces".into(),
             pairs: "6000 random pairs".into(),
             flip: true,
+            aligned: false,
         },
         thresholds: Thresholds::of_scores(&scores).unwrap(),
     }

@@ -16,5 +16,6 @@ pub use mismatch::{ShapeMismatch, TensorMismatch};
 pub(crate) use names::Place;
 pub use names::TensorInfo;
 pub use preprocessing::{ColourOrder, Preprocessing};
+pub use read::read_tensors;
 pub(crate) use read::{NETWORK, PREPROCESSING};
 pub(crate) use write::little_endian;

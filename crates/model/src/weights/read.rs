@@ -81,6 +81,21 @@ impl Backbone {
     }
 }
 
+/// All tensors of a SafeTensors file or of PyTorch's own by their names, as 32-bit numbers: for networks that are no [`Backbone`].
+///
+/// # Errors
+///
+/// [`Error::Io`], [`Error::WeightFile`] and [`Error::Tensor`] for files that cannot be read, hold no tensors or numbers that are not finite.
+pub fn read_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, TensorData>> {
+    let path = path.as_ref();
+    let (tensors, _) = read_file(path)?;
+    let tensors = tensors.into_iter().map(|(name, stored)| {
+        let data = data(&stored).map_err(|problem| Error::tensor(path, &name, problem))?;
+        Ok((name, data))
+    });
+    tensors.collect()
+}
+
 /// A weight file beside a network.
 struct WeightFile {
     path: PathBuf,
@@ -91,15 +106,7 @@ struct WeightFile {
 
 impl WeightFile {
     fn read(path: &Path, network: &Backbone) -> Result<Self> {
-        let (tensors, metadata) = match safetensors_header::metadata(path)? {
-            Some(metadata) => (read_safetensors(path)?, metadata),
-            None => (read_pytorch(path)?, HashMap::new()),
-        };
-        if tensors.is_empty() {
-            let problem =
-                what_it_is(path).unwrap_or("it holds no tensors; save `model.state_dict()`");
-            return Err(Error::weight_file(path, problem));
-        }
+        let (tensors, metadata) = read_file(path)?;
         let network = network.tensors();
         let found = Found::new(&network, tensors);
         let found = found.map_err(|problem| Error::weight_file(path, problem))?;
@@ -146,6 +153,19 @@ impl WeightFile {
             names.len()
         );
     }
+}
+
+/// Tensors and metadata of a file of either format.
+fn read_file(path: &Path) -> Result<(BTreeMap<String, StoredTensor>, HashMap<String, String>)> {
+    let (tensors, metadata) = match safetensors_header::metadata(path)? {
+        Some(metadata) => (read_safetensors(path)?, metadata),
+        None => (read_pytorch(path)?, HashMap::new()),
+    };
+    if tensors.is_empty() {
+        let problem = what_it_is(path).unwrap_or("it holds no tensors; save `model.state_dict()`");
+        return Err(Error::weight_file(path, problem));
+    }
+    Ok((tensors, metadata))
 }
 
 fn read_safetensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>> {

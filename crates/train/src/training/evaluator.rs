@@ -189,6 +189,7 @@ impl Evaluator {
             data: self.dataset().source().path().display().to_string(),
             pairs,
             flip: self.config.flip,
+            aligned: false,
         };
         Some(ThresholdsFile {
             measured_on,

@@ -1,0 +1,183 @@
+//! Faces of photographs, aligned into a folder or on the way to a network.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod command;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use command::{fails, ffc, pictures, trained, works};
+
+/// A file of `../shared` beside the checkout. Its absence is printed, for tests to skip what needs it; where `FFC_REQUIRE_SHARED` is set, it is a
+/// failure.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let required = std::env::var_os("FFC_REQUIRE_SHARED").is_some_and(|value| !value.is_empty());
+    assert!(!required, "{} is missing", path.display());
+    println!("skipped: {name} is not at hand");
+    None
+}
+
+const HEADER: &str = "image,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,right_mouth_x,right_mouth_y\n";
+
+/// By landmarks of one's own: no detector is needed.
+#[test]
+fn by_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    pictures(&folder);
+    fails(
+        at,
+        &["align", "people", "out"],
+        2,
+        &[
+            "pip download --no-deps facenet-pytorch",
+            "--detector",
+            "FFC_DETECTOR",
+        ],
+    );
+    let mut table = HEADER.to_owned();
+    for number in 0..5 {
+        table += &format!("ann/{number}.pgm,5,6,11,6,8,9,6,12,10,12\n");
+        table += &format!("bob/{number}.pgm,5,6,11,6,8,9,6,12,10,12\n");
+    }
+    fs::write(at.join("mine.csv"), &table).unwrap();
+    let align = [
+        "align",
+        "people",
+        "out",
+        "--from-landmarks",
+        "mine.csv",
+        "--landmarks",
+        "faces.csv",
+    ];
+    let told = works(at, &align);
+    for part in [
+        "out: 10 faces of 12 pictures",
+        "2 pictures without a face, listed in out/landmarks.csv:",
+        "  ann/5.pgm: no face",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let face = image::open(at.join("out/ann/0.png")).unwrap();
+    assert_eq!((face.width(), face.height()), (112, 112));
+    assert_eq!(
+        fs::read(at.join("faces.csv")).unwrap(),
+        fs::read(at.join("out/landmarks.csv")).unwrap()
+    );
+    // Again: nothing changes. With other settings: nothing is touched.
+    assert_eq!(works(at, &align), told);
+    let other = [&align[..], &["--size", "64"]].concat();
+    fails(at, &other, 2, &["out", "size_px", "another folder"]);
+    let all = [
+        "align",
+        "people",
+        "all",
+        "--from-landmarks",
+        "mine.csv",
+        "--missing",
+        "fail",
+    ];
+    fails(at, &all, 1, &["no face", "5.pgm"]);
+    fs::write(at.join("mine.csv"), table.replace("5,6,11", "5,x,11")).unwrap();
+    fails(
+        at,
+        &["align", "people", "new", "--from-landmarks", "mine.csv"],
+        1,
+        &["mine.csv, line 2"],
+    );
+    assert!(!at.join("new").exists());
+    fails(
+        at,
+        &["align", "people", "new", "--detector", "nothing"],
+        1,
+        &["nothing"],
+    );
+    let quality = [
+        "align",
+        "people",
+        "new",
+        "--from-landmarks",
+        "faces.csv",
+        "--format",
+        "jpeg",
+        "--quality",
+        "0",
+    ];
+    fails(at, &quality, 2, &["quality", "1 to 100"]);
+}
+
+/// A photograph through the detector, by `align` and by the commands that take `--align`.
+#[test]
+fn photographs() {
+    let (Some(weights), Some(photographs)) =
+        (shared("data/mtcnn"), shared("golden/align/pictures"))
+    else {
+        return;
+    };
+    let weights = weights.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("flat")).unwrap();
+    for name in ["astronaut.png", "astronaut_mirrored.png", "chelsea.png"] {
+        fs::copy(photographs.join(name), at.join("flat").join(name)).unwrap();
+    }
+    let told = works(at, &["align", "flat", "out", "--detector", weights]);
+    assert!(
+        told.contains("out: 2 faces of 3 pictures") && told.contains("chelsea.png: no face"),
+        "{told}"
+    );
+    assert!(at.join("out/astronaut.png").is_file());
+
+    trained(at);
+    let network = "run/last-gallery.safetensors";
+    let aligned = ["--align", "--detector", weights];
+    let embed = |out: &str, more: &[&str]| {
+        let output = ffc(
+            at,
+            &[&["embed", network, "flat", "--out", out], more].concat(),
+        );
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let message = embed("aligned.safetensors", &aligned);
+    assert!(
+        message.contains("no face was found in 1 pictures"),
+        "{message}"
+    );
+    embed("plain.safetensors", &[]);
+    let query = "flat/astronaut.png";
+    let search =
+        |gallery, more: &[&'static str]| [&["search", network, gallery, query], more].concat();
+    let with: Vec<&str> = [
+        &["search", network, "aligned.safetensors", query],
+        &aligned[..],
+    ]
+    .concat();
+    assert!(works(at, &with).contains("1.0000"));
+    fails(
+        at,
+        &search("aligned.safetensors", &[]),
+        2,
+        &["with --align"],
+    );
+    let with: Vec<&str> = [
+        &["search", network, "plain.safetensors", query],
+        &aligned[..],
+    ]
+    .concat();
+    fails(at, &with, 2, &["without --align"]);
+    let same = |other| [&["same", network, query, other], &aligned[..]].concat();
+    works(at, &same("flat/astronaut_mirrored.png"));
+    fails(
+        at,
+        &same("flat/chelsea.png"),
+        1,
+        &["chelsea.png", "no face"],
+    );
+}
