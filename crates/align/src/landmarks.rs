@@ -114,10 +114,25 @@ impl LandmarksRow {
     }
 
     fn is_finite(&self) -> bool {
-        self.face().is_none_or(|face| {
-            let mut numbers = face.landmarks.iter().flatten().chain(&face.bounds);
-            numbers.all(|number| number.is_finite())
-        })
+        let numbers = [
+            self.left,
+            self.top,
+            self.right,
+            self.bottom,
+            self.score,
+            self.left_eye_x,
+            self.left_eye_y,
+            self.right_eye_x,
+            self.right_eye_y,
+            self.nose_x,
+            self.nose_y,
+            self.left_mouth_x,
+            self.left_mouth_y,
+            self.right_mouth_x,
+            self.right_mouth_y,
+            self.sharpness,
+        ];
+        numbers.iter().flatten().all(|number| number.is_finite())
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod archive;
 mod configuration;
+mod detector;
 mod embeddings;
 mod index;
+mod landmarks;
 mod list;
 mod lmdb;
 mod pair_bin;
@@ -21,8 +23,10 @@ mod weights;
 
 pub use archive::{record_io, tar, zip};
 pub use configuration::configuration;
+pub use detector::detector;
 pub use embeddings::embeddings;
 pub use index::index;
+pub use landmarks::landmarks;
 pub use list::list;
 pub use lmdb::lmdb;
 pub use pair_bin::pair_bin;
@@ -34,10 +38,12 @@ pub use weights::weights;
 pub type Parser = fn(&[u8]) -> bool;
 
 /// All parsers, each by the name of its target and of its folder of seeds.
-pub const ALL: [(&str, Parser); 12] = [
+pub const ALL: [(&str, Parser); 14] = [
     ("configuration", configuration),
+    ("detector", detector),
     ("embeddings", embeddings),
     ("index", index),
+    ("landmarks", landmarks),
     ("list", list),
     ("lmdb", lmdb),
     ("pair_bin", pair_bin),

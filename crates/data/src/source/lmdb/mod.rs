@@ -35,6 +35,9 @@ struct OpenPart {
     label_offset: Option<u64>,
 }
 
+/// What is wrong where a list names a key that is not there.
+const NO_KEY: &str = "there is no such key";
+
 /// Bytes of the record that describes a database inside another.
 const NESTED_BYTES: usize = 48;
 
@@ -116,7 +119,7 @@ impl OpenPart {
                     problem,
                 },
                 Ok(Some((key, is_nested))),
-            ) => {
+            ) if problem == NO_KEY => {
                 let nested = match is_nested {
                     true => {
                         ", which may be a database inside this one: the main database alone is read"
@@ -142,7 +145,7 @@ impl OpenPart {
     fn read(&self, key: &[u8], buffer: &mut Vec<u8>) -> Result<Range<usize>> {
         let most = self.environment.file_bytes().min(MAX_RECORD_BYTES);
         let copied = self.environment.get(key, |value| {
-            let value = value.ok_or("there is no such key")?;
+            let value = value.ok_or(NO_KEY)?;
             if value.len() as u64 > most {
                 return Err(format!("its value cannot have {} bytes", value.len()));
             }
