@@ -1,3 +1,5 @@
+use crate::similarity::{Similarity, template};
+
 /// A face in a picture. Places are in pixels, x to the right and y downwards, from the centre of the first pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Face {
@@ -14,6 +16,28 @@ impl Face {
     pub fn area(&self) -> f32 {
         let [left, top, right, bottom] = self.bounds;
         (right - left) * (bottom - top)
+    }
+
+    /// How its landmarks are brought where a picture of `size_px` x `size_px` has them.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them: they are one point, or lie farther outside a picture of this width and height than it is wide and high.
+    pub(crate) fn to_template(
+        self,
+        [width, height]: [usize; 2],
+        size_px: usize,
+    ) -> std::result::Result<Similarity, String> {
+        let points = self.landmarks.map(|point| point.map(f64::from));
+        let is_near = |&[x, y]: &[f64; 2]| {
+            let near = |value: f64, side: usize| (-1.0..=2.0).contains(&(value / side as f64));
+            near(x, width) && near(y, height)
+        };
+        if !points.iter().all(is_near) {
+            return Err("the landmarks lie far outside the picture".into());
+        }
+        Similarity::fit(&points, &template(size_px))
+            .map_err(|_| "the landmarks are a single point".into())
     }
 
     /// The centre of its box.

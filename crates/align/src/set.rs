@@ -20,7 +20,7 @@ use crate::landmarks::{LandmarksRow, by_image, read_landmarks, write_landmarks};
 use crate::mtcnn::Mtcnn;
 use crate::picture::Picture;
 use crate::quality::sharpness;
-use crate::similarity::{Similarity, template};
+use crate::similarity::Similarity;
 use crate::warp::warp;
 use crate::{Error, Result};
 
@@ -478,8 +478,21 @@ fn align_one(
     );
     let mut rows = Vec::new();
     for (number, face) in faces.iter().enumerate() {
-        let points = face.landmarks.map(|point| point.map(f64::from));
-        let to_face = Similarity::fit(&points, &template(config.size_px))?;
+        let to_face = match face.to_template([width, height], config.size_px) {
+            Ok(to_face) => to_face,
+            Err(problem) if config.missing == Missing::Fail => {
+                let image = dataset.origin(image);
+                return Err(Error::Failed(format!("{image}: {problem}")));
+            }
+            Err(problem) => {
+                let row = LandmarksRow::new(name.shown.clone(), face);
+                rows.push(LandmarksRow {
+                    problem: Some(problem),
+                    ..row
+                });
+                continue;
+            }
+        };
         let stem = match number {
             0 => name.stem.clone(),
             number => format!("{}~{number}", name.stem),

@@ -10,7 +10,7 @@ use ffc_data::{
 
 use crate::picture::Picture;
 use crate::set::{Faces, Landmarks, Missing, chosen};
-use crate::similarity::{Similarity, template};
+use crate::similarity::Similarity;
 use crate::warp::warp;
 use crate::{Error, Result};
 
@@ -123,8 +123,8 @@ impl Source for AlignedSource {
             let Some(face) = chosen(faces, picture, self.faces).into_iter().next() else {
                 return Ok(None);
             };
-            let points = face.landmarks.map(|point| point.map(f64::from));
-            Similarity::fit(&points, &template(self.size_px)).map(Some)
+            let to_face = face.to_template([width, height], self.size_px);
+            to_face.map(Some).map_err(Error::Failed)
         };
         let to_face = match (
             to_face().map_err(|error| failed(error.to_string()))?,

@@ -3,6 +3,8 @@ use crate::similarity::Similarity;
 
 /// Pixels of the picture that a pixel of the face may stand for in each direction before they are averaged.
 const MOST_SHRINKING: f64 = 2.0;
+/// Samples of a pixel in each direction: enough for a face as large as the largest picture that is read, 16,384 pixels.
+const MOST_SAMPLES: f64 = 150.0;
 
 /// Cuts a face out of a picture: RGB of `size_px` x `size_px`, row by row, where `to_face` brings places of the picture.
 ///
@@ -12,7 +14,7 @@ pub fn warp(picture: Picture<'_>, to_face: &Similarity, size_px: usize) -> Vec<u
     let to_picture = to_face.inverse();
     let stands_for = to_picture.scale();
     let samples = match stands_for > MOST_SHRINKING {
-        true => stands_for.ceil() as usize,
+        true => stands_for.ceil().min(MOST_SAMPLES) as usize,
         false => 1,
     };
     // The middles of equal parts of a pixel, whose own middle is 0.

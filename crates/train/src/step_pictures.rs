@@ -2,6 +2,8 @@ use ffc_core::{BatchForm, GallerySides, Needs};
 use ffc_data::DualRows;
 use serde::{Deserialize, Serialize};
 
+use crate::config::GalleryConfig;
+
 /// How many pictures a step takes, by the ways in which trainings are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,18 +17,14 @@ pub struct StepPictures {
 }
 
 impl StepPictures {
-    /// Whether a gallery network follows the trained one.
-    pub(crate) fn has_gallery(&self) -> bool {
-        self.embedded > self.trained
-    }
-
-    /// Of batches of size B for a head that needs these.
-    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, momentum: f64) -> Self {
+    /// Of batches of size B for a head that needs these. A pass of the gallery network that some steps leave out counts for all.
+    pub(crate) fn new(needs: Needs, batch: usize, dual: DualRows, gallery: &GalleryConfig) -> Self {
         let trained = match needs.batch {
             BatchForm::Dual => 3 * batch,
             _ => batch,
         };
-        let by_gallery = match (has_gallery(needs, momentum), needs.gallery_sides) {
+        let has_pass = has_gallery(needs, gallery.momentum) && gallery.reuse_up_to < 1.0;
+        let by_gallery = match (has_pass, needs.gallery_sides) {
             (false, _) => 0,
             (true, GallerySides::Both) => trained,
             (true, GallerySides::One) => trained / 2,
@@ -67,8 +65,16 @@ mod tests {
             trained,
             embedded,
             instances,
-        } = StepPictures::new(needs, 8, dual, momentum);
+        } = StepPictures::new(needs, 8, dual, &gallery(momentum, 0.0));
         [trained, embedded, instances]
+    }
+
+    fn gallery(momentum: f64, reuse_up_to: f64) -> GalleryConfig {
+        GalleryConfig {
+            momentum,
+            reuse_up_to,
+            ..GalleryConfig::default()
+        }
     }
 
     #[test]
@@ -89,5 +95,7 @@ mod tests {
             ..of_ffc
         };
         assert_eq!(pictures(one, Both, 0.99), [24, 36, 8]);
+        let embedded = |reuse| StepPictures::new(of_ffc, 8, Both, &gallery(0.99, reuse)).embedded;
+        assert_eq!([0.0, 0.5, 1.0].map(embedded), [48, 48, 24]);
     }
 }

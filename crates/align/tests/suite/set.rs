@@ -212,6 +212,42 @@ fn pictures_without_a_face_and_damaged_ones() {
     assert!(align(at, "fail2", &landmarks, &of(Missing::Fail), 1, usize::MAX).is_err());
 }
 
+/// Landmarks that no picture has: told, counted, and no work for hours.
+#[test]
+fn landmarks_that_cannot_be() {
+    let (folder, _) = set();
+    let at = folder.path();
+    let rows: Vec<LandmarksRow> = [face(1e30, 1.0), face(0.0, 1e6), face(3.0, 0.0)]
+        .iter()
+        .zip(["ann/0.png", "bob/b.png", "bob/c.png"])
+        .map(|(face, image)| LandmarksRow::new(image.into(), face))
+        .collect();
+    let mut lines = Vec::new();
+    write_landmarks(&rows, &mut lines).unwrap();
+    fs::write(at.join("odd.csv"), lines).unwrap();
+    let odd = Landmarks::table(&at.join("odd.csv")).unwrap();
+    let config = AlignConfig::default();
+    let found = align(at, "odd", &odd, &config, 1, usize::MAX).unwrap();
+    let problems: Vec<&str> = found
+        .missing
+        .iter()
+        .map(|(_, problem)| &**problem)
+        .collect();
+    assert_eq!(found.faces, 0);
+    for problem in ["far outside the picture", "a single point", "no face"] {
+        assert!(
+            problems.iter().any(|told| told.contains(problem)),
+            "{problems:?}"
+        );
+    }
+    let fail = AlignConfig {
+        missing: Missing::Fail,
+        ..config
+    };
+    let error = align(at, "fail", &odd, &fail, 1, usize::MAX).unwrap_err();
+    assert!(error.to_string().contains("ann/0.png"), "{error}");
+}
+
 /// A folder of other settings, or of other files, is left alone.
 #[test]
 fn folders_of_other_settings() {

@@ -350,7 +350,7 @@ impl Config {
     /// How many pictures a step takes.
     pub fn pictures(&self) -> StepPictures {
         let LoaderSettings { batch, dual, .. } = self.loader;
-        StepPictures::new(self.head.needs(0), batch, dual, self.gallery.momentum)
+        StepPictures::new(self.head.needs(0), batch, dual, &self.gallery)
     }
 
     /// Channels of the pictures.

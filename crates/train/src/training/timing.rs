@@ -13,7 +13,7 @@ use super::evaluations::Evaluations;
 use crate::config::{Config, HeadConfig, Length};
 use crate::peak_memory::peak_memory_bytes;
 use crate::progress::Progress;
-use crate::step_pictures::StepPictures;
+use crate::step_pictures::{StepPictures, has_gallery};
 use crate::trainer::{StepImages, Trainer};
 use crate::{Error, Result};
 
@@ -111,7 +111,7 @@ impl Timing {
         let steps = |length: Length| length.steps(self.steps_per_epoch).max(1);
         let total = steps(config.training.length);
         // Before the first step, at each interval, after the last, and then of the other network too.
-        let other = u64::from(self.pictures.has_gallery());
+        let other = u64::from(has_gallery(config.head.needs(0), config.gallery.momentum));
         let evaluations = 1 + total.div_ceil(steps(config.training.evaluate)) + other;
         total as f64 * self.step_s + evaluations as f64 * self.evaluation_s
     }
