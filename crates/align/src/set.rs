@@ -1,15 +1,15 @@
 //! All pictures of a set aligned into a folder of the same identities.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ffc_data::{Dataset, ErrorChain};
+use ffc_data::{Dataset, ErrorChain, FingerprintWriter};
 use ffc_files::FolderLock;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
@@ -35,7 +35,14 @@ pub enum Landmarks {
     /// From a detector.
     Detector(Box<Mtcnn>),
     /// From a table of somebody's own, read by [`Landmarks::table`].
-    Table(HashMap<String, Vec<Face>>),
+    Table {
+        /// The faces of each picture, by its name as the set shows it.
+        faces: HashMap<String, Vec<Face>>,
+        /// The table.
+        path: PathBuf,
+        /// What tells it from others.
+        fingerprint: String,
+    },
 }
 
 impl Landmarks {
@@ -45,25 +52,71 @@ impl Landmarks {
     ///
     /// [`Error::Io`] and [`Error::Landmarks`], which names the line.
     pub fn table(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let rows = read_landmarks(BufReader::new(file), path)?;
-        Ok(Self::Table(by_image(rows)))
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let mut writer = FingerprintWriter::new("table of landmarks");
+        writer.setting(&bytes);
+        Ok(Self::Table {
+            faces: by_image(read_landmarks(&bytes[..], path)?),
+            path: path.to_owned(),
+            fingerprint: writer.finish().to_string(),
+        })
     }
 
-    pub(crate) fn name(&self) -> &'static str {
+    /// What tells these landmarks from others.
+    pub(crate) fn fingerprint(&self) -> String {
         match self {
-            Self::Detector(_) => "mtcnn",
-            Self::Table(_) => "table",
+            Self::Detector(detector) => detector.fingerprint().to_owned(),
+            Self::Table { fingerprint, .. } => fingerprint.clone(),
         }
     }
 
-    pub(crate) fn faces(&self, image: &str, picture: Picture<'_>) -> Result<Vec<Face>> {
+    /// The faces of a picture, or why there are none.
+    pub(crate) fn faces(
+        &self,
+        image: &str,
+        picture: Picture<'_>,
+    ) -> Result<std::result::Result<Vec<Face>, &'static str>> {
         match self {
-            Self::Detector(detector) => detector.detect(picture),
-            Self::Table(faces) => Ok(faces.get(image).cloned().unwrap_or_default()),
+            Self::Detector(detector) => {
+                let faces = detector.detect(picture)?;
+                Ok(if faces.is_empty() {
+                    Err(NO_FACE)
+                } else {
+                    Ok(faces)
+                })
+            }
+            Self::Table { faces, .. } => Ok(match faces.get(image) {
+                None => Err("no line of the table"),
+                Some(faces) if faces.is_empty() => Err(NO_FACE),
+                Some(faces) => Ok(faces.clone()),
+            }),
         }
+    }
+
+    /// Pictures of a table that are not among these names.
+    fn unknown(&self, names: &[Name]) -> Result<Vec<String>> {
+        let Self::Table { faces, path, .. } = self else {
+            return Ok(Vec::new());
+        };
+        let shown: HashSet<&str> = names.iter().map(|name| &*name.shown).collect();
+        let unknown = faces.keys().filter(|image| !shown.contains(&***image));
+        let mut unknown: Vec<String> = unknown.cloned().collect();
+        unknown.sort_unstable();
+        if let (Some(theirs), Some(ours)) = (unknown.first(), names.first())
+            && unknown.len() == faces.len()
+        {
+            return Err(Error::Failed(format!(
+                "{}: none of its pictures is in the set: it names `{theirs}`, the set's first is `{}`",
+                path.display(),
+                ours.shown
+            )));
+        }
+        Ok(unknown)
     }
 }
+
+/// Why a picture that was looked at has no face.
+const NO_FACE: &str = "no face";
 
 /// Which faces of a picture are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,8 +195,10 @@ pub struct Aligned {
     pub images: usize,
     /// Faces that were written.
     pub faces: usize,
-    /// Pictures without a face and those that cannot be decoded, with the reason.
+    /// Pictures without a face and those that cannot be read, with the reason.
     pub missing: Vec<(String, String)>,
+    /// Pictures of a table of landmarks that are not in the set.
+    pub unknown: Vec<String>,
     /// Whether all pictures were looked at; otherwise the same call goes on.
     pub is_whole: bool,
     /// The table of faces.
@@ -158,8 +213,8 @@ struct Settings {
     config: AlignConfig,
     landmarks: String,
     min_face_px: Option<usize>,
-    images: u64,
-    set: String,
+    as_stored: bool,
+    pictures: String,
 }
 
 /// Aligns the faces of all pictures into `out`: `<identity>/<file>`, with the set's names, and `landmarks.csv`, a line a face or picture
@@ -192,7 +247,8 @@ pub fn align_set(
     check_settings(dataset, landmarks, out, config)?;
     let table = out.join(TABLE);
     let names = names(dataset)?;
-    let finished = begin(&table)?;
+    let unknown = landmarks.unknown(&names)?;
+    let finished = begin(&table, out)?;
     let done: HashSet<&str> = finished.iter().map(|row| &*row.image).collect();
     let pending: Vec<u64> = (0..dataset.index().images())
         .filter(|&image| !done.contains(&*names[image as usize].shown))
@@ -201,7 +257,8 @@ pub fn align_set(
 
     let journal = OpenOptions::new().append(true).open(&table);
     let journal = Mutex::new(journal.map_err(Error::io("open", &table))?);
-    let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (next, finished_now) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let stopped = AtomicBool::new(false);
     let work = || -> Result<Vec<LandmarksRow>> {
         // One thread a picture: a pool of its own keeps another picture's work away.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
@@ -234,7 +291,7 @@ pub fn align_set(
             drop(journal);
             rows.extend(found);
             let told = AlignProgress {
-                done: before + (at + 1).min(pending.len()),
+                done: before + finished_now.fetch_add(1, Ordering::Relaxed) + 1,
                 before,
                 all,
             };
@@ -284,6 +341,7 @@ pub fn align_set(
         images,
         faces: rows.iter().filter(|row| row.file.is_some()).count(),
         missing,
+        unknown,
         is_whole,
         table,
     })
@@ -317,13 +375,13 @@ fn check_settings(
     let path = out.join(SETTINGS);
     let settings = Settings {
         config: config.clone(),
-        landmarks: landmarks.name().into(),
+        landmarks: landmarks.fingerprint(),
         min_face_px: match landmarks {
             Landmarks::Detector(detector) => Some(detector.config().min_face_px),
-            Landmarks::Table(_) => None,
+            Landmarks::Table { .. } => None,
         },
-        images: dataset.index().images(),
-        set: dataset.source().path().display().to_string(),
+        as_stored: dataset.is_as_stored(),
+        pictures: dataset.fingerprint()?.to_string(),
     };
     let json = serde_json::to_string_pretty(&settings);
     let json = json.map_err(|error| Error::Failed(format!("cannot write settings: {error}")))?;
@@ -337,7 +395,10 @@ fn check_settings(
             let differs = json.lines().zip(text.lines()).find(|(new, old)| new != old);
             let problem = differs.map_or_else(
                 || "other settings".to_owned(),
-                |(new, old)| format!("it has {}, asked for is {}", old.trim(), new.trim()),
+                |(new, old)| {
+                    let plain = |line: &str| line.trim().trim_end_matches(',').to_owned();
+                    format!("it has {}, asked for is {}", plain(old), plain(new))
+                },
             );
             Err(other(problem))
         }
@@ -388,11 +449,20 @@ fn names(dataset: &Dataset) -> Result<Vec<Name>> {
     for (folder, file) in &places {
         *counts.entry((folder, stem(file))).or_default() += 1;
     }
-    let own = |(folder, file): &(String, String)| match counts[&(&**folder, stem(file))] {
-        1 => format!("{folder}{}", stem(file)),
-        _ => format!("{folder}{file}"),
-    };
-    let stems = places.iter().map(own);
+    let mut taken = HashSet::new();
+    let stems = places.iter().map(|(folder, file)| {
+        let plain = match counts[&(&**folder, stem(file))] {
+            1 => format!("{folder}{}", stem(file)),
+            _ => format!("{folder}{file}"),
+        };
+        // A name with its ending may be that of a file with two.
+        let further = (2..).map(|number| format!("{folder}{file}-{number}"));
+        let mut candidates = std::iter::once(plain).chain(further);
+        candidates
+            .find(|stem| taken.insert(stem.clone()))
+            .unwrap_or_default()
+    });
+    let stems = stems.collect::<Vec<_>>();
     Ok(names
         .into_iter()
         .zip(stems)
@@ -405,8 +475,8 @@ fn stem(file: &str) -> &str {
     file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
-/// The rows of an earlier call; a line that was cut off is gone.
-fn begin(table: &Path) -> Result<Vec<LandmarksRow>> {
+/// The rows of an earlier call; a line that was cut off is gone, and so are those of pictures whose files are.
+fn begin(table: &Path, out: &Path) -> Result<Vec<LandmarksRow>> {
     let bytes = match std::fs::read(table) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
@@ -427,7 +497,23 @@ fn begin(table: &Path) -> Result<Vec<LandmarksRow>> {
         let cut = file.and_then(|file| file.set_len(whole as u64));
         cut.map_err(Error::io("cut", table))?;
     }
-    read_landmarks(&bytes[..whole], table)
+    let rows = read_landmarks(&bytes[..whole], table)?;
+    let is_gone = |row: &&LandmarksRow| {
+        let file = row.file.as_ref();
+        file.is_some_and(|file| !out.join(file).is_file())
+    };
+    let gone: HashSet<String> = (rows.iter().filter(is_gone))
+        .map(|row| row.image.clone())
+        .collect();
+    if gone.is_empty() {
+        return Ok(rows);
+    }
+    let rows = rows.into_iter().filter(|row| !gone.contains(&row.image));
+    let rows: Vec<LandmarksRow> = rows.collect();
+    let mut lines = Vec::new();
+    write_rows(&rows, true, &mut lines)?;
+    ffc_files::write(table, lines).map_err(Error::io("write", table))?;
+    Ok(rows)
 }
 
 /// Rows as lines of a table.
@@ -461,7 +547,11 @@ fn align_one(
 ) -> Result<Vec<LandmarksRow>> {
     let [width, height] = match dataset.picture(image, pixels) {
         Ok(size) => size,
-        Err(error @ ffc_data::Error::Image { .. }) if config.missing != Missing::Fail => {
+        Err(
+            error @ (ffc_data::Error::Image { .. }
+            | ffc_data::Error::Record { .. }
+            | ffc_data::Error::Format { .. }),
+        ) if config.missing != Missing::Fail => {
             let problem = ErrorChain(&error).to_string();
             return Ok(vec![LandmarksRow::without_face(
                 name.shown.clone(),
@@ -471,11 +561,10 @@ fn align_one(
         Err(error) => return Err(error.into()),
     };
     let picture = Picture::new(width, height, pixels)?;
-    let faces = chosen(
-        landmarks.faces(&name.shown, picture)?,
-        picture,
-        config.faces,
-    );
+    let (faces, problem) = match landmarks.faces(&name.shown, picture)? {
+        Ok(faces) => (chosen(faces, picture, config.faces), NO_FACE),
+        Err(problem) => (Vec::new(), problem),
+    };
     let mut rows = Vec::new();
     for (number, face) in faces.iter().enumerate() {
         let to_face = match face.to_template([width, height], config.size_px) {
@@ -493,16 +582,21 @@ fn align_one(
                 continue;
             }
         };
+        // Of all faces the further ones have a single `~` in their names, which no picture's own name has then.
+        let own = match config.faces {
+            Faces::All => name.stem.replace('~', "~~"),
+            Faces::Largest | Faces::Centre => name.stem.clone(),
+        };
         let stem = match number {
-            0 => name.stem.clone(),
-            number => format!("{}~{number}", name.stem),
+            0 => own,
+            number => format!("{own}~{number}"),
         };
         let mut row = LandmarksRow::new(name.shown.clone(), face);
         put(picture, &to_face, stem, out, config, &mut row)?;
         rows.push(row);
     }
     if rows.is_empty() {
-        let mut row = LandmarksRow::without_face(name.shown.clone(), "no face");
+        let mut row = LandmarksRow::without_face(name.shown.clone(), problem);
         match config.missing {
             Missing::Skip => {}
             Missing::Fail => {

@@ -94,7 +94,7 @@ impl Source for AlignedSource {
         writer.setting(self.parent.fingerprint()?.to_string().as_bytes());
         let settings = format!(
             "{} {} {:?} {:?}",
-            self.landmarks.name(),
+            self.landmarks.fingerprint(),
             self.size_px,
             self.faces,
             self.missing
@@ -120,6 +120,7 @@ impl Source for AlignedSource {
             let picture = Picture::new(width, height, buffer)?;
             let name = self.parent.display_name(number)?;
             let faces = self.landmarks.faces(&name, picture)?;
+            let faces = faces.unwrap_or_default();
             let Some(face) = chosen(faces, picture, self.faces).into_iter().next() else {
                 return Ok(None);
             };

@@ -58,9 +58,9 @@ fn by_a_table() {
     ];
     let told = works(at, &align);
     for part in [
-        "out: 10 faces of 12 pictures",
+        "out: 12 pictures, 10 faces",
         "2 pictures without a face, listed in out/landmarks.csv:",
-        "  ann/5.pgm: no face",
+        "  ann/5.pgm: no line of the table",
     ] {
         assert!(told.contains(part), "{told}");
     }
@@ -84,6 +84,71 @@ fn by_a_table() {
         "fail",
     ];
     fails(at, &all, 1, &["no face", "5.pgm"]);
+    // A face that is gone is made anew, and a table of other contents is another one.
+    let face = fs::read(at.join("out/bob/3.png")).unwrap();
+    fs::remove_file(at.join("out/bob/3.png")).unwrap();
+    assert_eq!(works(at, &align), told);
+    assert_eq!(fs::read(at.join("out/bob/3.png")).unwrap(), face);
+    fs::write(
+        at.join("mine.csv"),
+        format!("{table}nobody/0.pgm,5,6,11,6,8,9,6,12,10,12\n"),
+    )
+    .unwrap();
+    fails(at, &align, 2, &["out", "landmarks"]);
+    let fresh = ffc(
+        at,
+        &["align", "people", "fresh", "--from-landmarks", "mine.csv"],
+    );
+    let message = String::from_utf8(fresh.stderr).unwrap();
+    assert!(
+        message.contains("1 picture of the table are not in the set, first `nobody/0.pgm`"),
+        "{message}"
+    );
+    fs::write(
+        at.join("mine.csv"),
+        format!("{HEADER}0.pgm,5,6,11,6,8,9,6,12,10,12\n"),
+    )
+    .unwrap();
+    fails(
+        at,
+        &["align", "people", "none", "--from-landmarks", "mine.csv"],
+        1,
+        &["none of its pictures", "`0.pgm`", "`ann/0.pgm`"],
+    );
+    // Places that would become pictures, or take the place of faces.
+    fails(
+        at,
+        &[
+            "align",
+            "people",
+            "people/out",
+            "--from-landmarks",
+            "mine.csv",
+        ],
+        2,
+        &["people/out", "lies in people"],
+    );
+    let among = [
+        "align",
+        "people",
+        "out",
+        "--from-landmarks",
+        "mine.csv",
+        "--landmarks",
+        "out/ann/0.png",
+    ];
+    fails(at, &among, 2, &["lies among the faces"]);
+    let nowhere = [
+        "align",
+        "people",
+        "new",
+        "--from-landmarks",
+        "mine.csv",
+        "--landmarks",
+        "no/table.csv",
+    ];
+    fails(at, &nowhere, 2, &["no folder no"]);
+    assert!(!at.join("new").exists());
     fs::write(at.join("mine.csv"), table.replace("5,6,11", "5,x,11")).unwrap();
     fails(
         at,
@@ -129,7 +194,7 @@ fn photographs() {
     }
     let told = works(at, &["align", "flat", "out", "--detector", weights]);
     assert!(
-        told.contains("out: 2 faces of 3 pictures") && told.contains("chelsea.png: no face"),
+        told.contains("out: 3 pictures, 2 faces") && told.contains("chelsea.png: no face"),
         "{told}"
     );
     assert!(at.join("out/astronaut.png").is_file());

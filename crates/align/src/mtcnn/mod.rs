@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use ffc_data::FingerprintWriter;
 use rayon::prelude::*;
 
 use self::area::{Region, resize};
@@ -54,6 +55,7 @@ pub struct Mtcnn {
     refinement: Refinement,
     output: Output,
     config: MtcnnConfig,
+    fingerprint: String,
     device: Device,
 }
 
@@ -85,17 +87,27 @@ impl Mtcnn {
             });
         }
         let [mut p, mut r, mut o] = weights::read(path.as_ref())?;
+        let mut writer = FingerprintWriter::new("MTCNN");
+        [&p, &r, &o]
+            .iter()
+            .for_each(|tensors| tensors.note(&mut writer));
         let detector = Self {
             proposal: Proposal::new(&mut p, device)?,
             refinement: Refinement::new(&mut r, device)?,
             output: Output::new(&mut o, device)?,
             config,
+            fingerprint: writer.finish().to_string(),
             device: device.clone(),
         };
         p.finish()?;
         r.finish()?;
         o.finish()?;
         Ok(detector)
+    }
+
+    /// What tells its weights from others.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// What counts as a face.

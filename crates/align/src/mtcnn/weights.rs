@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
+use ffc_data::FingerprintWriter;
 use ffc_model::weights::read_tensors;
 use zip::ZipArchive;
 
@@ -108,6 +109,15 @@ impl Tensors {
     fn read(path: PathBuf) -> Result<Self> {
         let tensors = read_tensors(&path)?;
         Ok(Self { path, tensors })
+    }
+
+    /// Puts all numbers into a fingerprint.
+    pub(super) fn note(&self, writer: &mut FingerprintWriter) {
+        for (name, data) in &self.tensors {
+            writer.setting(name.as_bytes());
+            let bytes: Vec<u8> = data.iter::<f32>().flat_map(f32::to_le_bytes).collect();
+            writer.setting(&bytes);
+        }
     }
 
     /// A parameter, by its name in PyTorch.

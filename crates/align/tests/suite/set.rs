@@ -178,6 +178,46 @@ fn all_faces_and_other_sizes() {
     assert_eq!(rows[4].face(), Some(face(10.0, 1.0)));
 }
 
+/// Names that look like those of further faces, or like another file's with its ending.
+#[test]
+fn no_two_faces_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let files = [
+        "two.png",
+        "two~1.png",
+        "two~~1.png",
+        "a.png",
+        "a.bmp",
+        "a.png.bmp",
+    ];
+    fs::create_dir_all(at.join("set/ann")).unwrap();
+    let mut rows = Vec::new();
+    for file in files {
+        RgbImage::new(40, 30)
+            .save(at.join("set/ann").join(file))
+            .unwrap();
+        for shift in [0.0, 2.0] {
+            rows.push(LandmarksRow::new(format!("ann/{file}"), &face(shift, 0.1)));
+        }
+    }
+    let mut lines = Vec::new();
+    write_landmarks(&rows, &mut lines).unwrap();
+    fs::write(at.join("mine.csv"), lines).unwrap();
+    let landmarks = Landmarks::table(&at.join("mine.csv")).unwrap();
+    for (out, faces, count) in [("all", Faces::All, 12), ("one", Faces::Largest, 6)] {
+        let config = AlignConfig {
+            faces,
+            ..AlignConfig::default()
+        };
+        let found = align(at, out, &landmarks, &config, 1, usize::MAX).unwrap();
+        assert_eq!(found.faces, count);
+        let pictures = tree(&at.join(out));
+        let pictures = pictures.keys().filter(|name| name.ends_with(".png"));
+        assert_eq!(pictures.count(), count, "{out}");
+    }
+}
+
 #[test]
 fn pictures_without_a_face_and_damaged_ones() {
     let (folder, landmarks) = set();
@@ -234,7 +274,11 @@ fn landmarks_that_cannot_be() {
         .map(|(_, problem)| &**problem)
         .collect();
     assert_eq!(found.faces, 0);
-    for problem in ["far outside the picture", "a single point", "no face"] {
+    for problem in [
+        "far outside the picture",
+        "a single point",
+        "no line of the table",
+    ] {
         assert!(
             problems.iter().any(|told| told.contains(problem)),
             "{problems:?}"

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::num::NonZero;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Aligns the faces of a set.
 pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
+    check_places(&arguments)?;
     let landmarks = landmarks(&arguments)?;
     if let Some(table) = &arguments.landmarks {
         let inputs = [&arguments.data]
@@ -85,10 +87,12 @@ pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
         ffc_files::write(table, bytes).map_err(Error::io("write", table))?;
     }
     report(&arguments, &aligned);
-    match aligned.is_whole {
-        true => Ok(ExitCode::SUCCESS),
-        false => Ok(ExitCode::from(INTERRUPTED)),
-    }
+    Ok(match aligned.is_whole {
+        false => ExitCode::from(INTERRUPTED),
+        // A wrong set, or a detector that cannot be meant.
+        true if aligned.faces == 0 => ExitCode::FAILURE,
+        true => ExitCode::SUCCESS,
+    })
 }
 
 fn report(arguments: &Align, aligned: &Aligned) {
@@ -96,18 +100,25 @@ fn report(arguments: &Align, aligned: &Aligned) {
         images,
         faces,
         missing,
+        unknown,
         is_whole,
         table,
     } = aligned;
+    let out = arguments.out.display();
     say!(
-        "{}: {faces} faces of {images} pictures",
-        arguments.out.display()
+        "{out}: {}, {}",
+        counted(*images, "picture"),
+        counted(*faces, "face")
     );
     if !missing.is_empty() {
+        let middles = match arguments.missing {
+            MissingArgument::Crop => ", of which the middle was taken where they can be read",
+            MissingArgument::Skip | MissingArgument::Fail => "",
+        };
+        let table = table.display();
         say!(
-            "{} pictures without a face, listed in {}:",
-            missing.len(),
-            table.display()
+            "{} without a face{middles}, listed in {table}:",
+            counted(missing.len(), "picture")
         );
         for (image, problem) in missing.iter().take(SHOWN) {
             say!("  {image}: {problem}");
@@ -116,8 +127,62 @@ fn report(arguments: &Align, aligned: &Aligned) {
             say!("  ...");
         }
     }
+    if let Some(first) = unknown.first() {
+        let count = counted(unknown.len(), "picture");
+        tracing::warn!("{count} of the table are not in the set, first `{first}`");
+    }
     if !is_whole {
         say!("stopped; the same command goes on");
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{ending}")
+}
+
+/// Refuses a folder that lies in the pictures, which it would become a part of, and a table among the faces.
+fn check_places(arguments: &Align) -> Result<()> {
+    let Align {
+        data,
+        out,
+        landmarks,
+        ..
+    } = arguments;
+    let lies_in = |path: &Path, folder: &Path| {
+        let whole = std::path::absolute(path).ok();
+        let existing = whole
+            .as_deref()
+            .and_then(|path| path.ancestors().find(|path| path.exists()));
+        let existing = existing.and_then(|path| path.canonicalize().ok());
+        let folder = folder.canonicalize().ok();
+        existing
+            .zip(folder)
+            .is_some_and(|(path, folder)| path.starts_with(folder))
+    };
+    if data.is_dir() && lies_in(out, data) {
+        return Err(Error::Usage(format!(
+            "{} lies in {}, whose pictures are aligned: the faces would be pictures of it; take another folder",
+            out.display(),
+            data.display()
+        )));
+    }
+    let Some(table) = landmarks else {
+        return Ok(());
+    };
+    if lies_in(table, out) || table.parent() == Some(out) {
+        return Err(Error::Usage(format!(
+            "{} lies among the faces, where landmarks.csv is written in any case; take another place",
+            table.display()
+        )));
+    }
+    match table.parent() {
+        Some(folder) if folder != Path::new("") && !folder.is_dir() => Err(Error::Usage(format!(
+            "{}: there is no folder {}",
+            table.display(),
+            folder.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -138,7 +203,8 @@ fn landmarks(arguments: &Align) -> Result<Landmarks> {
 struct Told {
     shown: bool,
     begin: Instant,
-    last: std::sync::Mutex<Option<Instant>>,
+    /// When it was told last, and of how many pictures.
+    last: std::sync::Mutex<Option<(Instant, usize)>>,
 }
 
 impl Told {
@@ -155,11 +221,13 @@ impl Told {
         let Ok(mut last) = self.last.lock() else {
             return;
         };
-        let is_due = last.is_none_or(|last| last.elapsed() > PAUSE);
+        // Threads may come one behind the other.
+        let is_later = last.is_none_or(|(_, told)| told < done);
+        let is_due = last.is_none_or(|(told_at, _)| told_at.elapsed() > PAUSE) && is_later;
         if !self.shown || !(is_due || done == all) {
             return;
         }
-        *last = Some(Instant::now());
+        *last = Some((Instant::now(), done));
         let per_s = (done - before) as f64 / self.begin.elapsed().as_secs_f64().max(1e-3);
         let left = duration((all - done) as f64 / per_s);
         eprint!("\r{done} of {all} pictures, {per_s:.0} a second, {left} left   ");

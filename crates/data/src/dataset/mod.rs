@@ -81,6 +81,11 @@ impl Dataset {
         self
     }
 
+    /// Whether its pictures are left as they are stored.
+    pub fn is_as_stored(&self) -> bool {
+        self.as_stored
+    }
+
     /// What is made of an encoded picture of this set.
     pub(crate) fn wanted(&self, channels: Channels, size: Option<Size>) -> Wanted {
         Wanted {

@@ -19,10 +19,14 @@ impl Files {
     /// Files in the order given. Whatever a file is called, its contents count.
     ///
     /// # Errors
-    /// If there is none, or one is no ordinary file.
+    /// If there is none, or one is no ordinary file or has a name that is not UTF-8.
     pub fn new(paths: Vec<PathBuf>) -> Result<Self> {
         for path in &paths {
             let metadata = std::fs::metadata(path).map_err(Error::io("look at", path))?;
+            // Names stand in tables, and two that cannot be printed may look alike.
+            if path.to_str().is_none() {
+                return Err(Error::NotUtf8 { path: path.clone() });
+            }
             if metadata.is_dir() {
                 let problem = "it is a folder: give one folder alone, or picture files";
                 return Err(Error::format(path, problem));
