@@ -14,10 +14,12 @@ bit=120
 # Puts the seconds of a processor that the targets have had so far into `had`: beside other work fewer than have passed. Not in a subshell, which
 # would have none.
 count_processor() {
-  times >results/times
-  had=$(awk 'NR == 2 { split($1, user, /[ms]/); print int(60 * user[1] + user[2]) }' results/times)
+  times >"$last-times"
+  had=$(awk 'NR == 2 { split($1, user, /[ms]/); print int(60 * user[1] + user[2]) }' "$last-times")
 }
 mkdir -p results
+# Of this run alone: others may be under way.
+last=results/last-$$
 cargo fuzz build
 failed=0
 for target in "${targets[@]}"; do
@@ -29,8 +31,8 @@ for target in "${targets[@]}"; do
     before=$had
     # A line for each bit of time: seconds, runs, edges reached.
     if ! cargo fuzz run "$target" "corpus/$target" "seeds/$target" -- \
-      -max_total_time="$now" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 2>results/last; then
-      grep -E 'panicked|ERROR|SUMMARY|Test unit' results/last >&2 || tail -5 results/last >&2
+      -max_total_time="$now" -max_len=16384 -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 2>"$last"; then
+      grep -E 'panicked|ERROR|SUMMARY|Test unit' "$last" >&2 || tail -5 "$last" >&2
       echo "$target: an input broke it, see fuzz/artifacts/$target" >&2
       failed=1
       continue 2
@@ -38,8 +40,8 @@ for target in "${targets[@]}"; do
     count_processor
     had=$((had - before))
     spent=$((spent + had))
-    runs=$(awk '/stat::number_of_executed_units/ { print $2 }' results/last)
-    edges=$(grep -o 'cov: [0-9]*' results/last | tail -1 | cut -d ' ' -f 2 || true)
+    runs=$(awk '/stat::number_of_executed_units/ { print $2 }' "$last")
+    edges=$(grep -o 'cov: [0-9]*' "$last" | tail -1 | cut -d ' ' -f 2 || true)
     echo "$had $runs $edges" >>"results/$target.txt"
     echo "$target: $spent of $seconds s, $runs runs, $edges edges"
   done
