@@ -97,6 +97,7 @@ fn decode_other(
     if png::is_of_apple(encoded) {
         return Err("it is a PNG of Apple's own kind (CgBI), as Xcode packs them, which is not read: write it anew as PNG".into());
     }
+    png::check_palette(encoded)?;
     let format = match image::guess_format(encoded) {
         Ok(
             format @ (ImageFormat::Png | ImageFormat::Bmp | ImageFormat::Pnm | ImageFormat::WebP),
