@@ -1,5 +1,5 @@
 /// How sharp an RGB picture of `width_px` is: the variance of its brightness' Laplacian (Pech-Pacheco and others, 2000), in squares of a byte's
-/// steps. Pictures of one size compare; a blurred face of 112 pixels has less than about 100.
+/// steps. Pictures of one size compare: a blurred one has less.
 pub fn sharpness(rgb: &[u8], width_px: usize) -> f64 {
     let luma: Vec<f64> = (rgb.as_chunks::<3>().0.iter())
         .map(|&[red, green, blue]| {
