@@ -32,6 +32,12 @@ impl Normalisation {
         mean: 127.5,
         scale: 127.5,
     };
+
+    /// AdaFace's: BGR, (v / 255 - 0.5) / 0.5.
+    pub const ADA_FACE: Self = Self {
+        bgr: true,
+        ..Self::ARCFACE
+    };
 }
 
 impl ImageBatch {

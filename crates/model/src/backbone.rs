@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::layer::NormMode;
 use crate::network::{
     Architecture, Compact, CompactConfig, IResNet, IResNetConfig, InputShape, IrBottleneck,
-    IrBottleneckConfig, MobileFaceNet, MobileFaceNetConfig, Names, ResNet, ResNetConfig, Vit,
-    VitConfig,
+    IrBottleneckConfig, Mbf, MbfConfig, MobileFaceNet, MobileFaceNetConfig, Names, ResNet,
+    ResNetConfig, Vit, VitConfig,
 };
 use crate::onnx::{Graph, Value};
 use crate::summary::{Count, Summary};
@@ -27,10 +27,12 @@ use crate::{Error, Result};
 pub enum BackboneConfig {
     /// The residual network of ArcFace in five depths.
     Iresnet(IResNetConfig),
-    /// The deep network of ModelScope's face mask model.
+    /// IR and IR-SE of ModelScope's face mask model, InsightFace_Pytorch, AdaFace and CVLface.
     IrBottleneck(IrBottleneckConfig),
     /// Small and fast.
     MobileFaceNet(MobileFaceNetConfig),
+    /// The same as insightface has it.
+    Mbf(MbfConfig),
     /// ResNet-50 for pictures of 224 pixels.
     Resnet50(ResNetConfig),
     /// The vision transformer of insightface.
@@ -46,6 +48,7 @@ impl BackboneConfig {
             Self::Iresnet(config) => config.input(),
             Self::IrBottleneck(config) => config.input(),
             Self::MobileFaceNet(config) => config.input(),
+            Self::Mbf(config) => config.input(),
             Self::Resnet50(config) => config.input(),
             Self::Vit(config) => config.input(),
             Self::Compact(config) => config.input(),
@@ -58,6 +61,7 @@ impl BackboneConfig {
             Self::Iresnet(config) => config.embedding,
             Self::IrBottleneck(config) => config.embedding,
             Self::MobileFaceNet(config) => config.embedding,
+            Self::Mbf(config) => config.embedding,
             Self::Resnet50(config) => config.embedding,
             Self::Vit(config) => config.embedding,
             Self::Compact(config) => config.embedding,
@@ -74,6 +78,7 @@ impl BackboneConfig {
             Self::Iresnet(config) => config.check(),
             Self::IrBottleneck(config) => config.check(),
             Self::MobileFaceNet(config) => config.check(),
+            Self::Mbf(config) => config.check(),
             Self::Resnet50(config) => config.check(),
             Self::Vit(config) => config.check(),
             Self::Compact(config) => config.check(),
@@ -90,6 +95,7 @@ impl BackboneConfig {
             Self::Iresnet(config) => Network::IResNet(config.init(device)?),
             Self::IrBottleneck(config) => Network::IrBottleneck(config.init(device)?),
             Self::MobileFaceNet(config) => Network::MobileFaceNet(config.init(device)?),
+            Self::Mbf(config) => Network::Mbf(config.init(device)?),
             Self::Resnet50(config) => Network::ResNet(config.init(device)?),
             Self::Vit(config) => Network::Vit(config.init(device)?),
             Self::Compact(config) => Network::Compact(config.init(device)?),
@@ -119,6 +125,7 @@ enum Network {
     IResNet(IResNet),
     IrBottleneck(IrBottleneck),
     MobileFaceNet(MobileFaceNet),
+    Mbf(Mbf),
     ResNet(ResNet),
     Vit(Vit),
     Compact(Compact),
@@ -130,6 +137,7 @@ impl Network {
             Self::IResNet(network) => network,
             Self::IrBottleneck(network) => network,
             Self::MobileFaceNet(network) => network,
+            Self::Mbf(network) => network,
             Self::ResNet(network) => network,
             Self::Vit(network) => network,
             Self::Compact(network) => network,

@@ -52,8 +52,12 @@ impl ModuleMapper for Draw<'_> {
             (1, Some(bias)) => bias.init(shape, &device),
             _ => {
                 let places: usize = shape.iter().skip(2).product();
-                let fan_in = shape[1] * places;
-                let fan_out = shape[0] * places;
+                let mut fans = [shape[1] * places, shape[0] * places];
+                // Matrices lie the other way round.
+                if D == 2 {
+                    fans.reverse();
+                }
+                let [fan_in, fan_out] = fans;
                 self.initializer
                     .init_with(shape, Some(fan_in), Some(fan_out), &device)
             }

@@ -6,10 +6,11 @@
 //! | which network, and its settings | [`BackboneConfig`], [`network`] |
 //! | pictures to raw embeddings | [`Backbone::forward`] |
 //! | statistics of batch normalisation | [`NormMode`] |
-//! | reading PyTorch's files and SafeTensors, writing SafeTensors | [`Backbone::read_weights`], [`Backbone::write_weights`] |
+//! | reading PyTorch's files, SafeTensors and ONNX, writing SafeTensors | [`Backbone::read_weights`], [`Backbone::write_weights`] |
 //! | what was done to the pictures, kept in the file | [`Preprocessing`] |
 //! | parameters and multiply-adds | [`Backbone::summary`] |
 //! | writing ONNX | [`Backbone::write_onnx`] |
+//! | networks whose weights others publish | [`Published`] |
 //! | the layers | [`layer`] |
 //!
 //! ```
@@ -55,11 +56,13 @@ mod initialise;
 pub mod layer;
 pub mod network;
 mod onnx;
+mod published;
 mod summary;
 pub mod weights;
 
 pub use backbone::{Backbone, BackboneConfig};
 pub use error::{Error, Result};
 pub use layer::NormMode;
+pub use published::Published;
 pub use summary::Summary;
 pub use weights::{ColourOrder, Preprocessing};

@@ -1,10 +1,10 @@
 use burn::module::{Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::module::{batch_norm, batch_norm_train};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use super::flex::Kernels;
-use super::{NormMode, cast};
+use super::{NormMode, cast, is_single};
 
 /// Configuration of a [`BatchNorm`].
 #[derive(Debug, Clone, PartialEq)]
@@ -17,16 +17,19 @@ pub struct BatchNormConfig {
     pub momentum: f64,
     /// Whether the normalised values are scaled: `gamma`, learned.
     pub scale: bool,
+    /// Whether something is added to them: `beta`, learned.
+    pub shift: bool,
 }
 
 impl BatchNormConfig {
-    /// As PyTorch's: epsilon 1e-5, momentum 0.1, scaled.
+    /// As PyTorch's: epsilon 1e-5, momentum 0.1, scaled and shifted.
     pub fn new(channels: usize) -> Self {
         Self {
             channels,
             epsilon: 1e-5,
             momentum: 0.1,
             scale: true,
+            shift: true,
         }
     }
 
@@ -43,7 +46,7 @@ impl BatchNormConfig {
         let shape = [self.channels];
         BatchNorm {
             gamma: self.scale.then(|| Initializer::Ones.init(shape, device)),
-            beta: Initializer::Zeros.init(shape, device),
+            beta: self.shift.then(|| Initializer::Zeros.init(shape, device)),
             running_mean: RunningState::new(Tensor::zeros(shape, device)),
             running_var: RunningState::new(Tensor::ones(shape, device)),
             momentum: self.momentum,
@@ -60,8 +63,8 @@ impl BatchNormConfig {
 pub struct BatchNorm {
     /// `[channels]`, or none: one.
     pub gamma: Option<Param<Tensor<1>>>,
-    /// `[channels]`.
-    pub beta: Param<Tensor<1>>,
+    /// `[channels]`, or none: zero.
+    pub beta: Option<Param<Tensor<1>>>,
     /// `[channels]`. Clones of the layer share it: make a second network by `init` and a record.
     pub running_mean: RunningState<Tensor<1>>,
     /// `[channels]`, of unbiased variances. Shared as the mean is.
@@ -81,23 +84,24 @@ impl BatchNorm {
     /// channel.
     pub fn forward<const D: usize>(&self, input: Tensor<D>, mode: NormMode) -> Tensor<D> {
         let dtype = input.dtype();
-        cast(
-            self.normalise(cast(input, self.beta.val().dtype()), mode),
-            dtype,
-        )
+        cast(self.normalise(cast(input, self.dtype()), mode), dtype)
     }
 
     fn normalise<const D: usize>(&self, input: Tensor<D>, mode: NormMode) -> Tensor<D> {
-        let beta = self.beta.val();
-        let [channels] = beta.dims();
+        let channels = self.channels();
         assert!(
             D >= 2 && input.dims()[1] == channels,
             "expected [batch, {channels}, ..], got {:?}",
             input.dims()
         );
+        let (device, dtype) = (input.device(), input.dtype());
         let gamma = match &self.gamma {
             Some(gamma) => gamma.val(),
-            None => beta.ones_like().detach(),
+            None => Tensor::ones([channels], (&device, dtype)),
+        };
+        let beta = match &self.beta {
+            Some(beta) => beta.val(),
+            None => Tensor::zeros([channels], (&device, dtype)),
         };
         if mode == NormMode::Evaluate {
             return self.with_running_statistics(input, gamma, beta);
@@ -137,17 +141,43 @@ impl BatchNorm {
 
     /// What the norm is in evaluation: `scale x + shift` for each channel.
     pub(super) fn scale_and_shift(&self) -> [Tensor<1>; 2] {
-        let beta = self.beta.val();
-        let device = beta.device();
-        let mean = self.running_mean.value_sync().to_device(&device);
+        let mean = self.running_mean.value_sync();
+        let parameters = self.gamma.iter().chain(&self.beta);
+        let device = parameters.map(|parameter| parameter.val().device()).next();
+        let device = device.unwrap_or_else(|| mean.device());
+        let mean = mean.to_device(&device);
         let deviation = self.running_var.value_sync().to_device(&device) + self.epsilon;
         let deviation = deviation.sqrt();
         let scale = match &self.gamma {
             Some(gamma) => gamma.val() / deviation,
             None => deviation.recip(),
         };
-        let shift = beta - mean * scale.clone();
+        let shift = match &self.beta {
+            Some(beta) => beta.val() - mean * scale.clone(),
+            None => -(mean * scale.clone()),
+        };
         [scale, shift]
+    }
+
+    /// Channels, each with statistics of its own.
+    fn channels(&self) -> usize {
+        let [channels] = self.running_mean.value_sync().dims();
+        channels
+    }
+
+    /// Whether all is in single precision and nothing has a gradient.
+    pub(super) fn is_single(&self) -> bool {
+        let mut parameters = self.gamma.iter().chain(&self.beta);
+        self.dtype() == DType::F32 && parameters.all(|parameter| is_single(&parameter.val()))
+    }
+
+    /// The type of its numbers.
+    fn dtype(&self) -> DType {
+        let mut parameters = self.gamma.iter().chain(&self.beta);
+        match parameters.next() {
+            Some(parameter) => parameter.val().dtype(),
+            None => self.running_mean.value_sync().dtype(),
+        }
     }
 
     fn follow(&self, running: &RunningState<Tensor<1>>, newest: Tensor<1>) {

@@ -96,7 +96,7 @@ impl<'a> ConvChain<'a> {
     /// Whether all is in single precision and nothing has a gradient.
     fn is_single(&self, maps: &Tensor<4>) -> bool {
         let mut norms = self.norm_before.into_iter().chain(self.norm);
-        norms.all(|norm| is_single(&norm.beta.val()))
+        norms.all(BatchNorm::is_single)
             && self.shortcut.iter().all(is_single)
             && is_single(&self.conv.weight.val())
             && is_single(maps)

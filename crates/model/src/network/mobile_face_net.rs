@@ -81,12 +81,8 @@ impl MobileFaceNetConfig {
             for block in 0..count {
                 let stride = if block == 0 { stride } else { 1 };
                 let output = scaled(channels);
-                blocks.push(InvertedResidual::new(
-                    [input, output],
-                    expansion,
-                    stride,
-                    device,
-                ));
+                let channels = [input, input * expansion, output];
+                blocks.push(InvertedResidual::new(channels, stride, device));
                 input = output;
             }
         }
@@ -177,9 +173,9 @@ pub struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn new(channels: [usize; 2], expansion: usize, stride: usize, device: &Device) -> Self {
-        let [input, output] = channels;
-        let inner = input * expansion;
+    /// `channels` of the input, within and of the output.
+    pub(super) fn new(channels: [usize; 3], stride: usize, device: &Device) -> Self {
+        let [input, inner, output] = channels;
         let pointwise = |channels| super::convolution(channels, 1, 1, device);
         Self {
             expand: ConvBlock::new(pointwise([input, inner]), device),
@@ -189,7 +185,7 @@ impl InvertedResidual {
         }
     }
 
-    fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
+    pub(super) fn forward(&self, maps: Tensor<4>, mode: NormMode) -> Tensor<4> {
         let inner = self.expand.forward(maps.clone(), mode);
         let inner = self.depthwise.forward(inner, mode);
         let project = self.project.chain();
@@ -200,7 +196,7 @@ impl InvertedResidual {
         project.forward(inner, mode)
     }
 
-    fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
+    pub(super) fn graph(&self, graph: &mut Graph, maps: Value) -> Value {
         let inner = self.expand.graph(graph, maps.clone());
         let inner = self.depthwise.graph(graph, inner);
         let outer = self.project.graph(graph, inner);
@@ -210,7 +206,7 @@ impl InvertedResidual {
         }
     }
 
-    fn count(&self, count: &mut Count) {
+    pub(super) fn count(&self, count: &mut Count) {
         self.expand.count(count);
         self.depthwise.count(count);
         self.project.count(count);

@@ -5,19 +5,23 @@ mod conv_block;
 mod input;
 mod ir_bottleneck;
 mod iresnet;
+mod mbf;
 mod mobile_face_net;
 mod projection;
 mod resnet;
+mod squeeze_excitation;
 mod vit;
 
 pub use compact::{Compact, CompactConfig};
 pub use conv_block::ConvBlock;
 pub use input::InputShape;
-pub use ir_bottleneck::{IrBlock, IrBottleneck, IrBottleneckConfig, IrResidual};
+pub use ir_bottleneck::{IrBlock, IrBottleneck, IrBottleneckConfig, IrResidual, IrVariant};
 pub use iresnet::{IResNet, IResNetBlock, IResNetConfig};
+pub use mbf::{Mbf, MbfConfig};
 pub use mobile_face_net::{InvertedResidual, MobileFaceNet, MobileFaceNetConfig};
 pub use projection::Projection;
 pub use resnet::{Bottleneck, ResNet, ResNetConfig};
+pub use squeeze_excitation::SqueezeExcitation;
 pub use vit::{PatchEmbed, Vit, VitBlock, VitConfig, VitFeature};
 
 use burn::nn::Initializer;

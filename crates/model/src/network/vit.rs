@@ -77,6 +77,14 @@ impl VitConfig {
         }
     }
 
+    /// insightface's ViT-B.
+    pub fn base() -> Self {
+        Self {
+            depth: 24,
+            ..Self::small()
+        }
+    }
+
     pub(crate) fn input(&self) -> InputShape {
         InputShape {
             channels: self.channels,

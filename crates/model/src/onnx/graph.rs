@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleVisitor, Param, ParamId, RunningState};
 use burn::tensor::Tensor;
 
 use super::protobuf::Message;
@@ -87,17 +87,19 @@ impl Graph {
 
     /// With the running statistics.
     pub fn norm(&mut self, norm: &BatchNorm, input: Value) -> Value {
-        let beta = self.parameter(&norm.beta);
-        let owner = beta.0.strip_suffix("bias").unwrap_or(&beta.0).to_owned();
+        let [mean, variance] =
+            [&norm.running_mean, &norm.running_var].map(|state| self.state(state));
+        let owner = mean.0.strip_suffix("running_mean").unwrap_or(&mean.0);
+        let [scale, shift] = ["weight", "bias"].map(|leaf| format!("{owner}{leaf}"));
+        let value = norm.running_mean.value_sync();
         let gamma = match &norm.gamma {
             Some(gamma) => self.parameter(gamma),
-            None => self.weight(format!("{owner}weight"), norm.beta.val().ones_like()),
+            None => self.weight(scale, value.ones_like()),
         };
-        let [mean, variance] = [
-            ("running_mean", &norm.running_mean),
-            ("running_var", &norm.running_var),
-        ]
-        .map(|(name, state)| self.weight(format!("{owner}{name}"), state.value_sync()));
+        let beta = match &norm.beta {
+            Some(beta) => self.parameter(beta),
+            None => self.weight(shift, value.zeros_like()),
+        };
         let epsilon = Attribute::Float(norm.epsilon as f32);
         let inputs = [input, gamma, beta, mean, variance];
         self.node("BatchNormalization", &inputs, &[("epsilon", epsilon)])
@@ -126,6 +128,15 @@ impl Graph {
 
     pub fn relu(&mut self, input: Value) -> Value {
         self.node("Relu", &[input], &[])
+    }
+
+    pub fn sigmoid(&mut self, input: Value) -> Value {
+        self.node("Sigmoid", &[input], &[])
+    }
+
+    /// `[batch, channels, height, width]` to `[batch, channels, 1, 1]`.
+    pub fn global_mean(&mut self, maps: Value) -> Value {
+        self.node("GlobalAveragePool", &[maps], &[])
     }
 
     /// From whatever rank to the same, over the last dimension.
@@ -174,6 +185,10 @@ impl Graph {
         self.node("Add", &[left, right], &[])
     }
 
+    pub fn multiply(&mut self, left: Value, right: Value) -> Value {
+        self.node("Mul", &[left, right], &[])
+    }
+
     pub fn max_pool(&mut self, maps: Value, kernel: usize, stride: usize, padding: usize) -> Value {
         let attributes = [
             ("kernel_shape", Attribute::Ints(&[kernel as i64; 2])),
@@ -202,6 +217,16 @@ impl Graph {
     pub fn parameter<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) -> Value {
         let name = self.name_of(parameter);
         self.weight(name, parameter.val())
+    }
+
+    /// A running statistic under its name.
+    fn state(&mut self, state: &RunningState<Tensor<1>>) -> Value {
+        // Its number shows to visitors alone.
+        let mut find = Visited::default();
+        state.visit(&mut find);
+        let name = find.0.and_then(|id| self.names.get(&id).cloned());
+        let name = name.unwrap_or_else(|| format!("statistic_{}", self.nodes));
+        self.weight(name, state.value_sync())
     }
 
     fn name_of<const D: usize>(&self, parameter: &Param<Tensor<D>>) -> String {
@@ -302,6 +327,16 @@ impl Graph {
     fn put(&mut self, field: u32, message: Message) {
         let graph = std::mem::take(&mut self.message);
         self.message = graph.message(field, message);
+    }
+}
+
+/// The number of the tensor that was visited.
+#[derive(Default)]
+struct Visited(Option<ParamId>);
+
+impl ModuleVisitor for Visited {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 = Some(param.id);
     }
 }
 

@@ -1,7 +1,10 @@
 //! Networks as [ONNX](https://onnx.ai/onnx/repo-docs/IR.html) files.
 
 mod graph;
+mod model;
 mod protobuf;
+mod read;
+mod wire;
 
 use std::path::Path;
 
@@ -9,6 +12,7 @@ use burn::module::Module;
 
 pub(crate) use graph::{Graph, Value};
 use protobuf::Message;
+pub(crate) use read::{metadata, tensors};
 
 use crate::backbone::Backbone;
 use crate::weights::{NETWORK, PREPROCESSING, Preprocessing};

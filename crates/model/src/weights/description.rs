@@ -2,12 +2,12 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::foreign::what_it_is;
-use super::read::{NETWORK, PREPROCESSING};
+use super::read::{NETWORK, PREPROCESSING, is_onnx};
 use super::{Preprocessing, safetensors_header};
 use crate::backbone::BackboneConfig;
-use crate::{Error, Result};
+use crate::{Error, Result, onnx};
 
-/// What a weight file tells of itself. Only SafeTensors files that this crate wrote tell anything.
+/// What a weight file tells of itself. Only SafeTensors and ONNX files that this crate wrote tell anything.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Description {
     /// The network that the weights are of.
@@ -26,6 +26,13 @@ impl Description {
         let path = path.as_ref();
         let metadata = match safetensors_header::metadata(path)? {
             Some(metadata) => metadata,
+            None if is_onnx(path)? => {
+                let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+                let metadata = onnx::metadata(&bytes);
+                metadata.map_err(|problem| {
+                    Error::weight_file(path, format!("as an ONNX file: {problem}"))
+                })?
+            }
             None => match what_it_is(path) {
                 Some(problem) => return Err(Error::weight_file(path, problem)),
                 None => HashMap::new(),

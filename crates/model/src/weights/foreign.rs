@@ -34,7 +34,7 @@ const BEGINNINGS: [(&[u8], &str); 11] = [
     (b"\x1f\x8b", "it is compressed by gzip: unpack it first"),
     (
         b"\x08",
-        "it is no file of PyTorch or SafeTensors; ONNX files can be written, not read",
+        "it is no file of PyTorch or SafeTensors; if it is an ONNX file, backbones alone are read from such",
     ),
 ];
 

@@ -61,6 +61,12 @@ impl Preprocessing {
         scale: 128.0,
     };
 
+    /// AdaFace's: BGR, (v / 255 - 0.5) / 0.5.
+    pub const ADA_FACE: Self = Self {
+        colour: ColourOrder::Bgr,
+        ..Self::ARCFACE
+    };
+
     /// Whether every byte becomes a number that a network can take.
     pub(super) fn is_sensible(&self) -> bool {
         let becomes = |byte: f32| (byte - self.mean) / self.scale;

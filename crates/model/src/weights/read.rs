@@ -1,15 +1,18 @@
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burn::store::burn_pack::Tensor as StoredTensor;
 use burn::store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
-use burn::tensor::TensorData;
+use burn::tensor::{Bytes, DType, TensorData};
 
 use super::foreign::what_it_is;
 use super::found::Found;
+use super::write::contents;
 use super::{Preprocessing, TensorInfo, TensorMismatch, safetensors_header};
 use crate::backbone::Backbone;
-use crate::{Error, Result};
+use crate::{Error, Result, onnx};
 
 /// Key of the preprocessing in a file's metadata.
 pub(crate) const PREPROCESSING: &str = "preprocessing";
@@ -23,9 +26,10 @@ const SHOWN: usize = 4;
 impl Backbone {
     /// Reads weights under PyTorch's names: SafeTensors, or PyTorch's own files (`.pt`, `.pth`), plain or below any keys of a checkpoint, such as
     /// `state_dict`, and with or without what PyTorch's wrappers put before all names. Tensors beside the network's, such as a head's, are left out
-    /// with a warning.
+    /// with a warning. Of ONNX files those whose graph is the network's, with any names; norms that were folded into the layers before them
+    /// become norms that only add, so that such a network evaluates as the file's does.
     ///
-    /// Gives the preprocessing that the file tells, which only SafeTensors can. Where `expected` is given too, they must agree.
+    /// Gives the preprocessing that the file tells, which SafeTensors can and ONNX files of our own do. Where `expected` is given too, they must agree.
     ///
     /// # Errors
     ///
@@ -106,7 +110,10 @@ struct WeightFile {
 
 impl WeightFile {
     fn read(path: &Path, network: &Backbone) -> Result<Self> {
-        let (tensors, metadata) = read_file(path)?;
+        let (tensors, metadata) = match is_onnx(path)? {
+            true => read_onnx(path, network)?,
+            false => read_file(path)?,
+        };
         let network = network.tensors();
         let found = Found::new(&network, tensors);
         let found = found.map_err(|problem| Error::weight_file(path, problem))?;
@@ -155,8 +162,46 @@ impl WeightFile {
     }
 }
 
-/// Tensors and metadata of a file of either format.
-fn read_file(path: &Path) -> Result<(BTreeMap<String, StoredTensor>, HashMap<String, String>)> {
+/// Tensors by their names, and metadata.
+type Contents = (BTreeMap<String, StoredTensor>, HashMap<String, String>);
+
+/// Whether a file begins as ONNX files do: with the version of their format. SafeTensors may too.
+pub(super) fn is_onnx(path: &Path) -> Result<bool> {
+    if safetensors_header::metadata(path)?.is_some() {
+        return Ok(false);
+    }
+    let mut first = Vec::new();
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    file.take(1)
+        .read_to_end(&mut first)
+        .map_err(Error::io("read", path))?;
+    Ok(first == [0x08])
+}
+
+/// An ONNX file's tensors under the network's names; those that evaluation does not need are the network's own.
+fn read_onnx(path: &Path, network: &Backbone) -> Result<Contents> {
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let wrong = |problem| Error::weight_file(path, format!("as an ONNX file: {problem}"));
+    let mut found = onnx::tensors(&bytes, network).map_err(wrong)?;
+    let metadata = onnx::metadata(&bytes).map_err(wrong)?;
+    for (tensor, bytes) in contents(network) {
+        if found.contains_key(&tensor.name) {
+            continue;
+        }
+        let bytes = bytes.map_err(|problem| Error::tensor(path, &tensor.name, problem))?;
+        let bytes = Bytes::from_bytes_vec(bytes);
+        let data = TensorData::from_bytes(bytes, tensor.shape, DType::F32);
+        found.insert(tensor.name, data);
+    }
+    let stored = found.into_iter().map(|(name, data)| {
+        let stored = bridge::from_data(data, name.clone(), None);
+        (name, stored)
+    });
+    Ok((stored.collect(), metadata))
+}
+
+/// Tensors and metadata of a file of PyTorch's or SafeTensors.
+fn read_file(path: &Path) -> Result<Contents> {
     let (tensors, metadata) = match safetensors_header::metadata(path)? {
         Some(metadata) => (read_safetensors(path)?, metadata),
         None => (read_pytorch(path)?, HashMap::new()),

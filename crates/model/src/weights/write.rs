@@ -28,13 +28,7 @@ impl Backbone {
     ) -> Result<()> {
         let path = path.as_ref();
         self.check_pictures(preprocessing)?;
-        let mut collect = Collect {
-            place: Place::new(self.names()),
-            tensors: Vec::new(),
-        };
-        // A validation copy has its running statistics up to date.
-        self.valid().visit(&mut collect);
-        let tensors = collect.tensors.into_iter().map(|(tensor, bytes)| {
+        let tensors = contents(self).into_iter().map(|(tensor, bytes)| {
             let bytes = bytes.map_err(|problem| Error::tensor(path, &tensor.name, problem))?;
             Ok((tensor, bytes))
         });
@@ -83,10 +77,23 @@ impl Backbone {
     }
 }
 
-/// The tensors with their bytes, or why there are none.
+/// A tensor with its bytes, or why there are none.
+type Content = (TensorInfo, std::result::Result<Vec<u8>, String>);
+
+/// A network's tensors in 32-bit floats.
+pub(super) fn contents(network: &Backbone) -> Vec<Content> {
+    let mut collect = Collect {
+        place: Place::new(network.names()),
+        tensors: Vec::new(),
+    };
+    // A validation copy has its running statistics up to date.
+    network.valid().visit(&mut collect);
+    collect.tensors
+}
+
 struct Collect {
     place: Place,
-    tensors: Vec<(TensorInfo, std::result::Result<Vec<u8>, String>)>,
+    tensors: Vec<Content>,
 }
 
 impl ModuleVisitor for Collect {

@@ -13,6 +13,7 @@ fn a_name_alone_gives_the_published_network() {
         ("iresnet", 112, 512),
         ("ir_bottleneck", 112, 512),
         ("mobile_face_net", 112, 512),
+        ("mbf", 112, 512),
         ("resnet50", 224, 512),
         ("vit", 112, 512),
         ("compact", 32, 512),

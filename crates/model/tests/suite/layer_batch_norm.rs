@@ -11,7 +11,7 @@ const TOLERANCE: f64 = 2e-5;
 fn layer(channels: usize, device: &Device) -> BatchNorm {
     let mut layer = BatchNormConfig::new(channels).init(device);
     layer.gamma = Some(Param::from_tensor(random([channels], 2, device)));
-    layer.beta = Param::from_tensor(random([channels], 3, device));
+    layer.beta = Some(Param::from_tensor(random([channels], 3, device)));
     layer
 }
 
@@ -63,7 +63,10 @@ fn check<const D: usize>(shape: [usize; D]) {
         let output = layer.forward(input.clone(), mode);
         let gradient = random(shape, 4, &device);
         let gradients = (output.clone() * gradient.clone()).sum().backward();
-        let (gamma, beta) = (layer.gamma.as_ref().unwrap().val(), layer.beta.val());
+        let (gamma, beta) = (
+            layer.gamma.as_ref().unwrap().val(),
+            layer.beta.as_ref().unwrap().val(),
+        );
         let expected = naive(
             &values(&input),
             &values(&gradient),
@@ -117,7 +120,10 @@ fn known_values() {
     let device = device();
     let mut layer = BatchNormConfig::new(2).init(&device);
     layer.gamma = Some(Param::from_tensor(Tensor::from_floats([2.0, 0.5], &device)));
-    layer.beta = Param::from_tensor(Tensor::from_floats([1.0, -1.0], &device));
+    layer.beta = Some(Param::from_tensor(Tensor::from_floats(
+        [1.0, -1.0],
+        &device,
+    )));
     let numbers =
         |numbers: [f32; 8]| Tensor::<1>::from_floats(numbers, &device).reshape([2, 2, 1, 2]);
     let x = numbers([1.0, 2.0, 4.0, -1.0, 0.0, 5.0, 2.0, 2.5]).require_grad();
@@ -155,7 +161,7 @@ fn known_values() {
         &[4.2761736, -3.2011869],
         "gamma gradient",
     );
-    let beta = layer.beta.val().grad(&gradients).unwrap();
+    let beta = layer.beta.as_ref().unwrap().val().grad(&gradients).unwrap();
     close(values(&beta), &[3.0, 1.5], "beta gradient");
     let expected = [
         2.3686333, 4.0794249, 0.6469991, -1.5129998, 0.6578417, 9.2117996, -0.2170004, -0.0010005,
@@ -216,22 +222,32 @@ fn gradients_of_evaluation() {
 }
 
 #[test]
-fn without_scale() {
+fn without_scale_or_shift() {
     let device = device();
+    for (scale, shift) in [(false, true), (true, false), (false, false)] {
+        without(scale, shift, &device);
+    }
+}
+
+fn without(scale: bool, shift: bool, device: &Device) {
     let config = BatchNormConfig {
-        scale: false,
+        scale,
+        shift,
         ..BatchNormConfig::new(4)
     };
-    let (layer, ones) = (config.init(&device), BatchNormConfig::new(4).init(&device));
-    assert!(layer.gamma.is_none());
-    let x = random([3, 4, 2, 2], 1, &device).require_grad();
+    let (layer, ones) = (config.init(device), BatchNormConfig::new(4).init(device));
+    assert_eq!(
+        (layer.gamma.is_some(), layer.beta.is_some()),
+        (scale, shift)
+    );
+    let x = random([3, 4, 2, 2], 1, device).require_grad();
     for mode in [NormMode::Train, NormMode::Batch, NormMode::Evaluate] {
         let (got, expected) = (
             layer.forward(x.clone(), mode),
             ones.forward(x.clone(), mode),
         );
         assert_eq!(values(&got), values(&expected), "{mode:?}");
-        let weights = random([3, 4, 2, 2], 2, &device);
+        let weights = random([3, 4, 2, 2], 2, device);
         let of = |y: Tensor<4>| values(&x.grad(&(y * weights.clone()).sum().backward()).unwrap());
         assert_eq!(of(got), of(expected), "{mode:?}");
     }
@@ -279,13 +295,21 @@ fn gradient_to_some_parents_only() {
     let tracked = x.clone().require_grad();
     let all = backward(&layer, &tracked);
     let without_input = backward(&layer, &x);
-    let beta = |gradients| values(&layer.beta.val().grad(gradients).unwrap());
+    let beta = |gradients| values(&layer.beta.as_ref().unwrap().val().grad(gradients).unwrap());
     assert_eq!(beta(&without_input), beta(&all));
     assert!(x.grad(&without_input).is_none());
 
     let frozen = layer.clone().no_grad();
     let input_alone = backward(&frozen, &tracked);
-    assert!(frozen.beta.val().grad(&input_alone).is_none());
+    assert!(
+        frozen
+            .beta
+            .as_ref()
+            .unwrap()
+            .val()
+            .grad(&input_alone)
+            .is_none()
+    );
     let input = |gradients| values(&tracked.grad(gradients).unwrap());
     assert_eq!(input(&input_alone), input(&all));
 }
@@ -301,7 +325,8 @@ fn double_precision() {
             .gamma
             .clone()
             .map(|gamma| Param::from_tensor(gamma.val().cast(DType::F64).detach())),
-        beta: Param::from_tensor(layer.beta.val().cast(DType::F64).detach()),
+        beta: (layer.beta.as_ref())
+            .map(|beta| Param::from_tensor(beta.val().cast(DType::F64).detach())),
         running_mean: burn::module::RunningState::new(Tensor::zeros([3], (&device, DType::F64))),
         running_var: burn::module::RunningState::new(Tensor::ones([3], (&device, DType::F64))),
         ..layer.clone()

@@ -115,3 +115,110 @@ fn other_pictures_are_refused() {
     assert!(matches!(error, Error::PreprocessingShape { .. }), "{error}");
     assert!(!path.exists());
 }
+
+/// What is written is read, under whatever configuration.
+#[test]
+fn files_of_our_own_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.onnx");
+    for config in every_kind() {
+        let mut written = config.init(&device()).unwrap();
+        fill_by_formula(&mut written, 0.4);
+        let preprocessing = preprocessing(&config);
+        written.write_onnx(&path, &preprocessing).unwrap();
+        let mut read = config.init(&device()).unwrap();
+        let before = contents(&read);
+        let told = read.read_weights(&path, Some(&preprocessing)).unwrap();
+        assert_eq!(told.as_ref(), Some(&preprocessing));
+        let (written, read) = (contents(&written), contents(&read));
+        for (((name, written), (_, read)), (_, before)) in written.iter().zip(&read).zip(&before) {
+            // Training alone uses it: it stays.
+            let expected = if name == "mask_token" {
+                before
+            } else {
+                written
+            };
+            assert_eq!(read, expected, "{config:?}: {name}");
+        }
+    }
+}
+
+/// Written by PyTorch as insightface writes its packs: norms folded into convolutions, names of the exporter, flattening by a view.
+#[test]
+fn files_of_pytorch_give_its_embeddings() {
+    let truth = std::fs::read_to_string(fixtures().join("published.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_str(&truth).unwrap();
+    let cases = [
+        ("iresnet18", narrow_iresnet()),
+        ("mbf", narrow_mbf([1, 4, 6, 2], 16)),
+        ("ada_face", narrow_ada_face()),
+    ];
+    for (name, config) in cases {
+        let mut backbone = config.init(&device()).unwrap();
+        let path = fixtures().join(format!("{name}.onnx"));
+        assert_eq!(backbone.read_weights(&path, None).unwrap(), None);
+        let images = pictures(4, config.input(), 0.0, &device());
+        let found = values(backbone.forward(images, NormMode::Evaluate).unwrap());
+        let expected: Vec<f32> = (truth[name].as_array().unwrap().iter())
+            .flat_map(|row| row.as_array().unwrap())
+            .map(|value| value.as_f64().unwrap() as f32)
+            .collect();
+        let error = relative_error(&found, &expected);
+        println!("{name}: relative error {error:.1e}");
+        assert!(error < 1e-5, "{name}: {error}");
+    }
+}
+
+fn refused(config: &ffc_model::BackboneConfig, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("network.onnx");
+    std::fs::write(&path, bytes).unwrap();
+    let mut backbone = config.init(&device()).unwrap();
+    let before = contents(&backbone);
+    let error = backbone.read_weights(&path, None).unwrap_err();
+    assert!(matches!(error, Error::WeightFile { .. }), "{error}");
+    assert_eq!(contents(&backbone), before);
+    error.to_string()
+}
+
+#[test]
+fn another_graph_is_refused_at_its_node() {
+    let iresnet = std::fs::read(fixtures().join("iresnet18.onnx")).unwrap();
+    let deeper = ffc_model::BackboneConfig::Iresnet(ffc_model::network::IResNetConfig {
+        depth: 34,
+        stem_channels: 2,
+        embedding: 8,
+        height_px: 16,
+        width_px: 16,
+        ..Default::default()
+    });
+    let message = refused(&deeper, &iresnet);
+    let expected = "at `/layer4/layer4.0/downsample/downsample.0/Conv`";
+    assert!(message.contains(expected), "{message}");
+    let message = refused(&narrow_mobile_face_net(), &iresnet);
+    assert!(
+        message.contains("at `/features/BatchNormalization`"),
+        "{message}"
+    );
+    let other_pictures = ffc_model::BackboneConfig::Iresnet(ffc_model::network::IResNetConfig {
+        depth: 18,
+        stem_channels: 2,
+        embedding: 8,
+        height_px: 32,
+        width_px: 32,
+        ..Default::default()
+    });
+    let message = refused(&other_pictures, &iresnet);
+    let expected =
+        "at `/fc/Gemm` it has a linear layer of [16, 8], the network a linear layer of [64, 8]";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[test]
+fn a_damaged_file_is_refused() {
+    let whole = std::fs::read(fixtures().join("iresnet18.onnx")).unwrap();
+    for length in [1, 5, 40, 1000, whole.len() / 2, whole.len() - 1] {
+        let message = refused(&narrow_iresnet(), &whole[..length]);
+        println!("{length}: {message}");
+    }
+}

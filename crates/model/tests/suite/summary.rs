@@ -1,5 +1,5 @@
 use ffc_model::network::*;
-use ffc_model::{BackboneConfig, Summary};
+use ffc_model::{BackboneConfig, Published, Summary};
 
 use crate::support::{device, iresnet};
 
@@ -95,13 +95,45 @@ fn it_reads_well() {
     );
 }
 
+fn published(name: &str) -> BackboneConfig {
+    (Published::named(name).unwrap().network)()
+}
+
+#[test]
+fn the_document_of_published_networks_has_all() {
+    let document = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/published-networks.md"
+    );
+    let document = std::fs::read_to_string(document).unwrap();
+    for Published {
+        name,
+        network,
+        preprocessing,
+        ..
+    } in Published::ALL
+    {
+        assert!(document.contains(&format!("| `{name}` |")), "{name}");
+        let (input, config) = (network().input(), network());
+        assert_eq!(
+            [input.channels, input.height_px, input.width_px],
+            [3, preprocessing.height_px, preprocessing.width_px]
+        );
+        assert_eq!(config.embedding(), 512, "{name}");
+    }
+}
+
 #[test]
 fn the_document_has_these_numbers() {
     let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/model.md");
     let document = std::fs::read_to_string(document).unwrap();
     let configs = [18, 34, 50, 100, 200].map(iresnet).into_iter().chain([
         BackboneConfig::IrBottleneck(IrBottleneckConfig::default()),
+        published("adaface-ir50"),
+        published("ir-se50"),
+        published("adaface-ir101"),
         BackboneConfig::MobileFaceNet(MobileFaceNetConfig::default()),
+        BackboneConfig::Mbf(MbfConfig::default()),
         BackboneConfig::Resnet50(ResNetConfig::default()),
         BackboneConfig::Vit(VitConfig::tiny()),
         BackboneConfig::Vit(VitConfig::small()),

@@ -59,6 +59,29 @@ pub fn narrow_mobile_face_net() -> BackboneConfig {
     })
 }
 
+pub fn narrow_mbf(blocks: [usize; 4], size_px: usize) -> BackboneConfig {
+    BackboneConfig::Mbf(MbfConfig {
+        blocks,
+        width: 0.125,
+        embedding: 8,
+        height_px: size_px,
+        width_px: size_px,
+        ..Default::default()
+    })
+}
+
+pub fn narrow_ada_face() -> BackboneConfig {
+    BackboneConfig::IrBottleneck(IrBottleneckConfig {
+        variant: IrVariant::AdaFace,
+        blocks: [2, 1, 1, 1],
+        stem_channels: 2,
+        embedding: 8,
+        height_px: 16,
+        width_px: 16,
+        ..Default::default()
+    })
+}
+
 pub fn narrow_vit() -> BackboneConfig {
     BackboneConfig::Vit(VitConfig {
         width: 8,
@@ -93,6 +116,25 @@ pub fn every_kind() -> Vec<BackboneConfig> {
             width_px: 48,
             ..Default::default()
         }),
+        BackboneConfig::IrBottleneck(IrBottleneckConfig {
+            variant: IrVariant::AdaFace,
+            blocks: [1, 2, 1, 1],
+            stem_channels: 3,
+            embedding: 12,
+            height_px: 32,
+            width_px: 48,
+            ..Default::default()
+        }),
+        BackboneConfig::IrBottleneck(IrBottleneckConfig {
+            variant: IrVariant::InsightFacePytorch,
+            squeeze: true,
+            blocks: [1, 1, 2, 1],
+            stem_channels: 16,
+            embedding: 12,
+            height_px: 32,
+            width_px: 48,
+            ..Default::default()
+        }),
         BackboneConfig::MobileFaceNet(MobileFaceNetConfig {
             width: 0.25,
             embedding: 12,
@@ -100,6 +142,8 @@ pub fn every_kind() -> Vec<BackboneConfig> {
             width_px: 32,
             ..Default::default()
         }),
+        narrow_mbf([1, 1, 2, 1], 32),
+        narrow_mbf([2, 1, 1, 1], 32),
         BackboneConfig::Resnet50(ResNetConfig {
             stem_channels: 2,
             embedding: 12,

@@ -59,6 +59,20 @@ fn files_of_pytorch_give_its_embeddings() {
     }
 }
 
+/// As AdaFace publishes its weights: a checkpoint of PyTorch Lightning with a head, an optimizer and settings.
+#[test]
+fn a_checkpoint_of_lightning() {
+    let truth = std::fs::read_to_string(fixtures().join("published.json")).unwrap();
+    let truth: Value = serde_json::from_str(&truth).unwrap();
+    let config = narrow_ada_face();
+    let backbone = loaded(&config, "ada_face.ckpt");
+    let images = pictures(4, config.input(), 0.0, &device().autodiff());
+    let found = values(backbone.forward(images, NormMode::Evaluate).unwrap());
+    let error = relative_error(&found, &numbers(&truth["ada_face"]));
+    println!("relative error {error:.1e}");
+    assert!(error < 1e-5, "{error}");
+}
+
 #[test]
 fn wrappers_do_not_matter() {
     let config = narrow_vit();

@@ -135,6 +135,8 @@ pub enum PreprocessingConfig {
     Ffc,
     /// RGB, (v / 255 - 0.5) / 0.5.
     Arcface,
+    /// BGR, (v / 255 - 0.5) / 0.5.
+    AdaFace,
 }
 
 /// Number type of the networks' activations.
@@ -366,6 +368,7 @@ impl Config {
         match self.training.preprocessing {
             PreprocessingConfig::Ffc => Normalisation::FFC,
             PreprocessingConfig::Arcface => Normalisation::ARCFACE,
+            PreprocessingConfig::AdaFace => Normalisation::ADA_FACE,
         }
     }
 
