@@ -1,27 +1,57 @@
 //! A set whose pictures are aligned as they are read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ffc_data::{
     Content, Dataset, Fingerprint, FingerprintWriter, ImageRef, Index, IndexBuilder, Source,
 };
 
+use crate::face::Face;
+use crate::landmarks::Landmarks;
 use crate::picture::Picture;
-use crate::set::{Faces, Landmarks, Missing, chosen};
+use crate::set::{Faces, Missing};
 use crate::similarity::Similarity;
 use crate::warp::warp;
 use crate::{Error, Result};
 
-/// The pictures of a set that had no face, counted as they are read.
-#[derive(Debug, Clone, Default)]
-pub struct WithoutFace(Arc<AtomicU64>);
+/// A face that was taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FoundFace {
+    /// How sure the detector is, 0 to 1.
+    pub score: f32,
+    /// Side of a square as large as its box, in pixels of the picture.
+    pub size_px: f32,
+}
 
-impl WithoutFace {
-    /// How many times such a picture was read so far.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+/// The faces of a set that is aligned as it is read, noted as they are found.
+#[derive(Debug, Clone, Default)]
+pub struct FoundFaces(Arc<Mutex<BTreeMap<u64, Option<FoundFace>>>>);
+
+impl FoundFaces {
+    /// The face of a picture; none where it has none or was not read so far.
+    pub fn of(&self, image: u64) -> Option<FoundFace> {
+        self.lock().get(&image).copied().flatten()
+    }
+
+    /// The pictures that were read and have no face, in their order.
+    pub fn without_face(&self) -> Vec<u64> {
+        let faces = self.lock();
+        let without = faces.iter().filter(|(_, face)| face.is_none());
+        without.map(|(&image, _)| image).collect()
+    }
+
+    fn note(&self, image: u64, face: Option<&Face>) {
+        let face = face.map(|face| FoundFace {
+            score: face.score,
+            size_px: face.area().max(0.0).sqrt(),
+        });
+        self.lock().insert(image, face);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Option<FoundFace>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -33,11 +63,11 @@ struct AlignedSource {
     size_px: usize,
     faces: Faces,
     missing: Missing,
-    without_face: WithoutFace,
+    found: FoundFaces,
 }
 
 /// The same set with every picture aligned as it is read, `size_px` x `size_px`: for a set that is read once. What is read again and again is
-/// better aligned into a folder first, by [`align_set`](crate::align_set). Gives also how many pictures had no face.
+/// better aligned into a folder first, by [`align_set`](crate::align_set). Gives also the faces that will be found.
 ///
 /// # Errors
 ///
@@ -49,7 +79,7 @@ pub fn aligned(
     size_px: usize,
     faces: Faces,
     missing: Missing,
-) -> Result<(Dataset, WithoutFace)> {
+) -> Result<(Dataset, FoundFaces)> {
     let wrong = |setting, value: String, expected| Error::Setting {
         setting,
         value,
@@ -63,7 +93,7 @@ pub fn aligned(
         let expected = "fail or crop: no picture can be left out here";
         return Err(wrong("missing", "skip".into(), expected));
     }
-    let without_face = WithoutFace::default();
+    let found = FoundFaces::default();
     let counts = (0..parent.index().identities()).map(|identity| {
         let images = parent.index().images_of(identity);
         images.end - images.start
@@ -75,9 +105,9 @@ pub fn aligned(
         size_px,
         faces,
         missing,
-        without_face: without_face.clone(),
+        found: found.clone(),
     };
-    Ok((Dataset::from_parts(Box::new(source), index), without_face))
+    Ok((Dataset::from_parts(Box::new(source), index), found))
 }
 
 impl Source for AlignedSource {
@@ -121,7 +151,9 @@ impl Source for AlignedSource {
             let name = self.parent.display_name(number)?;
             let faces = self.landmarks.faces(&name, picture)?;
             let faces = faces.unwrap_or_default();
-            let Some(face) = chosen(faces, picture, self.faces).into_iter().next() else {
+            let face = self.faces.of(faces, picture).into_iter().next();
+            self.found.note(number, face.as_ref());
+            let Some(face) = face else {
                 return Ok(None);
             };
             let to_face = face.to_template([width, height], self.size_px);
@@ -132,10 +164,7 @@ impl Source for AlignedSource {
             self.missing,
         ) {
             (Some(to_face), _) => to_face,
-            (None, Missing::Crop) => {
-                self.without_face.0.fetch_add(1, Ordering::Relaxed);
-                Similarity::of_middle([width, height], self.size_px)
-            }
+            (None, Missing::Crop) => Similarity::of_middle([width, height], self.size_px),
             (None, _) => {
                 return Err(ffc_data::Error::Format {
                     path: self.parent.origin(number).into(),

@@ -172,6 +172,11 @@ pub fn read_landmarks(table: impl Read, path: &Path) -> Result<Vec<LandmarksRow>
         .iter()
         .map(|name| name.trim_start_matches('\u{feff}'))
         .collect();
+    if names.len() == 1 && names[0].contains([';', '\t']) {
+        let problem =
+            "its columns are parted by semicolons or tabs; expected commas, and points in numbers";
+        return Err(wrong(1, problem.into()));
+    }
     if let Some(missing) = NEEDED.iter().find(|name| !names.contains(name)) {
         let problem = format!(
             "there is no column {missing}; expected {}",
@@ -185,9 +190,20 @@ pub fn read_landmarks(table: impl Read, path: &Path) -> Result<Vec<LandmarksRow>
         let line = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
         let record = record.map_err(|error| wrong(line(error.position()), error.to_string()))?;
         let at = line(record.position());
-        let row: LandmarksRow = record
-            .deserialize(Some(&header))
-            .map_err(|error| wrong(at, error.to_string()))?;
+        let row: LandmarksRow = record.deserialize(Some(&header)).map_err(|error| {
+            let column = match error.kind() {
+                csv::ErrorKind::Deserialize { err, .. } => err.field(),
+                _ => None,
+            };
+            let column = column.and_then(|column| Some((column, header.get(column as usize)?)));
+            wrong(
+                at,
+                column.map_or(error.to_string(), |(column, name)| {
+                    let found = record.get(column as usize).unwrap_or_default();
+                    format!("{name} is {found:?}; expected a number")
+                }),
+            )
+        })?;
         let count = NEEDED[1..].iter().filter(|name| {
             let column = header.iter().position(|other| other == **name);
             column

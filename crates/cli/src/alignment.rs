@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ffc_align::{Faces, Landmarks, Missing, Mtcnn, MtcnnConfig, WithoutFace, aligned};
+use ffc_align::{Faces, FoundFaces, Landmarks, Missing, Mtcnn, MtcnnConfig, aligned};
 use ffc_data::Dataset;
 use ffc_model::Preprocessing;
 
@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// Names the detector where no argument does.
 const VARIABLE: &str = "FFC_DETECTOR";
+
+/// Pictures without a face that are named.
+const SHOWN: usize = 5;
 
 /// Whether faces are aligned before a network sees them.
 #[derive(Debug, Default, Args)]
@@ -24,7 +27,7 @@ pub struct AlignmentArguments {
 }
 
 impl AlignmentArguments {
-    /// The set with its faces aligned for a network, where that is asked for; and how many pictures had none.
+    /// The set with its faces aligned for a network, where that is asked for; and the faces, as they are found.
     ///
     /// # Errors
     /// [`Error::Usage`] without a detector, or where the network's pictures are no squares.
@@ -33,9 +36,9 @@ impl AlignmentArguments {
         dataset: Arc<Dataset>,
         preprocessing: &Preprocessing,
         missing: Missing,
-    ) -> Result<(Arc<Dataset>, WithoutFace)> {
+    ) -> Result<(Arc<Dataset>, FoundFaces)> {
         if !self.align {
-            return Ok((dataset, WithoutFace::default()));
+            return Ok((dataset, FoundFaces::default()));
         }
         let Preprocessing {
             height_px,
@@ -53,20 +56,29 @@ impl AlignmentArguments {
             DeviceName::Cpu,
         )?;
         let landmarks = Landmarks::Detector(Box::new(detector));
-        let (dataset, without_face) =
-            aligned(dataset, landmarks, height_px, Faces::Largest, missing)?;
-        Ok((Arc::new(dataset), without_face))
+        let (dataset, faces) = aligned(dataset, landmarks, height_px, Faces::Largest, missing)?;
+        Ok((Arc::new(dataset), faces))
     }
 }
 
-/// Says how many pictures had no face, of which the middle was taken.
-pub fn tell(without_face: &WithoutFace) {
-    match without_face.count() {
-        0 => {}
-        count => {
-            tracing::warn!("no face was found in {count} pictures: of these the middle was taken")
-        }
+/// Says which pictures had no face, of which the middle was taken.
+///
+/// # Errors
+/// Where a picture's name cannot be read.
+pub fn tell(faces: &FoundFaces, dataset: &Dataset) -> Result<()> {
+    let without = faces.without_face();
+    if without.is_empty() {
+        return Ok(());
     }
+    let shown = without[..without.len().min(SHOWN)].iter();
+    let shown = shown.map(|&image| dataset.display_name(image));
+    let shown = shown.collect::<ffc_data::Result<Vec<_>>>()?.join(", ");
+    let more = if without.len() > SHOWN { ", ..." } else { "" };
+    tracing::warn!(
+        "no face was found in {} pictures: of these the middle was taken: {shown}{more}",
+        without.len()
+    );
+    Ok(())
 }
 
 /// The detector at a path, or at the one that the environment names.

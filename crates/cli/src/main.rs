@@ -1,5 +1,6 @@
 //! The `ffc` command: trains an embedding network over any number of identities, measures it and uses it.
 
+mod aligned_set;
 mod alignment;
 mod allocator;
 mod arguments;
@@ -14,6 +15,7 @@ mod network;
 mod output;
 mod pictures;
 mod presets;
+mod quality;
 mod trained;
 
 use std::process::ExitCode;

@@ -8,9 +8,9 @@ use ffc_data::{Dataset, ImageCounts, Normalisation, SyntheticConfig};
 use ffc_eval::{Embedder, EmbedderConfig, Embeddings};
 use ffc_files::Hashed;
 use ffc_model::weights::Description;
-use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
+use ffc_model::{Backbone, ColourOrder, Preprocessing, Published};
 
-use crate::arguments::NetworkArguments;
+use crate::arguments::{DescriptionArguments, NetworkArguments};
 use crate::error::{Error, Result};
 use crate::trained::{Trained, Wanted};
 
@@ -39,8 +39,9 @@ impl Network {
         let (mut step, mut as_stored) = (None, arguments.as_stored);
         let (backbone, preprocessing) = match weights.is_dir() {
             true => {
+                arguments.description.refuse_published(weights)?;
                 let wanted = Wanted {
-                    config: arguments.config.as_deref(),
+                    config: arguments.description.config.as_deref(),
                     ..Wanted::default()
                 };
                 let trained = Trained::read(weights, wanted, &device)?;
@@ -50,12 +51,9 @@ impl Network {
                 (trained.backbone, trained.preprocessing)
             }
             false => {
-                let config = match &arguments.config {
-                    Some(path) => Some(ffc_train::Config::load(path, &[])?),
-                    None => None,
-                };
-                as_stored |= config.as_ref().is_some_and(|config| config.data.as_stored);
-                of_file(weights, config.as_ref(), &device)?
+                let of_file = OfFile::read(weights, &arguments.description, &device)?;
+                as_stored |= of_file.as_stored;
+                (of_file.backbone, of_file.preprocessing)
             }
         };
         Ok(Self {
@@ -119,38 +117,78 @@ pub fn thresholds_path(weights: &Path) -> PathBuf {
     }
 }
 
-fn of_file(
-    weights: &Path,
-    config: Option<&ffc_train::Config>,
-    device: &Device,
-) -> Result<(Backbone, Preprocessing)> {
-    let told = Description::read(weights)?;
-    let network: BackboneConfig = match (config, told.network) {
-        (Some(config), _) => config.backbone.clone(),
-        (None, Some(network)) => network,
-        (None, None) => {
-            return Err(Error::Usage(format!(
-                "{} does not tell its network; give --config with a file that does",
+/// A network of a weight file.
+pub struct OfFile {
+    pub backbone: Backbone,
+    pub preprocessing: Preprocessing,
+    /// As the configuration has it.
+    pub as_stored: bool,
+}
+
+impl OfFile {
+    /// Reads weights of the network that the arguments or the file tell.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where nothing tells the network; where the weights do not fit.
+    pub fn read(weights: &Path, told: &DescriptionArguments, device: &Device) -> Result<Self> {
+        let config = match &told.config {
+            Some(path) => Some(ffc_train::Config::load(path, &[])?),
+            None => None,
+        };
+        let published = told.published.as_deref().and_then(Published::named);
+        let of_file = Description::read(weights)?;
+        let unknown = |what: &str| {
+            Error::Usage(format!(
+                "{} does not tell {what}; give --published with the name of a published network, or --config with a file that tells",
                 weights.display()
-            )));
+            ))
+        };
+        let network = match (&config, published) {
+            (Some(config), _) => Some(config.backbone.clone()),
+            (None, Some(published)) => Some((published.network)()),
+            (None, None) => of_file.network,
+        };
+        let network = network.ok_or_else(|| unknown("its network"))?;
+        let expected = (config.as_ref().map(ffc_train::Config::preprocessing))
+            .or_else(|| published.map(|published| published.preprocessing.clone()));
+        let mut backbone = network.init(device)?;
+        let told = backbone.read_weights(weights, expected.as_ref())?;
+        if let (None, Some(assumed)) = (&told, &expected) {
+            tracing::info!(
+                "{} does not tell how its pictures are prepared; as the {} has it: {assumed}",
+                weights.display(),
+                if config.is_some() {
+                    "configuration"
+                } else {
+                    "published network"
+                }
+            );
         }
-    };
-    let expected = config.map(ffc_train::Config::preprocessing);
-    let mut backbone = network.init(device)?;
-    let told = backbone.read_weights(weights, expected.as_ref())?;
-    if let (None, Some(assumed)) = (&told, &expected) {
-        tracing::info!(
-            "{} does not tell how its pictures are prepared; as the configuration has it: {assumed}",
-            weights.display()
-        );
+        let preprocessing = told.or(expected);
+        let preprocessing =
+            preprocessing.ok_or_else(|| unknown("how its pictures are prepared"))?;
+        Ok(Self {
+            backbone,
+            preprocessing,
+            as_stored: config.is_some_and(|config| config.data.as_stored),
+        })
     }
-    let preprocessing = told.or(expected).ok_or_else(|| {
-        Error::Usage(format!(
-            "{} does not tell how its pictures are prepared; give --config with a file that does",
-            weights.display()
-        ))
-    })?;
-    Ok((backbone, preprocessing))
+}
+
+impl DescriptionArguments {
+    /// Refuses a published network's name for a folder.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where there is one.
+    pub fn refuse_published(&self, folder: &Path) -> Result<()> {
+        match self.published {
+            None => Ok(()),
+            Some(_) => Err(Error::Usage(format!(
+                "--published is for weight files; {} is a folder of a training, which tells its network",
+                folder.display()
+            ))),
+        }
+    }
 }
 
 /// XXH3-64 of a file.

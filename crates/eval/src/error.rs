@@ -55,8 +55,10 @@ pub enum Error {
     },
 
     /// The set is too small for the protocol.
-    #[error("{needed} {what} are needed, but there are {found}")]
+    #[error("{}{needed} {what} are needed, but there are {found}", before(list.as_deref()))]
     TooFew {
+        /// The list that they are of, where they are of one.
+        list: Option<PathBuf>,
         /// Of what.
         what: &'static str,
         /// Number that the protocol needs.
@@ -101,6 +103,24 @@ impl Error {
     /// For `map_err` in an [`Embed`](crate::Embed): what its network or device says.
     pub fn embed(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Embed(source.into())
+    }
+
+    /// For `map_err`: names the list that something is too few of.
+    pub(crate) fn in_list(path: &Path) -> impl FnOnce(Self) -> Self {
+        move |error| match error {
+            Self::TooFew {
+                what,
+                needed,
+                found,
+                ..
+            } => Self::TooFew {
+                list: Some(path.to_owned()),
+                what,
+                needed,
+                found,
+            },
+            other => other,
+        }
     }
 
     /// Whether what was asked for is wrong or more than the set holds, not the world.
@@ -148,8 +168,14 @@ pub(crate) fn at_least(what: &'static str, needed: usize, found: usize) -> Resul
         return Ok(());
     }
     Err(Error::TooFew {
+        list: None,
         what,
         needed: needed as u64,
         found: found as u64,
     })
+}
+
+/// A list's name before what is said of it.
+fn before(list: Option<&Path>) -> String {
+    list.map_or(String::new(), |list| format!("{}: ", list.display()))
 }

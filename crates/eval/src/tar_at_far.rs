@@ -135,6 +135,7 @@ pub(crate) fn showable(targets: &[f64], different_pairs: u64) -> Result<(Vec<f64
     if shown.is_empty() {
         let easiest = others.iter().copied().fold(0.0, f64::max);
         return Err(Error::TooFew {
+            list: None,
             what: "pairs of different identities",
             needed: needed(easiest),
             found: different_pairs,

@@ -113,7 +113,7 @@ fn a_tree_of_faces_by_any_way() {
     let whole = align(at, "whole", &landmarks, &config, 1, usize::MAX).unwrap();
     assert_eq!((whole.images, whole.faces, whole.is_whole), (6, 5, true));
     assert_eq!(
-        whole.missing,
+        whole.without_face,
         [("bob/a.png".to_owned(), "no face".to_owned())]
     );
     let expected = tree(&at.join("whole"));
@@ -147,7 +147,7 @@ fn a_tree_of_faces_by_any_way() {
         lines.extend(b"bob/c.png,bob/c.p");
         fs::write(&table, lines).unwrap();
         let rest = align(at, out, &landmarks, &config, jobs, usize::MAX).unwrap();
-        assert_eq!(rest.missing, whole.missing);
+        assert_eq!(rest.without_face, whole.without_face);
         assert!(tree(&at.join(out)) == expected, "{out}");
     }
     // Nothing is left to do.
@@ -232,7 +232,7 @@ fn pictures_without_a_face_and_damaged_ones() {
         "{error}"
     );
     let found = align(at, "crop", &landmarks, &of(Missing::Crop), 2, usize::MAX).unwrap();
-    assert_eq!((found.faces, found.missing.len()), (6, 1));
+    assert_eq!((found.faces, found.without_face.len()), (6, 1));
     let crop = image::open(at.join("crop/bob/a.png")).unwrap().into_rgb8();
     let source = image::open(at.join("set/bob/a.png")).unwrap().into_rgb8();
     let (middle, expected) = (crop.get_pixel(55, 55), source.get_pixel(74, 69));
@@ -244,11 +244,12 @@ fn pictures_without_a_face_and_damaged_ones() {
 
     fs::write(at.join("set/ann/0.png"), "no picture at all, but a text").unwrap();
     let found = align(at, "skip", &landmarks, &of(Missing::Skip), 2, usize::MAX).unwrap();
-    assert_eq!((found.images, found.missing.len()), (6, 2));
-    assert!(
-        found.missing[0].1.contains("cannot be decoded"),
-        "{found:?}"
-    );
+    assert_eq!((found.images, found.without_face.len()), (6, 1));
+    let [(image, problem)] = &found.unusable[..] else {
+        panic!("{found:?}");
+    };
+    assert_eq!(image, "ann/0.png");
+    assert!(problem.contains("cannot be decoded"), "{problem}");
     assert!(align(at, "fail2", &landmarks, &of(Missing::Fail), 1, usize::MAX).is_err());
 }
 
@@ -269,8 +270,9 @@ fn landmarks_that_cannot_be() {
     let config = AlignConfig::default();
     let found = align(at, "odd", &odd, &config, 1, usize::MAX).unwrap();
     let problems: Vec<&str> = found
-        .missing
+        .unusable
         .iter()
+        .chain(&found.without_face)
         .map(|(_, problem)| &**problem)
         .collect();
     assert_eq!(found.faces, 0);
@@ -375,4 +377,19 @@ fn tables_that_are_none() {
     ))
     .unwrap();
     assert_eq!(rows[0].face().unwrap().bounds, [1.0, 2.0, 9.0, 10.0]);
+}
+
+/// Files of the set's own and identities' folders lie side by side.
+#[test]
+fn an_identity_called_as_a_file_of_the_folder() {
+    for name in ["landmarks.csv", "align.json"] {
+        let (folder, landmarks) = set();
+        let at = folder.path();
+        fs::rename(at.join("set/ann"), at.join("set").join(name)).unwrap();
+        let config = AlignConfig::default();
+        let error = align(at, "out", &landmarks, &config, 1, usize::MAX).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(&format!("{name}/0.png")), "{message}");
+        assert!(message.contains("rename it"), "{message}");
+    }
 }

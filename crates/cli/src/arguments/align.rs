@@ -1,10 +1,16 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 
 use crate::device::DeviceName;
 use crate::pictures::SetArguments;
+
+/// Of numbers from one to another.
+fn within<const LEAST: u64, const MOST: u64>() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(LEAST..=MOST)
+}
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -33,8 +39,8 @@ pub struct Align {
     /// Which faces of a picture are taken
     #[arg(long, value_enum, default_value_t = FacesArgument::Largest)]
     pub faces: FacesArgument,
-    /// Side of the smallest faces that are looked for, in pixels of the picture
-    #[arg(long, value_name = "PX", default_value_t = 20)]
+    /// Side of the smallest faces that are looked for, in pixels of the picture, 12 and more
+    #[arg(long, value_name = "PX", default_value_t = 20, value_parser = within::<12, { u32::MAX as u64 }>())]
     pub min_face: usize,
     /// What is done about a picture without a face: left out and listed, an error, or cut from its middle
     #[arg(long, value_enum, default_value_t = MissingArgument::Skip)]
@@ -42,11 +48,11 @@ pub struct Align {
     /// How faces are written
     #[arg(long, value_enum, default_value_t = FormatArgument::Png)]
     pub format: FormatArgument,
-    /// Of JPEG, 1 to 100
-    #[arg(long, default_value_t = 95)]
-    pub quality: u8,
-    /// Side of an aligned face in pixels
-    #[arg(long, value_name = "PX", default_value_t = 112)]
+    /// Of JPEG, 1 to 100 [default: 95]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// Side of an aligned face in pixels, 8 to 4096
+    #[arg(long, value_name = "PX", default_value_t = 112, value_parser = within::<8, 4096>())]
     pub size: usize,
     /// Pictures at a time; by default as many as there are cores
     #[arg(long)]

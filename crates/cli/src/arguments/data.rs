@@ -46,7 +46,7 @@ pub enum Data {
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
-    /// Draw a contact sheet, an identity a row
+    /// Draw a contact sheet, an identity a row; one after the other where each has a single picture
     Sheet {
         /// Pictures by identity, or `synthetic`
         data: PathBuf,
@@ -64,5 +64,8 @@ pub enum Data {
         /// Side of a picture in pixels
         #[arg(long, default_value_t = 112)]
         size: usize,
+        /// A table of faces (landmarks.csv of ffc align): draw boxes and landmarks; pictures without a face get a red frame
+        #[arg(long, value_name = "FILE")]
+        landmarks: Option<PathBuf>,
     },
 }

@@ -12,7 +12,9 @@ use crate::pictures::SetArguments;
   ffc embed runs/mine-1 a.jpg b.jpg --out two.csv
 
 A SafeTensors file holds `embeddings`, [images, dimensions], of length 1, and `identities`, [images]; the names of images and
-identities are in its metadata. Files, and the pictures of a folder without folders, are identities of their own, named by their paths.")]
+identities are in its metadata. How good a picture is tell `length`, of the embedding before it was made 1, and `sharpness`, the variance of the
+Laplacian of the picture that the network sees; with --align `score` of the detector and `size` of the face in pixels, 0 where there is none.
+A CSV file has them as columns between identity and embedding. Files, and the pictures of a folder without folders, are identities of their own, named by their paths.")]
 pub struct Embed {
     #[command(flatten)]
     pub network: NetworkArguments,

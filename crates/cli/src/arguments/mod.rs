@@ -26,7 +26,7 @@ pub use self::data::Data;
 pub use self::embed::Embed;
 pub use self::eval::{Eval, ProtocolArguments};
 pub use self::export::{Export, WhichNetwork};
-pub use self::network::NetworkArguments;
+pub use self::network::{DescriptionArguments, NetworkArguments};
 pub use self::same::Same;
 pub use self::search::Search;
 pub use self::train::Train;

@@ -2,12 +2,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::alignment::AlignmentArguments;
 use crate::device::DeviceName;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ffc train synthetic
   ffc train my.toml --set optimizer.learning_rate=0.05 --set training.length=\"5 epochs\"
+  ffc train mine --align --set data.path=photographs
   ffc train --resume runs/my-1
 
 `ffc config show reference` prints every key with its meaning and default.
@@ -31,6 +33,8 @@ pub struct Train {
     /// Check configuration, data and network, time some steps, show what would be done and how long it takes, and stop
     #[arg(long, conflicts_with = "resume")]
     pub dry_run: bool,
+    #[command(flatten)]
+    pub alignment: AlignmentArguments,
     /// Save a checkpoint and stop when the standard input ends: for programs that start this one
     #[arg(long)]
     pub stop_with_stdin: bool,

@@ -1,29 +1,25 @@
-use std::io::Write;
-use std::num::NonZero;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
-use ffc_align::{
-    AlignConfig, AlignProgress, Aligned, Faces, Format, Landmarks, Missing, MtcnnConfig, align_set,
-};
-use ffc_train::Interrupt;
-use ffc_train::format::duration;
+use ffc_align::{AlignConfig, Faces, Format, Landmarks, Missing, MtcnnConfig};
 
+use crate::aligned_set::{align_with_progress, cores, interrupt, say_what_became};
 use crate::alignment::detector;
 use crate::arguments::{Align, FacesArgument, FormatArgument, MissingArgument};
 use crate::destination;
 use crate::error::{Error, INTERRUPTED, Result};
 use crate::output::say;
 
-/// Pictures without a face that are named; the table has all.
-const SHOWN: usize = 5;
-/// Between two lines of progress.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Of JPEG, where none is given.
+const QUALITY: u8 = 95;
 
 /// Aligns the faces of a set.
 pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
+    if arguments.quality.is_some() && arguments.format == FormatArgument::Png {
+        return Err(Error::Usage(
+            "--quality is of JPEG: add --format jpeg".into(),
+        ));
+    }
     check_places(&arguments)?;
     let landmarks = landmarks(&arguments)?;
     if let Some(table) = &arguments.landmarks {
@@ -51,94 +47,27 @@ pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
         },
         format: match arguments.format {
             FormatArgument::Png => Format::Png,
-            FormatArgument::Jpeg => Format::Jpeg(arguments.quality),
+            FormatArgument::Jpeg => Format::Jpeg(arguments.quality.unwrap_or(QUALITY)),
         },
     };
-    let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
-    let handler = move || {
-        if asked.request() {
-            std::process::exit(INTERRUPTED.into());
-        }
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
-
-    let cores = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-    let told = Told::new(progress);
-    let aligned = align_set(
-        &dataset,
-        &landmarks,
-        &arguments.out,
-        &config,
-        arguments.jobs.unwrap_or(cores),
-        &|at| {
-            told.tell(at);
-            match interrupt.is_requested() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        },
-    );
-    told.end();
-    let aligned = aligned?;
+    let interrupt = interrupt()?;
+    let jobs = arguments.jobs.unwrap_or_else(cores);
+    let (data, out) = (&dataset, &arguments.out);
+    let aligned = align_with_progress(data, &landmarks, out, &config, jobs, &interrupt, progress)?;
     if let Some(table) = &arguments.landmarks {
         let bytes = std::fs::read(&aligned.table).map_err(Error::io("read", &aligned.table))?;
         ffc_files::write(table, bytes).map_err(Error::io("write", table))?;
     }
-    report(&arguments, &aligned);
+    say_what_became(&aligned, &arguments.out, config.missing);
+    if !aligned.is_whole {
+        say!("stopped; the same command goes on");
+    }
     Ok(match aligned.is_whole {
         false => ExitCode::from(INTERRUPTED),
         // A wrong set, or a detector that cannot be meant.
         true if aligned.faces == 0 => ExitCode::FAILURE,
         true => ExitCode::SUCCESS,
     })
-}
-
-fn report(arguments: &Align, aligned: &Aligned) {
-    let Aligned {
-        images,
-        faces,
-        missing,
-        unknown,
-        is_whole,
-        table,
-    } = aligned;
-    let out = arguments.out.display();
-    say!(
-        "{out}: {}, {}",
-        counted(*images, "picture"),
-        counted(*faces, "face")
-    );
-    if !missing.is_empty() {
-        let middles = match arguments.missing {
-            MissingArgument::Crop => ", of which the middle was taken where they can be read",
-            MissingArgument::Skip | MissingArgument::Fail => "",
-        };
-        let table = table.display();
-        say!(
-            "{} without a face{middles}, listed in {table}:",
-            counted(missing.len(), "picture")
-        );
-        for (image, problem) in missing.iter().take(SHOWN) {
-            say!("  {image}: {problem}");
-        }
-        if missing.len() > SHOWN {
-            say!("  ...");
-        }
-    }
-    if let Some(first) = unknown.first() {
-        let count = counted(unknown.len(), "picture");
-        tracing::warn!("{count} of the table are not in the set, first `{first}`");
-    }
-    if !is_whole {
-        say!("stopped; the same command goes on");
-    }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{ending}")
 }
 
 /// Refuses a folder that lies in the pictures, which it would become a part of, and a table among the faces.
@@ -197,47 +126,4 @@ fn landmarks(arguments: &Align) -> Result<Landmarks> {
     };
     let detector = detector(arguments.detector.as_deref(), config, arguments.device)?;
     Ok(Landmarks::Detector(Box::new(detector)))
-}
-
-/// A line that tells how far it is.
-struct Told {
-    shown: bool,
-    begin: Instant,
-    /// When it was told last, and of how many pictures.
-    last: std::sync::Mutex<Option<(Instant, usize)>>,
-}
-
-impl Told {
-    fn new(shown: bool) -> Self {
-        Self {
-            shown,
-            begin: Instant::now(),
-            last: std::sync::Mutex::default(),
-        }
-    }
-
-    fn tell(&self, at: AlignProgress) {
-        let AlignProgress { done, before, all } = at;
-        let Ok(mut last) = self.last.lock() else {
-            return;
-        };
-        // Threads may come one behind the other.
-        let is_later = last.is_none_or(|(_, told)| told < done);
-        let is_due = last.is_none_or(|(told_at, _)| told_at.elapsed() > PAUSE) && is_later;
-        if !self.shown || !(is_due || done == all) {
-            return;
-        }
-        *last = Some((Instant::now(), done));
-        let per_s = (done - before) as f64 / self.begin.elapsed().as_secs_f64().max(1e-3);
-        let left = duration((all - done) as f64 / per_s);
-        eprint!("\r{done} of {all} pictures, {per_s:.0} a second, {left} left   ");
-        let _ = std::io::stderr().flush();
-    }
-
-    fn end(&self) {
-        let was_told = self.last.lock().is_ok_and(|last| last.is_some());
-        if was_told {
-            eprintln!();
-        }
-    }
 }

@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ffc_data::{
-    BuildConfig, BuildProgress, Dataset, ErrorChain, IndexBuilder, ListLoader, LoaderConfig,
-    SourceConfig, Split, SplitSide,
+    BuildConfig, BuildProgress, Dataset, ErrorChain, IndexBuilder, SourceConfig, Split, SplitSide,
 };
-use image::RgbImage;
 
+use super::sheet::Sheet;
 use crate::arguments::Data;
 use crate::error::{Error, Result};
 use crate::output::say;
@@ -66,7 +65,21 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
             rows,
             columns,
             size,
-        } => sheet(open(&data, &set, quiet)?, &out, [rows, columns, size])?,
+            landmarks,
+        } => {
+            let dataset = match (&landmarks, data.is_dir()) {
+                // Photographs need not be sorted.
+                (Some(_), true) => set.open_any(&[data], false)?,
+                _ => open(&data, &set, quiet)?,
+            };
+            Sheet {
+                rows,
+                columns,
+                size,
+                landmarks,
+            }
+            .write(&dataset, &out)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -235,53 +248,6 @@ impl fmt::Display for Nested {
             }
         }
     }
-}
-
-fn sheet(dataset: Arc<Dataset>, out: &Path, [rows, columns, size]: [usize; 3]) -> Result<()> {
-    if out.extension().is_none_or(|ending| ending != "png") {
-        let problem = format!("{} has an unknown ending; expected .png", out.display());
-        return Err(Error::Usage(problem));
-    }
-    let fits = |value: usize, most: usize| (1..=most).contains(&value);
-    if !fits(rows, 100) || !fits(columns, 100) || !fits(size, 512) {
-        let problem = "a sheet has 1 to 100 rows and columns, and pictures of 1 to 512 pixels";
-        return Err(Error::Usage(problem.into()));
-    }
-    let index = dataset.index();
-    let rows = rows.min(index.identities() as usize);
-    let (mut images, mut places) = (Vec::new(), Vec::new());
-    for row in 0..rows {
-        for (column, image) in index.images_of(row as u64).take(columns).enumerate() {
-            images.push(image);
-            places.push((column * size, row * size));
-        }
-    }
-    let config = LoaderConfig {
-        batch: 32,
-        height_px: size,
-        width_px: size,
-        ..Default::default()
-    };
-    let mut sheet = RgbImage::new((columns * size) as u32, (rows * size) as u32);
-    let mut places = places.into_iter();
-    for batch in ListLoader::new(dataset, images, &config)? {
-        let batch = batch?;
-        for (pixels, (x, y)) in batch
-            .pixels()
-            .chunks_exact(3 * size * size)
-            .zip(&mut places)
-        {
-            let picture = RgbImage::from_raw(size as u32, size as u32, pixels.to_vec());
-            if let Some(picture) = picture {
-                image::imageops::replace(&mut sheet, &picture, x as i64, y as i64);
-            }
-        }
-    }
-    sheet
-        .save_with_format(out, image::ImageFormat::Png)
-        .map_err(|error| Error::Failed(format!("cannot write {}: {error}", out.display())))?;
-    say!("{}", out.display());
-    Ok(())
 }
 
 /// A line that tells how far the building of an index is.

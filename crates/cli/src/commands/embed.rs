@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
-use ffc_align::Missing;
+use ffc_align::{FoundFace, Missing};
 use ffc_data::Dataset;
 use ffc_eval::Embeddings;
 use ffc_search::EmbeddingFile;
@@ -13,6 +13,7 @@ use crate::destination;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::output::say;
+use crate::quality::Measured;
 
 /// Writes embeddings of pictures.
 pub fn run(arguments: Embed) -> Result<ExitCode> {
@@ -34,12 +35,20 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     let mut embedder = network.embedder()?;
     let dataset = arguments.set.open_any(&arguments.data, network.as_stored)?;
     let alignment = &arguments.network.alignment;
-    let (dataset, without_face) =
-        alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
+    let (dataset, faces) = alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();
-    let embeddings = Embeddings::of_images(&dataset, &images, &mut embedder)?;
-    tell(&without_face);
-    let bytes = write(&dataset, &embeddings, &network, alignment.align)?;
+    let mut measured = Measured::new(&mut embedder);
+    let embeddings = Embeddings::of_images(&dataset, &images, &mut measured)?;
+    let mut qualities = measured.into_columns();
+    if alignment.align {
+        tell(&faces, &dataset)?;
+        let faces: Vec<_> = images.iter().map(|&image| faces.of(image)).collect();
+        let column =
+            |of: fn(FoundFace) -> f32| faces.iter().map(|face| face.map_or(0.0, of)).collect();
+        qualities.push(("score", column(|face| face.score)));
+        qualities.push(("size", column(|face| face.size_px)));
+    }
+    let bytes = write(&dataset, &embeddings, &qualities, &network, alignment.align)?;
     ffc_files::write(&arguments.out, &bytes).map_err(Error::io("write", &arguments.out))?;
     say!(
         "{}: {} embeddings of {} dimensions",
@@ -50,9 +59,13 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Columns that tell of each picture how good it is.
+type Qualities = [(&'static str, Vec<f32>)];
+
 fn safetensors_file(
     dataset: &Dataset,
     embeddings: &Embeddings,
+    qualities: &Qualities,
     network: &Network,
     aligned: bool,
 ) -> Result<Vec<u8>> {
@@ -72,13 +85,22 @@ fn safetensors_file(
     let view = |kind, shape: Vec<usize>, bytes| {
         TensorView::new(kind, shape, bytes).map_err(|error| failed(&error))
     };
-    let tensors = [
+    let columns: Vec<(&str, Vec<u8>)> = (qualities.iter())
+        .map(|(name, values)| {
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+            (*name, bytes.collect())
+        })
+        .collect();
+    let mut tensors = vec![
         (
             "embeddings",
             view(Dtype::F32, vec![rows, embeddings.dim()], &values)?,
         ),
         ("identities", view(Dtype::I64, vec![rows], &identities)?),
     ];
+    for (name, bytes) in &columns {
+        tensors.push((name, view(Dtype::F32, vec![rows], bytes)?));
+    }
     let names: std::result::Result<Vec<String>, _> =
         images.map(|image| dataset.display_name(image)).collect();
     let people: std::result::Result<Vec<String>, _> = (0..index.identities())
@@ -99,14 +121,22 @@ fn safetensors_file(
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| failed(&error))
 }
 
-fn csv_file(dataset: &Dataset, embeddings: &Embeddings, _: &Network, _: bool) -> Result<Vec<u8>> {
+fn csv_file(
+    dataset: &Dataset,
+    embeddings: &Embeddings,
+    qualities: &Qualities,
+    _: &Network,
+    _: bool,
+) -> Result<Vec<u8>> {
     let failed =
         |error: &dyn std::fmt::Display| Error::Failed(format!("cannot make a CSV file: {error}"));
     let mut table = csv::Writer::from_writer(Vec::new());
-    let names = ["image".to_owned(), "identity".to_owned()];
+    let names = ["image", "identity"].into_iter();
+    let names = names.chain(qualities.iter().map(|(name, _)| *name));
+    let names = names.map(str::to_owned);
     let dimensions = (0..embeddings.dim()).map(|dimension| dimension.to_string());
     table
-        .write_record(names.into_iter().chain(dimensions))
+        .write_record(names.chain(dimensions))
         .map_err(|error| failed(&error))?;
     for row in 0..embeddings.len() {
         let image = row as u64;
@@ -115,7 +145,8 @@ fn csv_file(dataset: &Dataset, embeddings: &Embeddings, _: &Network, _: bool) ->
             dataset.display_name(image)?,
             dataset.identity_name(identity)?,
         ];
-        let values = embeddings.row(row).iter().map(f32::to_string);
+        let qualities = qualities.iter().map(|(_, values)| &values[row]);
+        let values = qualities.chain(embeddings.row(row)).map(f32::to_string);
         table
             .write_record(names.into_iter().chain(values))
             .map_err(|error| failed(&error))?;

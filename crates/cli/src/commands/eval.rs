@@ -36,10 +36,10 @@ pub fn run(arguments: Eval, quiet: bool) -> Result<ExitCode> {
     let mut embedder = network.embedder()?;
     let data = dataset(&arguments, network.as_stored)?;
     let alignment = &arguments.network.alignment;
-    let (data, without_face) = alignment.apply(data, &network.preprocessing, Missing::Crop)?;
+    let (data, faces) = alignment.apply(data, &network.preprocessing, Missing::Crop)?;
     let prepared = protocols.prepare(&data)?;
     let found = prepared.run(&mut embedder)?;
-    tell(&without_face);
+    tell(&faces, &data)?;
     let labels = protocols.list().iter().map(Protocol::label);
     let shown: Vec<(String, &Evaluation)> = labels.zip(&found).collect();
     if arguments.json {

@@ -13,4 +13,5 @@ pub mod export;
 pub mod report;
 pub mod same;
 pub mod search;
+pub mod sheet;
 pub mod train;

@@ -126,10 +126,9 @@ impl Place {
             .set
             .open_any(std::slice::from_ref(gallery), network.as_stored)?;
         let alignment = &arguments.network.alignment;
-        let (dataset, without_face) =
-            alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
+        let (dataset, faces) = alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
         let embeddings = embeddings(&dataset, network)?;
-        tell(&without_face);
+        tell(&faces, &dataset)?;
         Ok(Self::Pictures(dataset, embeddings))
     }
 

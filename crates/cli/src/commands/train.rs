@@ -8,6 +8,8 @@ use ffc_train::run::EvaluationMetrics;
 use ffc_train::{Config, Interrupt, Plan, RunFolder, Timing, Training, TrainingData};
 
 use super::data::show;
+use crate::aligned_set::{aligned_beside, interrupt};
+use crate::alignment::AlignmentArguments;
 use crate::arguments::Train;
 use crate::device::DeviceName;
 use crate::environment::environment;
@@ -31,6 +33,7 @@ pub fn built_in(progress: bool) -> Result<ExitCode> {
         resume: None,
         device: DeviceName::Auto,
         dry_run: false,
+        alignment: AlignmentArguments::default(),
         stop_with_stdin: false,
     };
     run(train, progress)
@@ -47,8 +50,14 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
             show(building);
         }
     };
+    let interrupt = interrupt()?;
     let (folder, data) = match (&arguments.resume, &arguments.config) {
         (Some(run), _) => {
+            if arguments.alignment.align {
+                return Err(Error::Usage(
+                    "--align is for the beginning of a training: a run goes on with the pictures that it has".into(),
+                ));
+            }
             let folder = RunFolder::resume(run, &arguments.set)?;
             let data = TrainingData::open(folder.config(), &mut building)?;
             if Training::is_finished(&folder, &data)? {
@@ -64,8 +73,11 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
             (folder, data)
         }
         (None, Some(name)) => {
-            let (mut config, reasons) =
-                presets::config(name, &arguments.set, &device, &mut building)?;
+            let Some(set) = aligned(name, &arguments, &interrupt, progress)? else {
+                say!("stopped; the same command goes on");
+                return Ok(ExitCode::from(INTERRUPTED));
+            };
+            let (mut config, reasons) = presets::config(name, &set, &device, &mut building)?;
             for reason in &reasons {
                 say!("{reason}");
             }
@@ -103,17 +115,6 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
     if progress {
         eprintln!("run folder: {}", folder.path().display());
     }
-
-    let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
-    let handler = move || {
-        if asked.request() {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("saving a checkpoint and stopping; once more stops at once");
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
 
     if arguments.stop_with_stdin {
         let asked = interrupt.clone();
@@ -154,6 +155,40 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(INTERRUPTED),
     })
+}
+
+/// What is set, with the pictures' place taken by their aligned faces' where that is asked for. None where it was interrupted.
+fn aligned(
+    name: &str,
+    arguments: &Train,
+    interrupt: &Interrupt,
+    progress: bool,
+) -> Result<Option<Vec<String>>> {
+    let mut set = arguments.set.clone();
+    if !arguments.alignment.align {
+        return Ok(Some(set));
+    }
+    let (data, size) = presets::pictures(name, &set)?;
+    let (Some(path), None) = (&data.path, &data.index) else {
+        return Err(Error::Usage(
+            "--align needs photographs that data.path names, without data.index, which would be theirs".into(),
+        ));
+    };
+    let as_stored = data.as_stored;
+    let alignment = &arguments.alignment;
+    let out = aligned_beside(path, size, as_stored, alignment, interrupt, progress)?;
+    let Some(out) = out else {
+        return Ok(None);
+    };
+    let place = out.to_str().ok_or_else(|| {
+        Error::Usage(format!(
+            "{} is no name in UTF-8: align them with `ffc align`",
+            out.display()
+        ))
+    })?;
+    // A string of JSON is one of TOML.
+    set.push(format!("data.path={}", serde_json::Value::from(place)));
+    Ok(Some(set))
 }
 
 /// Refuses a folder that a run lies in, and one among the pictures, whose identities the run's folders would become.

@@ -6,7 +6,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{Decoded, EXIF, Size, Wanted, check, convert, said};
+use super::{Decoded, EXIF, Size, Wanted, XMP, check, convert, exif, said};
 use crate::channels::Channels;
 
 /// First bytes of a JPEG.
@@ -15,7 +15,7 @@ const END: [u8; 2] = [0xff, 0xd9];
 
 /// What stands before the data.
 pub(super) struct Header {
-    /// How the picture lies, as its EXIF data say.
+    /// How the picture lies, as its EXIF data say, or where there are none its XMP.
     pub(super) orientation: Orientation,
     /// Where Adobe's marker lies that speaks against JFIF's.
     against_jfif: Option<std::ops::Range<usize>>,
@@ -24,7 +24,7 @@ pub(super) struct Header {
 impl Header {
     /// Reads the segments up to the first scan. What else is wrong with them is the decoder's to say.
     pub(super) fn read(encoded: &[u8]) -> Result<Self, String> {
-        let mut orientation = None;
+        let (mut orientation, mut of_xmp) = (None, None);
         let (mut is_jfif, mut components, mut adobe) = (false, 0, None);
         let mut at = START.len();
         while let Some((marker, begin)) = marker(encoded, at) {
@@ -54,7 +54,9 @@ impl Header {
                 // Of several the first counts.
                 0xe1 if orientation.is_none() => {
                     let exif = segment.strip_prefix(EXIF);
-                    orientation = exif.and_then(Orientation::from_exif_chunk);
+                    orientation = exif.and_then(exif::orientation);
+                    let xmp = segment.strip_prefix(XMP);
+                    of_xmp = of_xmp.or(xmp.and_then(exif::of_xmp));
                 }
                 // Colours that are RGB, and so no YCbCr.
                 0xee if segment.starts_with(b"Adobe") && segment.get(11) == Some(&0) => {
@@ -76,7 +78,7 @@ impl Header {
             at = end;
         }
         Ok(Self {
-            orientation: orientation.unwrap_or(Orientation::NoTransforms),
+            orientation: (orientation.or(of_xmp)).unwrap_or(Orientation::NoTransforms),
             against_jfif: adobe.filter(|_| is_jfif && components == 3),
         })
     }

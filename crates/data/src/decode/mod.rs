@@ -1,5 +1,6 @@
 //! From encoded images to pixels.
 
+mod exif;
 mod jpeg;
 mod png;
 mod unreadable;
@@ -19,6 +20,8 @@ const MAX_SIDE_PX: usize = 1 << 14;
 const MAX_PIXELS: usize = 1 << 26;
 /// What stands before EXIF data in a JPEG.
 const EXIF: &[u8] = b"Exif\0\0";
+/// What stands before XMP in a JPEG.
+const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// What lies behind transparent pixels.
 const BACKGROUND: u32 = 255;
 
@@ -120,7 +123,11 @@ fn decode_other(
             let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
             // Some programs write JPEG's mark of such data into WebP too.
             let exif = exif.strip_prefix(EXIF).unwrap_or(&exif);
-            Orientation::from_exif_chunk(exif).unwrap_or_else(|| png::orientation(encoded))
+            let xmp = decoder.xmp_metadata().ok().flatten().unwrap_or_default();
+            exif::orientation(exif)
+                .or_else(|| png::orientation(encoded))
+                .or_else(|| exif::of_xmp(&xmp))
+                .unwrap_or(Orientation::NoTransforms)
         }
     };
     let picture = DynamicImage::from_decoder(decoder);

@@ -1,15 +1,16 @@
 use image::metadata::Orientation;
 
+use super::exif;
+
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Bytes of a chunk's length and kind, and of its checksum.
 const BEFORE: usize = 8;
 const BEHIND: usize = 4;
 
 /// The orientation that a PNG's EXIF data tell, wherever they stand: the decoder looks for them before the pixels alone.
-pub(super) fn orientation(encoded: &[u8]) -> Orientation {
-    let exif = chunk(encoded, b"eXIf").and_then(|(_, bytes)| bytes);
-    exif.and_then(Orientation::from_exif_chunk)
-        .unwrap_or(Orientation::NoTransforms)
+pub(super) fn orientation(encoded: &[u8]) -> Option<Orientation> {
+    let (_, bytes) = chunk(encoded, b"eXIf")?;
+    exif::orientation(bytes?)
 }
 
 /// Refuses a palette that ends within a colour, which the decoder (png 0.18.1) panics at.

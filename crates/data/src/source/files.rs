@@ -60,7 +60,8 @@ impl Files {
             if path.is_dir() {
                 return Ok(None);
             }
-            match is_image_name(&name) {
+            // Neither a link that leads nowhere nor a pipe is a picture.
+            match is_image_name(&name) && path.is_file() {
                 true => paths.push(path),
                 false => passed_over.add(&name),
             }

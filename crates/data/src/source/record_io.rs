@@ -68,6 +68,10 @@ impl RecordIo {
             if read_line(&mut reader, &mut line, &self.places, number)? == 0 {
                 break;
             }
+            if number == 0 && (line.starts_with(&[0xff, 0xfe]) || line.starts_with(&[0xfe, 0xff])) {
+                let problem = "it is text in UTF-16, as Windows' tools write it; save it as UTF-8";
+                return Err(Error::record(&self.places, "line 1", problem));
+            }
             let text = String::from_utf8_lossy(&line);
             let text = ffc_files::without_mark(&text);
             if text.trim().is_empty() {

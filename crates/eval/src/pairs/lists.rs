@@ -29,8 +29,8 @@ impl PairLists {
         if let Some(train) = train {
             let pairs = file.resolve(dataset)?;
             let chosen_on = PairsFile::read(train)?.resolve(dataset)?;
-            check_kinds(&pairs)?;
-            check_kinds(&chosen_on)?;
+            check_kinds(&pairs).map_err(Error::in_list(path))?;
+            check_kinds(&chosen_on).map_err(Error::in_list(train))?;
             let known: HashSet<_> = chosen_on.iter().map(Pair::unordered).collect();
             let shared = (pairs.iter())
                 .filter(|pair| known.contains(&pair.unordered()))
@@ -49,14 +49,17 @@ impl PairLists {
             });
         }
         if file.is_of_paths() {
-            return Self::ten_folds(in_turn(file.resolve(dataset)?)?);
+            let pairs = in_turn(file.resolve(dataset)?);
+            return pairs
+                .and_then(Self::ten_folds)
+                .map_err(Error::in_list(path));
         }
         if file.folds != Some(FOLDS) {
             let problem =
                 "a list without ten folds: name the list that its threshold is chosen on, `train`";
             return Err(Error::line(path, 1, problem));
         }
-        Self::ten_folds(file.resolve(dataset)?)
+        Self::ten_folds(file.resolve(dataset)?).map_err(Error::in_list(path))
     }
 
     /// insightface's pair file with its set.
@@ -66,7 +69,8 @@ impl PairLists {
             images: [2 * number, 2 * number + 1],
             same,
         };
-        let pairs = Self::ten_folds((0..).zip(bin.same()).map(pair).collect())?;
+        let pairs = Self::ten_folds((0..).zip(bin.same()).map(pair).collect());
+        let pairs = pairs.map_err(Error::in_list(path))?;
         Ok((Arc::new(Dataset::pairs(bin)?), pairs))
     }
 

@@ -132,6 +132,7 @@ fn enough(what: &'static str, needed: u64, found: impl Iterator<Item = u64>) -> 
         return Ok(());
     }
     Err(Error::TooFew {
+        list: None,
         what,
         needed,
         found,

@@ -44,6 +44,24 @@ impl Mine {
     /// The name that the preset goes by.
     pub const NAME: &'static str = "mine";
 
+    /// The pictures that overrides name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] where they name none or one is wrong.
+    pub fn pictures(overrides: &[String]) -> Result<DataConfig> {
+        let of_data = overrides.iter().filter(|text| is_of(text, "data"));
+        let of_data: Vec<String> = of_data.cloned().collect();
+        let data = Config::parse("", "preset mine", &of_data)?.data;
+        if data.path.is_none() && data.source.is_none() {
+            return Err(Error::Config {
+                origin: "preset mine".into(),
+                problem: "chooses settings for your own pictures: name them with --set data.path=FOLDER (root/<identity>/<image>)".into(),
+            });
+        }
+        Ok(data)
+    }
+
     /// Looks at the pictures that `overrides` name (`data.path=faces`) and chooses everything that they do not set. A part of the
     /// identities is held out and measured on, unless they give an evaluation.
     ///
@@ -56,7 +74,7 @@ impl Mine {
         hardware: Hardware,
         building: &mut dyn FnMut(BuildProgress),
     ) -> Result<Self> {
-        let data = named(overrides)?;
+        let data = Self::pictures(overrides)?;
         let all = data.open(building)?;
         let mut reasons = vec![set(&Look::at(&all)?)];
         let evaluated = overrides.iter().any(|text| key(text) == "evaluation");
@@ -83,20 +101,6 @@ impl Mine {
         reasons.extend(chosen(&config, &look, hardware));
         Ok(Self { config, reasons })
     }
-}
-
-/// The pictures that overrides name.
-fn named(overrides: &[String]) -> Result<DataConfig> {
-    let of_data = overrides.iter().filter(|text| is_of(text, "data"));
-    let of_data: Vec<String> = of_data.cloned().collect();
-    let data = Config::parse("", "preset mine", &of_data)?.data;
-    if data.path.is_none() && data.source.is_none() {
-        return Err(Error::Config {
-            origin: "preset mine".into(),
-            problem: "chooses settings for your own pictures: name them with --set data.path=FOLDER (root/<identity>/<image>)".into(),
-        });
-    }
-    Ok(data)
 }
 
 /// What overrides give and other settings hang on.

@@ -118,6 +118,15 @@ impl<'a> Training<'a> {
                         ),
                     });
                 }
+                if state.step > lengths.total {
+                    return Err(Error::RunFolder {
+                        path: folder.path().to_owned(),
+                        problem: format!(
+                            "it is at step {}, beyond its training.length of {} steps: a run cannot go back. Give it a length of {} steps or more, or start a new run",
+                            state.step, lengths.total, state.step
+                        ),
+                    });
+                }
                 (checkpoint.restore(config, schedule, device)?, state, false)
             }
         };
