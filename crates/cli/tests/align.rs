@@ -174,7 +174,131 @@ fn by_a_table() {
         "--quality",
         "0",
     ];
-    fails(at, &quality, 2, &["quality", "1 to 100"]);
+    fails(at, &quality, 2, &["quality", "1..=100"]);
+    // Of PNG there is none.
+    let png = [&quality[..5], &["--quality", "50"]].concat();
+    fails(at, &png, 2, &["--format jpeg"]);
+    fails(
+        at,
+        &[&quality[..5], &["--size", "4"]].concat(),
+        2,
+        &["--size", "8..=4096"],
+    );
+    fs::write(at.join("mine.csv"), table.replace(',', ";")).unwrap();
+    let align = ["align", "people", "new", "--from-landmarks", "mine.csv"];
+    fails(at, &align, 1, &["semicolons", "expected commas"]);
+}
+
+/// Boxes and landmarks on pictures as they are.
+#[test]
+fn a_sheet_with_landmarks() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    pictures(&folder);
+    let mut table = HEADER.replace("image,", "image,left,top,right,bottom,");
+    table += "ann/0.pgm,2,3,12,13,5,6,11,6,8,9,6,12,10,12\n";
+    fs::write(at.join("faces.csv"), &table).unwrap();
+    let sheet = |table: &str| {
+        [
+            "data",
+            "sheet",
+            "people",
+            "--size",
+            "32",
+            "--columns",
+            "3",
+            "--out",
+            "sheet.png",
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .chain(["--landmarks".to_owned(), table.to_owned()])
+        .collect::<Vec<_>>()
+    };
+    let arguments = sheet("faces.csv");
+    works(
+        at,
+        &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let sheet_of = image::open(at.join("sheet.png")).unwrap().into_rgb8();
+    assert_eq!(sheet_of.dimensions(), (3 * 32, 2 * 32));
+    // Twice as large: the box begins at 4, 6; the nose is at 16, 18; the picture beside it has no face.
+    assert_eq!(sheet_of.get_pixel(4, 10).0, [0, 230, 0]);
+    assert_eq!(sheet_of.get_pixel(10, 6).0, [0, 230, 0]);
+    assert_eq!(sheet_of.get_pixel(16, 18).0, [255, 255, 0]);
+    assert_eq!(sheet_of.get_pixel(32, 5).0, [230, 0, 0]);
+    fs::write(at.join("other.csv"), table.replace("ann/0", "nobody/0")).unwrap();
+    let arguments = sheet("other.csv");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    fails(at, &arguments, 2, &["other.csv names none", "`ann/0.pgm`"]);
+}
+
+/// Photographs are aligned once, beside them; a run begins on the faces.
+#[test]
+fn a_training_on_photographs() {
+    let (Some(weights), Some(photographs)) =
+        (shared("data/mtcnn"), shared("golden/align/pictures"))
+    else {
+        return;
+    };
+    let weights = weights.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (person, files) in [
+        (
+            "ann",
+            ["astronaut_half.png", "astronaut_quarter.png", "chelsea.png"],
+        ),
+        (
+            "bob",
+            ["astronaut_face.png", "astronaut_seven.png", "coffee.png"],
+        ),
+    ] {
+        fs::create_dir_all(at.join("people").join(person)).unwrap();
+        for file in files {
+            fs::copy(
+                photographs.join(file),
+                at.join("people").join(person).join(file),
+            )
+            .unwrap();
+        }
+    }
+    let train = |more: &[&'static str]| {
+        let settings = command::train_on_pictures();
+        let mut arguments: Vec<String> = settings.into_iter().map(str::to_owned).collect();
+        arguments.extend(
+            [
+                "--set",
+                "data.path=people",
+                "--out",
+                "run",
+                "--align",
+                "--detector",
+            ]
+            .map(str::to_owned),
+        );
+        arguments.push(weights.to_owned());
+        arguments.extend(more.iter().map(|&text| text.to_owned()));
+        arguments
+    };
+    fn plain(arguments: &[String]) -> Vec<&str> {
+        arguments.iter().map(String::as_str).collect()
+    }
+    let index = train(&["--set", "data.index=people.ffc-index"]);
+    fails(at, &plain(&index), 2, &["data.index"]);
+    let told = works(at, &plain(&train(&[])));
+    assert!(told.contains("people.aligned-16: 6 pictures, "), "{told}");
+    assert!(told.contains("chelsea.png: no face"), "{told}");
+    let face = image::open(at.join("people.aligned-16/ann/astronaut_half.png")).unwrap();
+    assert_eq!((face.width(), face.height()), (16, 16));
+    let config = fs::read_to_string(at.join("run/config.toml")).unwrap();
+    assert!(config.contains("people.aligned-16"), "{config}");
+    fails(
+        at,
+        &["train", "--resume", "run", "--align", "--detector", weights],
+        2,
+        &["--align is for the beginning"],
+    );
 }
 
 /// A photograph through the detector, by `align` and by the commands that take `--align`.
@@ -216,6 +340,32 @@ fn photographs() {
         "{message}"
     );
     embed("plain.safetensors", &[]);
+    // How good the pictures are: astronaut, mirrored, and a cat without a face.
+    embed("faces.csv", &aligned);
+    let table = fs::read_to_string(at.join("faces.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split(',').collect())
+        .collect();
+    let names = [
+        "image",
+        "identity",
+        "length",
+        "sharpness",
+        "score",
+        "size",
+        "0",
+    ];
+    assert_eq!(rows[0][..names.len()], names);
+    let number = |row: usize, column: usize| rows[row][column].parse::<f32>().unwrap();
+    for (row, has_face) in [(1, true), (2, true), (3, false)] {
+        assert!(number(row, 2) > 0.0 && number(row, 3) > 0.0, "{table}");
+        assert_eq!(
+            number(row, 4) > 0.9 && number(row, 5) > 60.0,
+            has_face,
+            "{table}"
+        );
+    }
     let query = "flat/astronaut.png";
     let search =
         |gallery, more: &[&'static str]| [&["search", network, gallery, query], more].concat();

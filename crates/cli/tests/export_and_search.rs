@@ -6,6 +6,7 @@ mod tiny;
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 use command::{fails, works};
 use safetensors::tensor::{Dtype, TensorView};
@@ -212,4 +213,67 @@ fn what_cannot_be_searched_is_refused() {
         2,
         &parts,
     );
+}
+
+/// Weights that others publish: which network they are of is said, and a file of our own tells it from then on.
+#[test]
+fn weights_of_others() {
+    let folder = trained();
+    let at = folder.path();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../model/tests/fixtures");
+    fs::copy(fixtures.join("iresnet18.onnx"), at.join("narrow.onnx")).unwrap();
+    let export = ["export", "narrow.onnx", "--out", "told.safetensors"];
+    fails(
+        at,
+        &export,
+        2,
+        &["does not tell its network", "--published"],
+    );
+    // Of fewer channels than the published one: refused at the node.
+    let published = |name| [&export[..], &["--published", name]].concat();
+    fails(
+        at,
+        &published("arcface-r18"),
+        1,
+        &["narrow.onnx", "as an ONNX file", "at `/fc/Gemm`"],
+    );
+    fails(
+        at,
+        &published("arcface-r19"),
+        2,
+        &["arcface-r18", "adaface-ir50"],
+    );
+    fails(
+        at,
+        &[
+            "export",
+            "run",
+            "--out",
+            "x.onnx",
+            "--published",
+            "arcface-r18",
+        ],
+        2,
+        &["run is a folder of a training"],
+    );
+    fails(
+        at,
+        &["export", "narrow.onnx", "--last", "--out", "x.onnx"],
+        2,
+        &["choose among a run's networks"],
+    );
+    // A file of our own tells all, in either format, and keeps its embeddings.
+    works(at, &["export", "run", "--out", "own.onnx"]);
+    let told = works(at, &["export", "own.onnx", "--out", "own.safetensors"]);
+    assert!(
+        told.contains("own.safetensors: ") && told.contains("BGR"),
+        "{told}"
+    );
+    for weights in ["run", "own.onnx", "own.safetensors"] {
+        let out = format!("{weights}.csv");
+        works(at, &["embed", weights, "people", "--out", &out]);
+        let table = fs::read_to_string(at.join(&out)).unwrap();
+        let expected = fs::read_to_string(at.join("run.csv")).unwrap();
+        assert_eq!(table, expected, "{weights}");
+    }
 }

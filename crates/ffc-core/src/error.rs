@@ -42,6 +42,15 @@ impl std::fmt::Display for Embeddings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// Ranks that compute together do not any more.
+    #[error("rank {rank}: {problem}")]
+    Collective {
+        /// The rank that ended, failed or does not fit the others.
+        rank: usize,
+        /// What it did.
+        problem: String,
+    },
+
     /// A setting is outside its range.
     #[error("{setting} is {value}, but must be {expected}")]
     Setting {

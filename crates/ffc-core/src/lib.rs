@@ -60,6 +60,7 @@
 //! [`ClassPool::to_bytes`] read back from the device.
 
 mod class_weights;
+pub mod collective;
 mod embeddings;
 mod error;
 mod ffc;

@@ -1,6 +1,9 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
+use ffc_core::collective::Collective;
+
+use crate::{Error, Result};
 
 /// The global norm of a module's gradients, `[1]`: the root of the sum of all squares. Reads nothing back.
 pub(crate) fn global_norm<M: Module>(module: &M, gradients: &GradientsParams) -> Tensor<1> {
@@ -52,6 +55,101 @@ pub(crate) fn clip<M: Module>(
 
     let factor = ((norm + 1e-6).recip() * limit).clamp_max(1.0);
     module.visit(&mut Scale { gradients, factor });
+}
+
+/// Numbers that are summed over ranks at once: some 25 MB.
+const BUCKET: usize = 25 << 18;
+
+/// Sums the gradients of a module over ranks: in the end all have the same bits. A parameter that has a gradient on some rank has one on all.
+///
+/// # Errors
+///
+/// Where a device or a rank fails.
+pub(crate) fn sum_over_ranks<M: Module>(
+    module: &M,
+    gradients: &mut GradientsParams,
+    ranks: &dyn Collective,
+) -> Result<()> {
+    /// Which parameters have one.
+    struct Have<'a>(&'a GradientsParams, Vec<f32>);
+
+    impl ModuleVisitor for Have<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let has = self.0.get::<D>(param.id).is_some();
+            self.1.push(f32::from(u8::from(has)));
+        }
+    }
+
+    struct Take<'a> {
+        gradients: &'a mut GradientsParams,
+        has: std::vec::IntoIter<f32>,
+        values: Vec<f32>,
+        failure: Option<String>,
+    }
+
+    impl ModuleVisitor for Take<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.has.next() != Some(1.0) {
+                return;
+            }
+            match self.gradients.remove::<D>(param.id) {
+                Some(gradient) => match gradient.try_into_vec_as::<f32>() {
+                    Ok(mut values) => self.values.append(&mut values),
+                    Err(error) => self.failure = Some(error.to_string()),
+                },
+                None => {
+                    let count = param.lazy_shape().num_elements();
+                    self.values.resize(self.values.len() + count, 0.0);
+                }
+            }
+        }
+    }
+
+    struct Give<'a> {
+        gradients: &'a mut GradientsParams,
+        has: std::vec::IntoIter<f32>,
+        values: &'a [f32],
+    }
+
+    impl ModuleVisitor for Give<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.has.next() != Some(1.0) {
+                return;
+            }
+            let shape = param.lazy_shape();
+            let (own, rest) = self.values.split_at(shape.num_elements());
+            self.values = rest;
+            let device = param.lazy_device().without_autodiff();
+            let data = TensorData::new(own.to_vec(), shape);
+            let gradient = Tensor::<D>::from_data(data, (&device, DType::F32));
+            self.gradients.register(param.id, gradient);
+        }
+    }
+
+    let mut have = Have(gradients, Vec::new());
+    module.visit(&mut have);
+    let mut has = have.1;
+    ranks.all_reduce_max(&mut has)?;
+    let mut take = Take {
+        gradients,
+        has: has.clone().into_iter(),
+        values: Vec::new(),
+        failure: None,
+    };
+    module.visit(&mut take);
+    let (mut values, failure) = (take.values, take.failure);
+    if let Some(failure) = failure {
+        return Err(Error::Device(failure));
+    }
+    for bucket in values.chunks_mut(BUCKET) {
+        ranks.all_reduce_sum(bucket)?;
+    }
+    module.visit(&mut Give {
+        gradients,
+        has: has.into_iter(),
+        values: &values,
+    });
+    Ok(())
 }
 
 /// Takes the gradients of some parameters away: an optimizer then leaves these alone.

@@ -24,6 +24,7 @@ mod resume_rule;
 pub mod run;
 mod run_folder;
 mod run_log;
+mod running_statistics;
 mod step_pictures;
 mod trainer;
 mod training;

@@ -32,13 +32,13 @@ pub use lmdb::lmdb;
 pub use pair_bin::pair_bin;
 pub use picture::picture;
 pub use pool::pool;
-pub use weights::weights;
+pub use weights::{onnx, weights, write_onnx};
 
 /// A function of the bytes that a parser reads. Whether it took them.
 pub type Parser = fn(&[u8]) -> bool;
 
 /// All parsers, each by the name of its target and of its folder of seeds.
-pub const ALL: [(&str, Parser); 14] = [
+pub const ALL: [(&str, Parser); 15] = [
     ("configuration", configuration),
     ("detector", detector),
     ("embeddings", embeddings),
@@ -46,6 +46,7 @@ pub const ALL: [(&str, Parser); 14] = [
     ("landmarks", landmarks),
     ("list", list),
     ("lmdb", lmdb),
+    ("onnx", onnx),
     ("pair_bin", pair_bin),
     ("picture", picture),
     ("pool", pool),

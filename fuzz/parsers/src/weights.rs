@@ -1,10 +1,11 @@
 use std::cell::RefCell;
 use std::io::{Cursor, Write};
+use std::path::Path;
 
 use burn::tensor::Device;
 use ffc_model::network::CompactConfig;
 use ffc_model::weights::Description;
-use ffc_model::{Backbone, BackboneConfig};
+use ffc_model::{Backbone, BackboneConfig, ColourOrder, Preprocessing};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -21,6 +22,25 @@ thread_local! {
         });
         RefCell::new(config.init(&Device::flex()).expect("a small network"))
     };
+}
+
+/// Weights in an ONNX file, of a graph that may be this network's.
+pub fn onnx(bytes: &[u8]) -> bool {
+    let path = scratch::file("weights.onnx", bytes);
+    let _ = Description::read(&path);
+    NETWORK.with_borrow_mut(|network| network.read_weights(&path, None).is_ok())
+}
+
+/// The file of the network that [`onnx`] reads into.
+pub fn write_onnx(path: &Path) -> ffc_model::Result<()> {
+    let preprocessing = Preprocessing {
+        height_px: 4,
+        width_px: 4,
+        colour: ColourOrder::Grey,
+        mean: 127.5,
+        scale: 127.5,
+    };
+    NETWORK.with_borrow(|network| network.write_onnx(path, &preprocessing))
 }
 
 /// Weights: SafeTensors or PyTorch's. The first byte says whether the bytes are a file, or the pickle of an archive as PyTorch writes them

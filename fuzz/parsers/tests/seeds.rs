@@ -74,6 +74,7 @@ fn writes_seeds() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
     }
+    ffc_fuzz_parsers::write_onnx(&seeds().join("onnx/compact.onnx")).unwrap();
     let wheel = std::fs::File::create(seeds().join("detector/zeros.whl")).unwrap();
     zeros(wheel);
     let source = Folder::open(&folder.path().join("set")).unwrap();

@@ -76,7 +76,7 @@ pub enum DualRows {
 
 impl DualRows {
     /// Pairs of a dual batch, and instances of each of its sides.
-    pub(crate) fn of_a_side(self, batch: usize) -> (usize, usize) {
+    pub fn of_a_side(self, batch: usize) -> (usize, usize) {
         let half = batch / 2;
         match self {
             Self::Both => (batch, half),

@@ -4,6 +4,7 @@
 mod adaface;
 mod bad_input;
 mod class_weights;
+mod collective;
 mod fast_equals_oracle;
 mod finite_differences;
 mod full;

@@ -216,7 +216,8 @@ fn single_precision(network: &str, config: &BackboneConfig) {
         shown(golden)
     );
     for (ours, golden) in ours.into_iter().zip(golden) {
-        assert!(ours < 4.0 * golden + 1e-3, "{ours}, PyTorch {golden}");
+        // Tile by tile (Winograd) up to two digits more are lost.
+        assert!(ours < 4.0 * golden + 4e-3, "{ours}, PyTorch {golden}");
     }
 }
 

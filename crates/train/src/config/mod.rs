@@ -92,7 +92,7 @@ pub struct TrainingConfig {
     /// Parts of the network that are not trained, by their names in PyTorch, such as `["layer1", "layer2"]`. Running statistics of their norms follow
     /// the pictures all the same. Default: none.
     pub frozen: Vec<String>,
-    /// Preprocessing of the pictures: `"ffc"` (BGR, (v - 127.5) / 128) or `"arcface"` (RGB, (v / 255 - 0.5) / 0.5).
+    /// Preprocessing of the pictures: `"ffc"` (BGR, (v - 127.5) / 128), `"arcface"` (RGB, (v / 255 - 0.5) / 0.5) or `"ada_face"` (the same in BGR).
     /// Default: ffc.
     pub preprocessing: PreprocessingConfig,
     /// Longest global norm of the gradient; longer ones are shortened to it. Default: none.
@@ -103,6 +103,8 @@ pub struct TrainingConfig {
     /// What the networks compute in, unless `gallery.precision` says otherwise of one: `"f32"`, or `"bf16"` where the device has it. Parameters, norms, pool and loss are `f32` in
     /// any case. Default: f32.
     pub precision: Precision,
+    /// Groups of rows of a batch that the networks normalise by themselves, as so many ranks do with their shares. Default: 0, the batch as a whole.
+    pub norm_groups: usize,
     /// How often a line of metrics is written. Default: `"50 steps"`.
     pub log: Length,
     /// How often the evaluations run; they also do before and after training. Default: `"1 epoch"`.
@@ -121,6 +123,7 @@ impl Default for TrainingConfig {
             clip_norm: None,
             gradient_checkpointing: false,
             precision: Precision::F32,
+            norm_groups: 0,
             log: Length::Steps(50),
             evaluate: Length::Epochs(1.0),
         }
@@ -266,6 +269,14 @@ impl Config {
             let expected = "both: only FFC's head takes dual batches";
             return Err(Error::setting("loader.dual", value, expected));
         }
+        let groups = self.training.norm_groups;
+        let (parts, rows) = (self.parts(), self.parts().iter().sum::<usize>());
+        if groups > 0
+            && (parts.iter().any(|part| !part.is_multiple_of(groups)) || rows < 2 * groups)
+        {
+            let expected = "0, or a divisor of the rows of each loader in a side of the batch, of which a group has two at least";
+            return Err(Error::setting("training.norm_groups", groups, expected));
+        }
         self.optimizer.check()?;
         // Its ranges; whether it fits the training's length is seen when the epoch's length is known.
         let schedule = self.schedule.init(u64::MAX, 1)?;
@@ -389,6 +400,18 @@ impl Config {
         }
     }
 
+    /// Rows of a batch, or of each of its sides, by the loader that they come from.
+    fn parts(&self) -> Vec<usize> {
+        let (dual, batch) = (self.loader.dual, self.loader.batch);
+        match self.head.needs(0).batch {
+            BatchForm::Dual => {
+                let (pairs, instances) = dual.of_a_side(batch);
+                vec![pairs, instances]
+            }
+            _ => vec![batch],
+        }
+    }
+
     /// How the networks train, with a schedule that knows the training's length.
     ///
     /// # Errors
@@ -410,6 +433,8 @@ impl Config {
             normalisation: self.normalisation(),
             precision: self.training.precision.into(),
             seed: self.training.seed,
+            parts: self.parts(),
+            norm_groups: self.training.norm_groups,
         })
     }
 }

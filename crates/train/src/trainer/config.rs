@@ -28,6 +28,12 @@ pub struct TrainerConfig {
     pub precision: DType,
     /// Seed of what networks draw, such as stochastic depth. Default: 0.
     pub seed: u64,
+    /// Rows that a side of the batch has of each loader, over all ranks and in their order: identities, then instances. Ranks and groups have equal
+    /// parts of each. Default: none, a side is one part.
+    pub parts: Vec<usize>,
+    /// Groups of rows that a network normalises by themselves, as so many ranks do; a number of rows that it divides. With several ranks each
+    /// has its part of them. Default: 0, one on each rank.
+    pub norm_groups: usize,
 }
 
 impl Default for TrainerConfig {
@@ -43,6 +49,8 @@ impl Default for TrainerConfig {
             normalisation: Normalisation::FFC,
             precision: DType::F32,
             seed: 0,
+            parts: Vec::new(),
+            norm_groups: 0,
         }
     }
 }

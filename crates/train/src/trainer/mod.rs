@@ -3,16 +3,20 @@
 mod announced;
 mod config;
 mod draw;
+mod groups;
 mod images;
+mod ranks;
 mod start;
 mod step;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
+use ffc_core::collective::Collective;
 use ffc_core::{
     BatchForm, DualEmbeddings, EmbeddingBatch, GallerySides, Head, HeadContext, HeadInput,
     HeadOutput, MovingAverage, Quantity, StepContext,
@@ -24,10 +28,12 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use config::TrainerConfig;
 pub use images::StepImages;
+use ranks::Ranks;
 pub use step::{StepNumbers, StepOutput};
 
 use crate::config::{Config, Schedule};
-use crate::gradient::{clip, global_norm, remove};
+use crate::gradient::{clip, global_norm, remove, sum_over_ranks};
+use crate::running_statistics::RunningStatistics;
 use crate::step_pictures::has_gallery;
 use crate::{Error, Result};
 
@@ -46,6 +52,7 @@ pub struct Trainer {
     config: TrainerConfig,
     /// With automatic differentiation.
     device: Device,
+    ranks: Ranks,
 }
 
 impl fmt::Debug for Trainer {
@@ -130,7 +137,57 @@ impl Trainer {
             step,
             config,
             device: device.clone(),
+            ranks: Ranks::default(),
         })
+    }
+
+    /// One of several ranks that train together, each with its share of every batch: n ranks are one process with the n-fold batch whose norms
+    /// are taken over [n groups](TrainerConfig::norm_groups). All begin with the same networks and head.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where the groups are not divided evenly.
+    pub fn with_ranks(mut self, collective: Arc<dyn Collective>) -> Result<Self> {
+        let (groups, ranks) = (self.config.norm_groups, collective.ranks());
+        if !groups.is_multiple_of(ranks) {
+            let expected = "0, or a multiple of the ranks, each of which has its part of them";
+            return Err(Error::setting("training.norm_groups", groups, expected));
+        }
+        if let Some(part) = self
+            .config
+            .parts
+            .iter()
+            .find(|part| !part.is_multiple_of(ranks))
+        {
+            let expected = "rows of each loader in a side of the batch that the ranks divide";
+            return Err(Error::setting("loader.batch", part, expected));
+        }
+        self.ranks = Ranks::new(collective);
+        Ok(self)
+    }
+
+    /// Rows that a side of this rank's share of the batch has of each loader.
+    fn own_parts(&self) -> Vec<usize> {
+        let ranks = self.ranks.collective().ranks();
+        self.config.parts.iter().map(|part| part / ranks).collect()
+    }
+
+    /// Gives all ranks the mean of their networks' running statistics, each of which has followed its own pictures: before they are measured or
+    /// saved.
+    ///
+    /// # Errors
+    ///
+    /// Where a device or a rank fails.
+    pub fn average_running_statistics(&self) -> Result<()> {
+        if !self.ranks.are_several() {
+            return Ok(());
+        }
+        for network in std::iter::once(&self.probe).chain(&self.gallery) {
+            let own = RunningStatistics::of(network);
+            own.mean_of_ranks(self.ranks.collective())?
+                .put_into(network);
+        }
+        Ok(())
     }
 
     /// Steps that were made.
@@ -224,6 +281,14 @@ impl Trainer {
             }
             StepImages::Single(images) => self.embed(images, needs.gallery, &mut lengths)?.into(),
         };
+        let (input, way_back) = match self.ranks.are_several() {
+            false => (input, None),
+            true => {
+                let gather = || self.ranks.gather(input, &self.own_parts(), &self.device);
+                let (input, way_back) = trace_span!("gather").in_scope(gather)?;
+                (input, Some(way_back))
+            }
+        };
         let images = match &input {
             HeadInput::Dual(DualEmbeddings { x, y }) => x.identities.len() + y.identities.len(),
             HeadInput::Single(batch) => batch.identities.len(),
@@ -250,8 +315,19 @@ impl Trainer {
 
         let value = loss.clone().inner();
         let mut gradients = trace_span!("backward").in_scope(|| loss.backward());
+        // Of several ranks each goes back through its own rows, and their networks' gradients are summed: the loss is over all rows.
+        let mut of_network = match way_back {
+            None => GradientsParams::from_module(&mut gradients, &self.probe),
+            Some(way_back) => {
+                let backward = || way_back.through(&gradients).backward();
+                let mut gradients = trace_span!("backward").in_scope(backward);
+                let mut of_network = GradientsParams::from_module(&mut gradients, &self.probe);
+                let _span = trace_span!("reduce").entered();
+                sum_over_ranks(&self.probe, &mut of_network, self.ranks.collective())?;
+                of_network
+            }
+        };
         let span = trace_span!("optimizer").entered();
-        let mut of_network = GradientsParams::from_module(&mut gradients, &self.probe);
         if !self.config.frozen.is_empty() {
             let frozen = self.probe.parameters_in(&self.config.frozen);
             remove(&self.probe, &mut of_network, &frozen);
@@ -331,7 +407,7 @@ impl Trainer {
     fn by_probe(&self, pictures: Tensor<4>, lengths: &mut Vec<Tensor<1>>) -> Result<Tensor<2>> {
         let _span = trace_span!("networks").entered();
         let pictures = pictures.cast(self.config.precision);
-        let embeddings = self.probe.forward(pictures, NormMode::Train)?;
+        let embeddings = self.forward(&self.probe, pictures, NormMode::Train)?;
         let embeddings = embeddings.cast(DType::F32);
         lengths.push(squared_lengths(embeddings.clone().inner()));
         Ok(embeddings)
@@ -348,10 +424,24 @@ impl Trainer {
         };
         let _span = trace_span!("networks").entered();
         let pictures = pictures.cast(self.config.gallery_precision);
-        let embeddings = gallery.forward(pictures, NormMode::Batch)?;
+        let embeddings = self.forward(gallery, pictures, NormMode::Batch)?;
         let embeddings = embeddings.cast(DType::F32);
         lengths.push(squared_lengths(embeddings.clone()));
         Ok(Some(embeddings))
+    }
+
+    /// Pictures through a network, group by group.
+    fn forward(
+        &self,
+        network: &Backbone,
+        pictures: Tensor<4>,
+        mode: NormMode,
+    ) -> Result<Tensor<2>> {
+        let ranks = self.ranks.collective().ranks();
+        match self.config.norm_groups / ranks {
+            0 | 1 => Ok(network.forward(pictures, mode)?),
+            count => groups::forward(network, pictures, mode, &self.own_parts(), count),
+        }
     }
 
     fn upload(&self, images: &ImageBatch, device: &Device) -> Tensor<4> {

@@ -11,6 +11,7 @@ mod identities;
 mod metrics;
 mod mine;
 mod progress;
+mod ranks;
 mod resume;
 mod scores;
 mod support;
