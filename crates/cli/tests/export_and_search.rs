@@ -235,7 +235,11 @@ fn weights_of_others() {
         at,
         &published("arcface-r18"),
         1,
-        &["narrow.onnx", "as an ONNX file", "at `/fc/Gemm`"],
+        &[
+            "narrow.onnx",
+            "as an ONNX file",
+            "at `/features/BatchNormalization`",
+        ],
     );
     fails(
         at,

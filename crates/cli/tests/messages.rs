@@ -197,7 +197,8 @@ fn from_training_to_embeddings() {
 
     works(at, &["embed", weights, "people", "--out", "all.csv"]);
     let mut table = csv::Reader::from_path(at.join("all.csv")).unwrap();
-    assert_eq!(table.headers().unwrap().len(), 2 + 16);
+    // Image, identity, length and sharpness before them.
+    assert_eq!(table.headers().unwrap().len(), 4 + 16);
     let rows: Vec<_> = table.records().map(|row| row.unwrap()).collect();
     assert_eq!(rows.len(), 12);
     assert!(rows[0][0].ends_with("ann/0.pgm") && &rows[0][1] == "ann");

@@ -51,6 +51,15 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// An ONNX file cannot be read into a network, for most because its graph is another.
+    #[error("{}, as an ONNX file: {problem}", path.display())]
+    OnnxGraph {
+        /// The file.
+        path: PathBuf,
+        /// What was found, and at which node.
+        problem: String,
+    },
+
     /// A file is no weight file, or a damaged one.
     #[error("{} is not a whole weight file: {problem}", path.display())]
     WeightFile {

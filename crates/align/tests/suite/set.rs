@@ -353,7 +353,7 @@ fn tables_that_are_none() {
         ),
         (
             &format!("{HEADER}\na,,,,,,,,,,\nb,1,2,3,4,5,6,7,8,9,x\n"),
-            ["line 3", "invalid"],
+            ["line 3", "right_mouth_y is \"x\""],
         ),
         (
             &format!("{HEADER}\na,1,2,3,4,5,6,7,8,9,NaN\n"),

@@ -253,8 +253,13 @@ fn folds_of_paths_hold_both_kinds() {
         let error = list(same, different).check(&dataset).unwrap_err();
         error.to_string()
     };
-    assert!(message(9, 30).starts_with("10 pairs of the same identity are needed"));
-    assert!(message(30, 9).starts_with("10 pairs of different identities are needed"));
+    assert!(
+        message(9, 30)
+            .ends_with("pairs.txt: 10 pairs of the same identity are needed, but there are 9")
+    );
+    assert!(
+        message(30, 9).ends_with("10 pairs of different identities are needed, but there are 9")
+    );
 }
 
 proptest! {

@@ -29,8 +29,9 @@ impl Description {
             None if is_onnx(path)? => {
                 let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
                 let metadata = onnx::metadata(&bytes);
-                metadata.map_err(|problem| {
-                    Error::weight_file(path, format!("as an ONNX file: {problem}"))
+                metadata.map_err(|problem| Error::OnnxGraph {
+                    path: path.to_owned(),
+                    problem,
                 })?
             }
             None => match what_it_is(path) {

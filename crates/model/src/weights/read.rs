@@ -35,7 +35,7 @@ impl Backbone {
     ///
     /// [`Error::Tensors`] lists everything that is missing, unused or of another shape; [`Error::Preprocessing`] where the file tells
     /// another preprocessing; [`Error::Io`], [`Error::WeightFile`] and [`Error::Tensor`] for files that cannot be read or hold numbers that are
-    /// not finite. The network is then unchanged.
+    /// not finite; [`Error::OnnxGraph`] for ONNX files of another graph. The network is then unchanged.
     pub fn read_weights(
         &mut self,
         path: impl AsRef<Path>,
@@ -181,7 +181,10 @@ pub(super) fn is_onnx(path: &Path) -> Result<bool> {
 /// An ONNX file's tensors under the network's names; those that evaluation does not need are the network's own.
 fn read_onnx(path: &Path, network: &Backbone) -> Result<Contents> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let wrong = |problem| Error::weight_file(path, format!("as an ONNX file: {problem}"));
+    let wrong = |problem| Error::OnnxGraph {
+        path: path.to_owned(),
+        problem,
+    };
     let mut found = onnx::tensors(&bytes, network).map_err(wrong)?;
     let metadata = onnx::metadata(&bytes).map_err(wrong)?;
     for (tensor, bytes) in contents(network) {

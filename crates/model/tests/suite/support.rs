@@ -59,11 +59,11 @@ pub fn narrow_mobile_face_net() -> BackboneConfig {
     })
 }
 
-pub fn narrow_mbf(blocks: [usize; 4], size_px: usize) -> BackboneConfig {
+pub fn narrow_mbf(blocks: [usize; 4], embedding: usize, size_px: usize) -> BackboneConfig {
     BackboneConfig::Mbf(MbfConfig {
         blocks,
         width: 0.125,
-        embedding: 8,
+        embedding,
         height_px: size_px,
         width_px: size_px,
         ..Default::default()
@@ -142,8 +142,8 @@ pub fn every_kind() -> Vec<BackboneConfig> {
             width_px: 32,
             ..Default::default()
         }),
-        narrow_mbf([1, 1, 2, 1], 32),
-        narrow_mbf([2, 1, 1, 1], 32),
+        narrow_mbf([1, 1, 2, 1], 12, 32),
+        narrow_mbf([2, 1, 1, 1], 12, 32),
         BackboneConfig::Resnet50(ResNetConfig {
             stem_channels: 2,
             embedding: 12,
