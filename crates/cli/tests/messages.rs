@@ -220,7 +220,7 @@ fn from_training_to_embeddings() {
         .collect();
     let written: Vec<f32> = rows
         .iter()
-        .flat_map(|row| row.iter().skip(2))
+        .flat_map(|row| row.iter().skip(4))
         .map(|value| value.parse().unwrap())
         .collect();
     assert_eq!(values, written);

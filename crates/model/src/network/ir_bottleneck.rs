@@ -236,7 +236,7 @@ impl Architecture for IrBottleneck {
     }
 }
 
-/// norm - conv - [norm] - PReLU - conv - norm - [squeeze], beside a shortcut.
+/// norm - conv - (norm) - PReLU - conv - norm - (squeeze), beside a shortcut.
 #[derive(Module, Debug)]
 pub struct IrBlock {
     shortcut_layer: Option<Projection>,
