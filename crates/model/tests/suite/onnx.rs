@@ -217,7 +217,7 @@ fn another_graph_is_refused_at_its_node() {
 #[test]
 fn a_damaged_file_is_refused() {
     let whole = std::fs::read(fixtures().join("iresnet18.onnx")).unwrap();
-    for length in [1, 5, 40, 1000, whole.len() / 2, whole.len() - 1] {
+    for length in [40, 200, 1000, whole.len() / 2, whole.len() - 1] {
         let message = refused(&narrow_iresnet(), &whole[..length]);
         println!("{length}: {message}");
     }
