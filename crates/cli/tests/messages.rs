@@ -235,7 +235,7 @@ fn from_training_to_embeddings() {
     works(at, &["embed", weights, "odd", "--out", "odd.csv"]);
     let mut table = csv::Reader::from_path(at.join("odd.csv")).unwrap();
     let row = table.records().next().unwrap().unwrap();
-    assert_eq!((row.len(), &row[1]), (2 + 16, "smith, bob"));
+    assert_eq!((row.len(), &row[1]), (4 + 16, "smith, bob"));
 
     let found = works(at, &["eval", weights, "people", "--random-pairs", "10"]);
     assert!(
