@@ -26,38 +26,30 @@ pub enum IrVariant {
     AdaFace,
 }
 
+/// Of blocks without a norm between the convolutions; the last layers come last.
+const PLAIN: Names = &[
+    ("input_layer.conv", "input_layer.0"),
+    ("input_layer.bn", "input_layer.1"),
+    ("input_layer.prelu", "input_layer.2"),
+    ("shortcut_layer.conv", "shortcut_layer.0"),
+    ("shortcut_layer.norm", "shortcut_layer.1"),
+    ("res_layer.bn1", "res_layer.0"),
+    ("res_layer.conv1", "res_layer.1"),
+    ("res_layer.prelu", "res_layer.2"),
+    ("res_layer.conv2", "res_layer.3"),
+    ("res_layer.bn3", "res_layer.4"),
+    ("res_layer.squeeze", "res_layer.5"),
+    ("bn2", "output_layer.0"),
+    ("fc", "output_layer.3"),
+    ("features", "output_layer.4"),
+];
+
 impl IrVariant {
     fn names(self) -> Names {
         match self {
-            Self::FaceMask => &[
-                ("input_layer.conv", "input_layer.0"),
-                ("input_layer.bn", "input_layer.1"),
-                ("input_layer.prelu", "input_layer.2"),
-                ("shortcut_layer.conv", "shortcut_layer.0"),
-                ("shortcut_layer.norm", "shortcut_layer.1"),
-                ("res_layer.bn1", "res_layer.0"),
-                ("res_layer.conv1", "res_layer.1"),
-                ("res_layer.prelu", "res_layer.2"),
-                ("res_layer.conv2", "res_layer.3"),
-                ("res_layer.bn3", "res_layer.4"),
-                ("res_layer.squeeze", "res_layer.5"),
-            ],
-            Self::InsightFacePytorch => &[
-                ("input_layer.conv", "input_layer.0"),
-                ("input_layer.bn", "input_layer.1"),
-                ("input_layer.prelu", "input_layer.2"),
-                ("shortcut_layer.conv", "shortcut_layer.0"),
-                ("shortcut_layer.norm", "shortcut_layer.1"),
-                ("res_layer.bn1", "res_layer.0"),
-                ("res_layer.conv1", "res_layer.1"),
-                ("res_layer.prelu", "res_layer.2"),
-                ("res_layer.conv2", "res_layer.3"),
-                ("res_layer.bn3", "res_layer.4"),
-                ("res_layer.squeeze", "res_layer.5"),
-                ("bn2", "output_layer.0"),
-                ("fc", "output_layer.3"),
-                ("features", "output_layer.4"),
-            ],
+            // Its last layers have names of their own.
+            Self::FaceMask => &PLAIN[..PLAIN.len() - 3],
+            Self::InsightFacePytorch => PLAIN,
             Self::AdaFace => &[
                 ("input_layer.conv", "input_layer.0"),
                 ("input_layer.bn", "input_layer.1"),

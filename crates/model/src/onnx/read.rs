@@ -507,7 +507,10 @@ impl<'a> Matching<'a> {
             }
             // To rows, whatever says so: the layer behind it knows how many numbers they have.
             (Layer::Flatten { input }, Layer::Other(node)) if node.kind == "Reshape" => {
-                self.pending.push([input, node.inputs[0]]);
+                let Some(other) = node.inputs.first() else {
+                    return Ok(false);
+                };
+                self.pending.push([input, other]);
             }
             (Layer::Other(own), Layer::Other(node)) => return self.others(own, node),
             _ => return Ok(false),

@@ -216,7 +216,7 @@ fn single_precision(network: &str, config: &BackboneConfig) {
         shown(golden)
     );
     for (ours, golden) in ours.into_iter().zip(golden) {
-        // Tile by tile (Winograd) up to two digits more are lost.
+        // The gradient of adaface_ir_se18 is 2.8e-3 away, where PyTorch's is 2.3e-4; in double precision it agrees.
         assert!(ours < 4.0 * golden + 4e-3, "{ours}, PyTorch {golden}");
     }
 }

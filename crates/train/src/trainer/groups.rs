@@ -1,9 +1,9 @@
 //! A batch through a network group by group, each normalised by itself, as the ranks of a training do with their shares.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::Tensor;
 use ffc_model::{Backbone, NormMode};
 
-use super::ranks::order;
+use super::ranks::{indices, order};
 use crate::running_statistics::RunningStatistics;
 use crate::{Error, Result};
 
@@ -60,13 +60,4 @@ pub(super) fn forward(
         .map(|[group, row]| group * (rows / count) + row);
     let back: Vec<usize> = back.collect();
     Ok(Tensor::cat(embeddings, 0).select(0, indices(&back, &device)))
-}
-
-fn indices(rows: &[usize], device: &burn::tensor::Device) -> Tensor<1, Int> {
-    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-    let count = rows.len();
-    Tensor::from_data(
-        TensorData::new(rows, [count]),
-        &device.clone().without_autodiff(),
-    )
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
 use ffc_core::collective::{Alone, Collective};
 use ffc_core::{DualEmbeddings, EmbeddingBatch, HeadInput};
 
@@ -26,7 +26,7 @@ struct Own {
     /// `[ranks * rows, dim]`, what the head takes its gradient by.
     all: Tensor<2>,
     /// Where this rank's rows are in it.
-    places: Vec<u32>,
+    places: Vec<usize>,
 }
 
 /// What leads from the head's input back to this rank's network.
@@ -121,9 +121,9 @@ impl Ranks {
         let gallery = gallery.map(|_| Tensor::from_data(matrix(1), (&plain, DType::F32)));
         let rank = self.0.rank();
         let places = order.iter().enumerate();
-        let mut places: Vec<(usize, u32)> = places
+        let mut places: Vec<(usize, usize)> = places
             .filter(|(_, [of, _])| *of == rank)
-            .map(|(place, [_, row])| (*row, place as u32))
+            .map(|(place, [_, row])| (*row, place))
             .collect();
         places.sort_unstable();
         own.push(Own {
@@ -178,10 +178,13 @@ impl WayBack {
 }
 
 /// Numbers of rows on a device.
-fn indices(rows: &[u32], device: &Device) -> Tensor<1, burn::tensor::Int> {
-    let rows: Vec<i64> = rows.iter().map(|&row| row.into()).collect();
+pub(super) fn indices(rows: &[usize], device: &Device) -> Tensor<1, Int> {
+    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
     let count = rows.len();
-    Tensor::from_data(TensorData::new(rows, [count]), device)
+    Tensor::from_data(
+        TensorData::new(rows, [count]),
+        &device.clone().without_autodiff(),
+    )
 }
 
 #[cfg(test)]
