@@ -14,7 +14,7 @@ use ffc_train::format::duration;
 
 use crate::alignment::{AlignmentArguments, detector};
 use crate::device::DeviceName;
-use crate::error::{Error, INTERRUPTED, Result};
+use crate::error::{Error, Result};
 use crate::output::say;
 use crate::pictures::SetArguments;
 
@@ -22,24 +22,6 @@ use crate::pictures::SetArguments;
 const SHOWN: usize = 5;
 /// Between two lines of progress.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// What Ctrl-C asks; a second one ends at once.
-///
-/// # Errors
-/// Where another has taken it.
-pub fn interrupt() -> Result<Interrupt> {
-    let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
-    let handler = move || {
-        if asked.request() {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("stopping; once more stops at once");
-    };
-    ctrlc::set_handler(handler)
-        .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
-    Ok(interrupt)
-}
 
 /// As many as the processor has.
 pub fn cores() -> NonZero<usize> {

@@ -12,10 +12,10 @@ pub enum DeviceName {
     Auto,
     /// The processor.
     Cpu,
-    /// A GPU through WebGPU.
-    Wgpu(usize),
-    /// An NVIDIA GPU through CUDA.
-    Cuda(usize),
+    /// A GPU through WebGPU; without a number that of the rank.
+    Wgpu(Option<usize>),
+    /// An NVIDIA GPU through CUDA; without a number that of the rank.
+    Cuda(Option<usize>),
 }
 
 impl FromStr for DeviceName {
@@ -23,9 +23,9 @@ impl FromStr for DeviceName {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let (name, number) = match text.split_once(':') {
-            None => (text, 0),
+            None => (text, None),
             Some((name, number)) => match number.parse() {
-                Ok(number) => (name, number),
+                Ok(number) => (name, Some(number)),
                 Err(_) => return Err(format!("{number:?} is no number of a device")),
             },
         };
@@ -44,13 +44,30 @@ impl fmt::Display for DeviceName {
         match self {
             Self::Auto => write!(formatter, "auto"),
             Self::Cpu => write!(formatter, "cpu"),
-            Self::Wgpu(number) => write!(formatter, "wgpu:{number}"),
-            Self::Cuda(number) => write!(formatter, "cuda:{number}"),
+            Self::Wgpu(number) => write!(formatter, "wgpu:{}", number.unwrap_or(0)),
+            Self::Cuda(number) => write!(formatter, "cuda:{}", number.unwrap_or(0)),
         }
     }
 }
 
 impl DeviceName {
+    /// The one that a rank takes which is the `on_host`th of its machine: where no number is named, the GPU with its own.
+    pub fn of_rank(self, on_host: usize) -> Self {
+        match self {
+            Self::Wgpu(None) => Self::Wgpu(Some(on_host)),
+            Self::Cuda(None) => Self::Cuda(Some(on_host)),
+            // The best of all is the first.
+            Self::Auto if on_host > 0 => {
+                match Backend::ALL.into_iter().find(|backend| backend.has_gpu()) {
+                    Some(Backend::Cuda) => Self::Cuda(Some(on_host)),
+                    Some(Backend::Wgpu) => Self::Wgpu(Some(on_host)),
+                    None => Self::Cpu,
+                }
+            }
+            other => other,
+        }
+    }
+
     /// The device and what to call it: its name, and what the driver calls it.
     ///
     /// # Errors
@@ -59,8 +76,8 @@ impl DeviceName {
         let device = match self {
             Self::Auto => return Ok(best()),
             Self::Cpu => return Ok((Device::flex(), "cpu".into())),
-            Self::Wgpu(number) => nth(Backend::Wgpu, number)?,
-            Self::Cuda(number) => nth(Backend::Cuda, number)?,
+            Self::Wgpu(number) => nth(Backend::Wgpu, number.unwrap_or(0))?,
+            Self::Cuda(number) => nth(Backend::Cuda, number.unwrap_or(0))?,
         };
         let name = match model(&device) {
             Some(model) => format!("{self} ({model})"),
@@ -89,6 +106,12 @@ impl Backend {
             Self::Cuda => "cuda",
             Self::Wgpu => "wgpu",
         }
+    }
+
+    /// Whether it has one that is no program.
+    fn has_gpu(self) -> bool {
+        let devices = self.devices().unwrap_or_default();
+        devices.iter().any(|device| !is_software(device))
     }
 
     /// Its devices in the order of their numbers; none where the command was built without it.

@@ -1,5 +1,4 @@
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -63,6 +62,8 @@ pub enum Error {
 pub const INTERRUPTED: u8 = 130;
 /// Arguments or configuration are wrong.
 const USAGE: u8 = 2;
+/// Everything else.
+const FAILED: u8 = 1;
 
 impl Error {
     pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
@@ -89,7 +90,7 @@ impl Error {
     }
 
     /// 2 where arguments or configuration are wrong, 1 for everything else.
-    pub fn code(&self) -> ExitCode {
+    pub fn code(&self) -> u8 {
         let usage = match self {
             Self::Usage(_) => true,
             Self::Train(error) => error.is_of_configuration(),
@@ -104,8 +105,8 @@ impl Error {
             _ => false,
         };
         match usage {
-            true => ExitCode::from(USAGE),
-            false => ExitCode::FAILURE,
+            true => USAGE,
+            false => FAILED,
         }
     }
 }

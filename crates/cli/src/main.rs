@@ -9,6 +9,7 @@ mod destination;
 mod device;
 mod environment;
 mod error;
+mod interrupt;
 mod logging;
 mod lost_file;
 mod network;
@@ -16,6 +17,7 @@ mod output;
 mod pictures;
 mod presets;
 mod quality;
+mod ranks;
 mod trained;
 
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ use ffc_data::ErrorChain;
 use arguments::{Arguments, Bench, Command};
 use error::Error;
 use logging::LogFormat;
+use ranks::Ranks;
 
 fn main() -> ExitCode {
     allocator::keep_freed_pages();
@@ -37,9 +40,22 @@ fn main() -> ExitCode {
     }
     let quiet = arguments.quiet;
     let progress = !quiet && arguments.log == LogFormat::Text;
+    let ranks = match &arguments.command {
+        Some(Command::Train(train)) => Ranks::join(train.rank_limit()),
+        _ => Ok(Ranks::alone()),
+    };
+    let ranks = match ranks {
+        Ok(ranks) => ranks,
+        Err(error) => {
+            tell("", &error, arguments.log);
+            return error.code().into();
+        }
+    };
+    // One of several ranks speaks for all.
+    let progress = progress && ranks.is_first();
     let result = match arguments.command {
-        None => commands::train::built_in(progress),
-        Some(Command::Train(train)) => commands::train::run(train, progress),
+        None => commands::train::built_in(&ranks, progress),
+        Some(Command::Train(train)) => commands::train::run(train, &ranks, progress),
         Some(Command::Compare(compare)) => commands::compare::run(compare, quiet),
         Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
         Some(Command::Bench(Bench::Identities(sweep))) => commands::bench::identities(sweep, quiet),
@@ -56,17 +72,21 @@ fn main() -> ExitCode {
         Some(Command::Completions { shell }) => commands::completions::run(shell),
     };
     match result {
-        Ok(code) => code,
+        Ok(code) => {
+            ranks.finish();
+            code
+        }
         Err(error) => {
-            tell(&error, arguments.log);
-            error.code()
+            tell(&ranks.name(), &error, arguments.log);
+            ranks.abort(error.code());
+            error.code().into()
         }
     }
 }
 
-/// Says what a command failed with, and what helps: in a log of JSON as one of its lines.
-fn tell(error: &Error, log: LogFormat) {
-    let (text, remedy) = (ErrorChain(error).to_string(), error.remedy());
+/// Says what a command failed with, on which rank, and what helps: in a log of JSON as one of its lines.
+fn tell(rank: &str, error: &Error, log: LogFormat) {
+    let (text, remedy) = (format!("{rank}{}", ErrorChain(error)), error.remedy());
     match log {
         LogFormat::Text => {
             eprintln!("error: {}", output::printable(&text));

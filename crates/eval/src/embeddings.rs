@@ -38,6 +38,21 @@ impl Embeddings {
         Ok(embeddings)
     }
 
+    /// Takes embeddings that have the length 1, or 0, already, such as the [values](Self::values) of others.
+    ///
+    /// # Errors
+    /// If one has another length or a value that is not finite; if the values are no whole embeddings.
+    pub fn of_length_one(dim: usize, values: Vec<f32>) -> Result<Self> {
+        let mut again = Self::new(dim, values.clone())?;
+        let moved = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-4;
+        if let Some(at) = again.values.iter().zip(&values).position(moved) {
+            let value = format!("row {} of another length", at / dim);
+            return Err(Error::setting("embeddings", value, "of length 1"));
+        }
+        again.values = values;
+        Ok(again)
+    }
+
     /// Embeddings of images, in their order. The pictures stream through: only the embeddings are kept.
     ///
     /// # Errors
@@ -148,17 +163,13 @@ impl ImageEmbeddings {
         let mut images: Vec<u64> = images.into_iter().collect();
         images.sort_unstable();
         images.dedup();
-        Self::of_sorted(dataset, images, embed)
+        let embeddings = Embeddings::of_images(dataset, &images, embed)?;
+        Ok(Self::of_sorted(images, embeddings))
     }
 
-    /// `images` come in ascending order, each once.
-    pub(crate) fn of_sorted(
-        dataset: &Arc<Dataset>,
-        images: Vec<u64>,
-        embed: &mut dyn Embed,
-    ) -> Result<Self> {
-        let embeddings = Embeddings::of_images(dataset, &images, embed)?;
-        Ok(Self { images, embeddings })
+    /// `images` come in ascending order, each once, and the embeddings in theirs.
+    pub(crate) fn of_sorted(images: Vec<u64>, embeddings: Embeddings) -> Self {
+        Self { images, embeddings }
     }
 
     /// All embeddings, in ascending order of the images.

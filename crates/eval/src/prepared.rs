@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use ffc_data::Dataset;
 
-use crate::Result;
 use crate::embed::Embed;
-use crate::embeddings::ImageEmbeddings;
+use crate::embeddings::{Embeddings, ImageEmbeddings};
 use crate::evaluation::Evaluation;
+use crate::{Error, Result};
 
 /// A protocol that fits its set: everything is read and drawn, nothing embedded.
 pub(crate) trait Task: Send + Sync {
@@ -54,7 +54,22 @@ impl Prepared {
     /// # Errors
     /// If an image cannot be read or embedded.
     pub fn run(&self, embed: &mut dyn Embed) -> Result<Vec<Evaluation>> {
-        let embeddings = ImageEmbeddings::of_sorted(&self.dataset, self.images.clone(), embed)?;
+        self.measure(Embeddings::of_images(&self.dataset, &self.images, embed)?)
+    }
+
+    /// The same with embeddings that were made before: of the [images](Self::images), in their order. So several processes can make a part each.
+    ///
+    /// # Errors
+    /// [`Error::Count`] where these are not as many.
+    pub fn measure(&self, embeddings: Embeddings) -> Result<Vec<Evaluation>> {
+        if embeddings.len() != self.images.len() {
+            return Err(Error::Count {
+                what: "embeddings",
+                expected: self.images.len(),
+                found: embeddings.len(),
+            });
+        }
+        let embeddings = ImageEmbeddings::of_sorted(self.images.clone(), embeddings);
         let tasks = self.tasks.iter();
         let mut evaluations = tasks
             .map(|(_, task)| task.measure(&embeddings))

@@ -20,8 +20,8 @@ pub struct RunFolder {
     config: Config,
     /// What of `config` differs from what lies in the folder.
     changes: Vec<Change>,
-    /// Locked while this lives.
-    _lock: FolderLock,
+    /// Locked while this lives; none of a rank that writes nothing there.
+    _lock: Option<FolderLock>,
 }
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -51,8 +51,19 @@ impl RunFolder {
             path: path.to_owned(),
             config,
             changes: Vec::new(),
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// The folder of the run that the first of several ranks holds, for the others, which read its checkpoints and write nothing. `config` is the
+    /// first rank's.
+    pub fn of_first_rank(path: &Path, config: Config) -> Self {
+        Self {
+            path: path.to_owned(),
+            config,
+            changes: Vec::new(),
+            _lock: None,
+        }
     }
 
     /// Opens the folder of a run to resume it, with its configuration and overrides, which are written into it when they have shown to
@@ -93,7 +104,7 @@ impl RunFolder {
             path: path.to_owned(),
             config,
             changes,
-            _lock: lock,
+            _lock: Some(lock),
         })
     }
 

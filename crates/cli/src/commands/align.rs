@@ -3,11 +3,12 @@ use std::process::ExitCode;
 
 use ffc_align::{AlignConfig, Faces, Format, Landmarks, Missing, MtcnnConfig};
 
-use crate::aligned_set::{align_with_progress, cores, interrupt, say_what_became};
+use crate::aligned_set::{align_with_progress, cores, say_what_became};
 use crate::alignment::detector;
 use crate::arguments::{Align, FacesArgument, FormatArgument, MissingArgument};
 use crate::destination;
 use crate::error::{Error, INTERRUPTED, Result};
+use crate::interrupt::interrupt;
 use crate::output::say;
 
 /// Of JPEG, where none is given.

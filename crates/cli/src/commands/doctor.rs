@@ -18,6 +18,7 @@ pub fn run() -> Result<ExitCode> {
     if let Some(memory) = memory() {
         say!("{:10} {memory}", "memory");
     }
+    say!("{:10} {}", "mpi", mpi());
     let mut all_work = show("cpu", &Device::flex());
     for backend in Backend::ALL {
         let name = backend.name();
@@ -64,6 +65,14 @@ fn works(device: &Device) -> bool {
     let a = Tensor::<2>::from_data([[1.0, 2.0], [3.0, 4.0]], device);
     let product = a.clone().matmul(a).try_into_vec_as::<f32>();
     product.is_ok_and(|values| values == [7.0, 10.0, 15.0, 22.0])
+}
+
+/// The MPI that this was built with, which lets several processes train together.
+fn mpi() -> String {
+    #[cfg(feature = "mpi")]
+    return ffc_mpi::library();
+    #[cfg(not(feature = "mpi"))]
+    "not in this build".into()
 }
 
 /// Memory that is free and that there is, where the system tells it.

@@ -1,27 +1,30 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ffc_data::ErrorChain;
+use burn::tensor::Device;
+use ffc_data::{BuildProgress, ErrorChain};
 use ffc_train::format::{duration, significant};
 use ffc_train::progress::Progress;
 use ffc_train::run::EvaluationMetrics;
 use ffc_train::{Config, Interrupt, Plan, RunFolder, Timing, Training, TrainingData};
 
 use super::data::show;
-use crate::aligned_set::{aligned_beside, interrupt};
+use crate::aligned_set::aligned_beside;
 use crate::alignment::AlignmentArguments;
 use crate::arguments::Train;
 use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::{Error, INTERRUPTED, Result};
+use crate::interrupt::interrupt;
 use crate::output::say;
 use crate::presets;
+use crate::ranks::Ranks;
 
 /// Steps that a dry run times.
 const TIMED_STEPS: usize = 10;
 
 /// Drawn identities, the command's answer to no arguments.
-pub fn built_in(progress: bool) -> Result<ExitCode> {
+pub fn built_in(ranks: &Ranks, progress: bool) -> Result<ExitCode> {
     say!(
         "no command was given: this trains a small network on 10,000 drawn identities, for about five minutes on two processor cores, \
          and writes a report; Ctrl-C stops it (ffc help tells of all else)"
@@ -35,82 +38,31 @@ pub fn built_in(progress: bool) -> Result<ExitCode> {
         dry_run: false,
         alignment: AlignmentArguments::default(),
         stop_with_stdin: false,
+        rank_timeout: 1,
     };
-    run(train, progress)
+    run(train, ranks, progress)
 }
 
-/// Trains.
+/// Trains. Of several ranks the first finds out what to do, and all do it.
 ///
 /// Without `progress` only the results are shown.
-pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
-    let (device, device_name) = arguments.device.open()?;
-    let environment = environment(&device_name);
-    let mut building = |building| {
-        if progress {
-            show(building);
-        }
-    };
+pub fn run(arguments: Train, ranks: &Ranks, progress: bool) -> Result<ExitCode> {
+    let (device, device_name) = arguments.device.of_rank(ranks.on_host()).open()?;
     let interrupt = interrupt()?;
-    let (folder, data) = match (&arguments.resume, &arguments.config) {
-        (Some(run), _) => {
-            if arguments.alignment.align {
-                return Err(Error::Usage(
-                    "--align is for the beginning of a training: a run goes on with the pictures that it has".into(),
-                ));
-            }
-            let folder = RunFolder::resume(run, &arguments.set)?;
-            let data = TrainingData::open(folder.config(), &mut building)?;
-            if Training::is_finished(&folder, &data)? {
-                say!(
-                    "nothing to do: the run is at its end, {}; --set training.length=... lets it go on",
-                    folder.config().training.length
-                );
-                if !folder.path().join("report.html").exists() {
-                    ffc_report::write(folder.path())?;
-                }
-                return Ok(ExitCode::SUCCESS);
-            }
-            (folder, data)
-        }
-        (None, Some(name)) => {
-            let Some(set) = aligned(name, &arguments, &interrupt, progress)? else {
-                say!("stopped; the same command goes on");
-                return Ok(ExitCode::from(INTERRUPTED));
-            };
-            let (mut config, reasons) = presets::config(name, &set, &device, &mut building)?;
-            for reason in &reasons {
-                say!("{reason}");
-            }
-            // What is missing shows before there is a folder.
-            let mut data = TrainingData::open(&config, &mut building)?;
-            data.fit(&mut config);
-            for note in data.notes() {
-                tracing::warn!("{note}");
-            }
-            let path = match arguments.out {
-                Some(path) => path,
-                None => free_folder(name),
-            };
-            check_place(&path, &config)?;
-            let plan = Plan::new(&config, &data, &device)?;
-            if arguments.dry_run {
-                print(&plan);
-            }
-            if arguments.dry_run || presets::is_mine(name) {
-                let timed = TrainingData::open(&config, &mut building)?;
-                let timing = Timing::measure(&config, timed, &device, TIMED_STEPS, true)?;
-                say!("{}", expected(&config, &timing));
-            }
-            if arguments.dry_run {
-                return Ok(ExitCode::SUCCESS);
-            }
-            (RunFolder::create(&path, config, &environment)?, data)
-        }
-        (None, None) => {
-            return Err(Error::Usage(
-                "name a configuration or --resume a run".into(),
-            ));
-        }
+    let begun = match ranks.is_first() {
+        true => begin(
+            &arguments,
+            &device,
+            &device_name,
+            ranks,
+            &interrupt,
+            progress,
+        ),
+        false => follow(ranks),
+    }?;
+    let (folder, data) = match begun {
+        Begun::Run(folder, data) => (folder, data),
+        Begun::Nothing(code) => return Ok(ExitCode::from(code)),
     };
     if progress {
         eprintln!("run folder: {}", folder.path().display());
@@ -129,7 +81,17 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         true => Progress::stderr(finished, total),
         false => Progress::quiet(),
     };
-    let outcome = Training::open(&folder, data, &device, interrupt, progress)?.run();
+    let collective = ranks.collective();
+    let training =
+        Training::open_with_ranks(&folder, data, &device, collective, interrupt, progress)?;
+    let outcome = training.run();
+    let code = |finished| match finished {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(INTERRUPTED),
+    };
+    if !ranks.is_first() {
+        return Ok(code(outcome?.finished));
+    }
     // Of a failed run too there is something to see.
     let report = ffc_report::write(folder.path());
     let outcome = outcome.inspect_err(|_| {
@@ -151,10 +113,145 @@ pub fn run(arguments: Train, progress: bool) -> Result<ExitCode> {
         );
     }
     report?;
-    Ok(match outcome.finished {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(INTERRUPTED),
-    })
+    Ok(code(outcome.finished))
+}
+
+/// What there is to do.
+enum Begun {
+    /// A run, with its sets.
+    Run(RunFolder, TrainingData),
+    /// No training; an exit code.
+    Nothing(u8),
+}
+
+/// What the first rank tells the others: folder and configuration of the run; else an exit code.
+type Told = std::result::Result<(PathBuf, String), u8>;
+
+/// Finds out what to do and tells the other ranks, once all that could be wrong was looked at, and indexes are built.
+fn begin(
+    arguments: &Train,
+    device: &Device,
+    device_name: &str,
+    ranks: &Ranks,
+    interrupt: &Interrupt,
+    progress: bool,
+) -> Result<Begun> {
+    let mut building = |building| {
+        if progress {
+            show(building);
+        }
+    };
+    let begun = match &arguments.resume {
+        Some(run) => resume(run, arguments, &mut building),
+        None => new_run(
+            arguments,
+            device,
+            device_name,
+            ranks,
+            interrupt,
+            progress,
+            &mut building,
+        ),
+    }?;
+    let told: Told = match &begun {
+        Begun::Run(folder, _) => Ok((folder.path().to_owned(), folder.config().to_toml()?)),
+        Begun::Nothing(code) => Err(*code),
+    };
+    // The same comes back.
+    let _: Told = ranks.of_first(&told)?;
+    Ok(begun)
+}
+
+/// Does what the first rank says.
+fn follow(ranks: &Ranks) -> Result<Begun> {
+    // Its own is not taken.
+    match ranks.of_first::<Told>(&Err(0))? {
+        Err(code) => Ok(Begun::Nothing(code)),
+        Ok((path, config)) => {
+            let config = Config::parse(&config, "the first rank's configuration", &[])?;
+            let data = TrainingData::open(&config, &mut |_| {})?;
+            Ok(Begun::Run(RunFolder::of_first_rank(&path, config), data))
+        }
+    }
+}
+
+fn resume(run: &Path, arguments: &Train, building: &mut dyn FnMut(BuildProgress)) -> Result<Begun> {
+    if arguments.alignment.align {
+        return Err(Error::Usage(
+            "--align is for the beginning of a training: a run goes on with the pictures that it has".into(),
+        ));
+    }
+    let folder = RunFolder::resume(run, &arguments.set)?;
+    let data = TrainingData::open(folder.config(), building)?;
+    if !Training::is_finished(&folder, &data)? {
+        return Ok(Begun::Run(folder, data));
+    }
+    say!(
+        "nothing to do: the run is at its end, {}; --set training.length=... lets it go on",
+        folder.config().training.length
+    );
+    if !folder.path().join("report.html").exists() {
+        ffc_report::write(folder.path())?;
+    }
+    Ok(Begun::Nothing(0))
+}
+
+fn new_run(
+    arguments: &Train,
+    device: &Device,
+    device_name: &str,
+    ranks: &Ranks,
+    interrupt: &Interrupt,
+    progress: bool,
+    building: &mut dyn FnMut(BuildProgress),
+) -> Result<Begun> {
+    let Some(name) = &arguments.config else {
+        return Err(Error::Usage(
+            "name a configuration or --resume a run".into(),
+        ));
+    };
+    let Some(set) = aligned(name, arguments, interrupt, progress)? else {
+        say!("stopped; the same command goes on");
+        return Ok(Begun::Nothing(INTERRUPTED));
+    };
+    let (mut config, reasons) = presets::config(name, &set, device, building)?;
+    for reason in &reasons {
+        say!("{reason}");
+    }
+    // What is missing shows before there is a folder.
+    let mut data = TrainingData::open(&config, building)?;
+    data.fit(&mut config);
+    for note in data.notes() {
+        tracing::warn!("{note}");
+    }
+    let count = ranks.collective().ranks();
+    config.for_ranks(count)?;
+    let path = match &arguments.out {
+        Some(path) => path.clone(),
+        None => free_folder(name),
+    };
+    check_place(&path, &config)?;
+    let plan = Plan::new(&config, &data, device)?;
+    if arguments.dry_run {
+        print(&plan);
+    }
+    // What several processes take together no single one can tell.
+    if (arguments.dry_run || presets::is_mine(name)) && !ranks.are_several() {
+        let timed = TrainingData::open(&config, building)?;
+        let timing = Timing::measure(&config, timed, device, TIMED_STEPS, true)?;
+        say!("{}", expected(&config, &timing));
+    }
+    if arguments.dry_run {
+        return Ok(Begun::Nothing(0));
+    }
+    let mut environment = environment(device_name);
+    if ranks.are_several() {
+        environment.insert("ranks".into(), count.to_string());
+    }
+    Ok(Begun::Run(
+        RunFolder::create(&path, config, &environment)?,
+        data,
+    ))
 }
 
 /// What is set, with the pictures' place taken by their aligned faces' where that is asked for. None where it was interrupted.

@@ -158,6 +158,15 @@ impl Checkpoints {
         }
     }
 
+    /// The checkpoint after so many steps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Format`] where it is damaged, [`Error::Io`] where it is not there.
+    pub fn at(&self, step: u64) -> Result<Checkpoint> {
+        Checkpoint::open(&self.path_of(step))
+    }
+
     /// What the newest checkpoint remembers beside tensors, without a look at its other files. None where there is no checkpoint.
     ///
     /// # Errors

@@ -103,7 +103,8 @@ pub struct TrainingConfig {
     /// What the networks compute in, unless `gallery.precision` says otherwise of one: `"f32"`, or `"bf16"` where the device has it. Parameters, norms, pool and loss are `f32` in
     /// any case. Default: f32.
     pub precision: Precision,
-    /// Groups of rows of a batch that the networks normalise by themselves, as so many ranks do with their shares. Default: 0, the batch as a whole.
+    /// Groups of rows of a batch that the networks normalise by themselves, as so many ranks do with their shares. Default: 0, the batch as a whole; where
+    /// several ranks begin a run, as many as they are.
     pub norm_groups: usize,
     /// How often a line of metrics is written. Default: `"50 steps"`.
     pub log: Length,
@@ -165,7 +166,7 @@ impl From<Precision> for DType {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoaderSettings {
-    /// Batch size B, even: identities of an id batch, images of an instance batch. A step takes 3 B images. Default: 64.
+    /// Batch size B, even: identities of an id batch, images of an instance batch. A step takes 3 B images. Several ranks have equal shares of it. Default: 64.
     pub batch: usize,
     /// Threads that decode. Default: 2.
     pub workers: usize,
@@ -358,6 +359,46 @@ impl Config {
             seed: self.training.seed,
             ..LoaderConfig::default()
         }
+    }
+
+    /// The loaders' settings for one of several ranks: its share of every batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where the batch has no equal shares of whole pairs, halves and groups.
+    pub fn loader_of_rank(&self, rank: usize, ranks: usize) -> Result<LoaderConfig> {
+        let whole = self.loader();
+        let of_share = match self.head.needs(0).batch {
+            BatchForm::Groups { images } => images.max(2),
+            _ => 2,
+        };
+        if !whole.batch.is_multiple_of(ranks * of_share) {
+            let expected = format!(
+                "a multiple of {}: {ranks} ranks have equal shares of it",
+                ranks * of_share
+            );
+            return Err(Error::setting("loader.batch", whole.batch, expected));
+        }
+        Ok(LoaderConfig {
+            batch: whole.batch / ranks,
+            rank,
+            ranks,
+            ..whole
+        })
+    }
+
+    /// Fits it to so many ranks that begin a run: the networks' norms are over groups of rows, one for each rank where no number is set. With them another
+    /// number of ranks can go on, that divides them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] where the ranks have no equal shares of the batch or of the groups.
+    pub fn for_ranks(&mut self, ranks: usize) -> Result<()> {
+        if ranks > 1 && self.training.norm_groups == 0 {
+            self.training.norm_groups = ranks;
+        }
+        self.loader_of_rank(0, ranks)?;
+        self.check()
     }
 
     /// How many pictures a step takes.

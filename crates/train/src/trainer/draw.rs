@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use ffc_model::Backbone;
@@ -25,8 +27,12 @@ pub(super) fn network(config: &Config, device: &Device) -> Result<Backbone> {
     drawn(config, device)
 }
 
+/// A device has one generator: two trainings of a process do not draw at once.
+static DRAWING: Mutex<()> = Mutex::new(());
+
 /// A parameter is drawn when it is first asked for, where it lies then and by what was seeded last: so all are asked for at once.
 fn drawn(config: &Config, device: &Device) -> Result<Backbone> {
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(config.training.seed);
     let network = config.backbone.init(device)?;
     network.visit(&mut Ask);

@@ -6,6 +6,7 @@ mod draw;
 mod groups;
 mod images;
 mod ranks;
+mod replicas;
 mod start;
 mod step;
 
@@ -166,6 +167,12 @@ impl Trainer {
         Ok(self)
     }
 
+    /// Whether the network has norms that see the other rows of a batch.
+    pub(crate) fn has_norms(&self) -> bool {
+        let tensors = self.probe.tensors();
+        tensors.iter().any(|tensor| tensor.is_running_statistic())
+    }
+
     /// Rows that a side of this rank's share of the batch has of each loader.
     fn own_parts(&self) -> Vec<usize> {
         let ranks = self.ranks.collective().ranks();
@@ -259,9 +266,12 @@ impl Trainer {
     /// Where the batch does not fit the network or the head.
     pub fn step<'a>(&mut self, images: impl Into<StepImages<'a>>) -> Result<StepOutput> {
         let images = images.into();
-        // What a network draws, such as stochastic depth, depends on seed and step alone, so that a resumed run draws the same.
-        let seed = xxh3_64_with_seed(&self.step.to_le_bytes(), self.config.seed);
-        self.device.seed(seed);
+        // What a network draws, such as stochastic depth, depends on seed, step and rank alone, so that a resumed run draws the same.
+        let rank = self.ranks.collective().rank() as u64;
+        let place = [self.step, rank].map(u64::to_le_bytes).concat();
+        // The first rank draws what a single process does.
+        let place = &place[..if rank == 0 { 8 } else { 16 }];
+        self.device.seed(xxh3_64_with_seed(place, self.config.seed));
         if let Some(gallery) = &mut self.gallery {
             let average = self.config.average;
             trace_span!("average").in_scope(|| average.update(gallery, &self.probe))?;

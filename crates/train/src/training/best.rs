@@ -47,7 +47,7 @@ impl Training<'_> {
         if from.exists() {
             fs::rename(&from, &to).map_err(Error::io("rename", &from))?;
         }
-        self.log.write(&format!(
+        self.records.log(&format!(
             "another evaluation decides which network is best; the weights of the best so far are kept as {aside}-*"
         ))?;
         Ok(true)

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::Device;
+use ffc_core::collective::Collective;
 use ffc_eval::{Evaluation, ThresholdsFile};
 use ffc_model::Backbone;
 
@@ -17,6 +20,7 @@ pub(super) struct Evaluations<'a> {
     identities: Vec<String>,
     device: &'a Device,
     progress: Progress,
+    ranks: Arc<dyn Collective>,
 }
 
 /// File of a run for the thresholds of its best network.
@@ -39,6 +43,7 @@ impl<'a> Evaluations<'a> {
         evaluators: Vec<Evaluator>,
         device: &'a Device,
         progress: Progress,
+        ranks: Arc<dyn Collective>,
     ) -> Result<Self> {
         Ok(Self {
             identities: evaluators
@@ -48,11 +53,13 @@ impl<'a> Evaluations<'a> {
             evaluators,
             device,
             progress,
+            ranks,
         })
     }
 
     /// Measures the gallery network, or the probe network where there is no other. After the `last` step the probe network
-    /// too in any case, with the scores for the report.
+    /// too in any case, with the scores for the report. Of several ranks each embeds its share of the pictures, and the first one measures: the others
+    /// find nothing.
     pub(super) fn run(&self, trainer: &Trainer, step: u64, last: bool) -> Result<Findings> {
         let mut findings = Findings::default();
         let name = match trainer.gallery() {
@@ -61,12 +68,18 @@ impl<'a> Evaluations<'a> {
         };
         let network = trainer.evaluated_network().valid();
         for (at, evaluator) in self.evaluators.iter().enumerate() {
-            let run = |network: &Backbone| evaluator.run(network, self.device, &self.progress);
-            if last && trainer.gallery().is_some() {
-                let found = run(&trainer.probe().valid())?;
+            let run = |network: &Backbone| {
+                evaluator.run(network, self.device, &self.progress, &*self.ranks)
+            };
+            if last
+                && trainer.gallery().is_some()
+                && let Some(found) = run(&trainer.probe().valid())?
+            {
                 self.note(&mut findings, evaluator.name(), "probe", step, &found);
             }
-            let found = run(&network)?;
+            let Some(found) = run(&network)? else {
+                continue;
+            };
             self.note(&mut findings, evaluator.name(), name, step, &found);
             if last {
                 let scores = evaluator.scores(&found, name, evaluator.baseline()?)?;

@@ -3,12 +3,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use ffc_core::collective::Collective;
 use ffc_data::{
     BuildProgress, Channels, Dataset, ImageBatch, ListLoader, LoaderConfig, Normalisation, PairBin,
 };
 use ffc_eval::{
-    Embed, Embedder, EmbedderConfig, Evaluation, MeasuredOn, Prepared, Protocol, RawPixels,
-    ThresholdsFile,
+    Embed, Embedder, EmbedderConfig, Embeddings, Evaluation, MeasuredOn, Prepared, Protocol,
+    RawPixels, ThresholdsFile,
 };
 use ffc_model::Backbone;
 use xxhash_rust::xxh3::xxh3_64;
@@ -87,20 +88,44 @@ impl Evaluator {
         &self.config.name
     }
 
-    /// Runs it with a network in validation mode on a plain device: what each of its protocols finds.
+    /// Runs it with a network in validation mode on a plain device: what each of its protocols finds. Each of several ranks embeds its share of the
+    /// pictures, whole batches, so that the embeddings are those of a single process; the first one measures, the others find nothing.
     pub(crate) fn run(
         &self,
         network: &Backbone,
         device: &Device,
         progress: &Progress,
-    ) -> Result<Vec<Evaluation>> {
+        ranks: &dyn Collective,
+    ) -> Result<Option<Vec<Evaluation>>> {
+        let share = share(self.prepared.images(), self.embedder.batch, ranks);
         let embedder = Embedder::new(network, device, self.normalisation, self.embedder.clone());
         let mut embed = Watched {
             embed: embedder.map_err(|error| self.failed(error))?,
             images: 0,
-            progress: progress.evaluation(self.name(), self.prepared.images().len() as u64),
+            progress: progress.evaluation(self.name(), share.len() as u64),
         };
-        self.measure(&mut embed)
+        if ranks.ranks() == 1 {
+            return self.measure(&mut embed).map(Some);
+        }
+        let own = match share {
+            // A set of fewer batches than ranks.
+            [] => Vec::new(),
+            _ => {
+                let own = Embeddings::of_images(self.prepared.dataset(), share, &mut embed);
+                own.map_err(|error| self.failed(error))?.values().to_vec()
+            }
+        };
+        let own: Vec<u8> = own.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let all = ranks.all_gather(&own)?;
+        if ranks.rank() > 0 {
+            return Ok(None);
+        }
+        let values = all.concat();
+        let values = values.as_chunks::<4>().0.iter();
+        let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let found = Embeddings::of_length_one(embed.dim(), values)
+            .and_then(|embeddings| self.prepared.measure(embeddings));
+        found.map(Some).map_err(|error| self.failed(error))
     }
 
     /// What raw pixels reach.
@@ -222,6 +247,13 @@ impl Evaluator {
     fn failed(&self, error: ffc_eval::Error) -> Error {
         failed(&self.config, error)
     }
+}
+
+/// A rank's share of images: consecutive ones, whole batches.
+fn share<'a>(images: &'a [u64], batch: usize, ranks: &dyn Collective) -> &'a [u64] {
+    let batches = images.len().div_ceil(batch);
+    let begin = |rank: usize| (rank * batches / ranks.ranks() * batch).min(images.len());
+    &images[begin(ranks.rank())..begin(ranks.rank() + 1)]
 }
 
 fn failed(evaluation: &EvaluationConfig, error: ffc_eval::Error) -> Error {

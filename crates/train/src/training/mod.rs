@@ -10,11 +10,13 @@ mod lengths;
 mod opening;
 mod overlap;
 mod plan;
+mod records;
 mod timing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ffc_core::collective::Collective;
 use ffc_data::{Dataset, ErrorChain, ListLoader, draw_one_each};
 
 pub use data::TrainingData;
@@ -27,14 +29,14 @@ use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::meter::{Meter, Window};
 use crate::progress::Progress;
-use crate::run::{EvaluationMetrics, Facts, Metric, MetricsWriter, StepMetrics, file_name};
+use crate::run::{EvaluationMetrics, Facts, Metric, StepMetrics, file_name};
 use crate::run_folder::RunFolder;
-use crate::run_log::RunLog;
 use crate::trainer::{StepNumbers, StepOutput, Trainer};
 use batches::Batches;
 use evaluations::{Evaluations, Findings};
 use forecast::Forecast;
 use lengths::Lengths;
+use records::Records;
 
 /// Time between two updates of the progress.
 const SHOWN_EVERY: Duration = Duration::from_millis(500);
@@ -46,15 +48,19 @@ pub struct Outcome {
     pub finished: bool,
     /// Steps made so far.
     pub steps: u64,
-    /// What the evaluations found, from the first to the last.
+    /// What the evaluations found, from the first to the last; of the first rank.
     pub results: Vec<EvaluationMetrics>,
 }
 
 /// A run: the training with all that goes on around it.
+///
+/// Several ranks train together: each has a `Training` of its own, loads its share of every batch and embeds its share of the evaluations. The first
+/// one owns the folder: it writes checkpoints, metrics and weights, and tells how far the run is.
 pub struct Training<'a> {
     folder: &'a RunFolder,
     config: &'a Config,
     interrupt: Interrupt,
+    ranks: Arc<dyn Collective>,
     dataset: Arc<Dataset>,
     evaluations: Evaluations<'a>,
     checkpoints: Checkpoints,
@@ -62,8 +68,7 @@ pub struct Training<'a> {
     state: State,
     /// Whether there is no checkpoint yet.
     new: bool,
-    metrics: MetricsWriter,
-    log: RunLog,
+    records: Records,
     progress: Progress,
     lengths: Lengths,
     /// When this process began.
@@ -75,7 +80,7 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Trains to the end, or until interrupted.
+    /// Trains to the end, or until one of the ranks is interrupted.
     ///
     /// # Errors
     ///
@@ -84,7 +89,7 @@ impl<'a> Training<'a> {
     pub fn run(mut self) -> Result<Outcome> {
         let finished = self.train();
         self.progress.finish();
-        self.log.write(&match &finished {
+        self.records.log(&match &finished {
             Ok(true) => format!("finished after {} steps", self.state.step),
             Ok(false) => format!("interrupted after {} steps", self.state.step),
             Err(error) => format!("failed: {}", ErrorChain(error)),
@@ -97,6 +102,7 @@ impl<'a> Training<'a> {
     }
 
     fn train(&mut self) -> Result<bool> {
+        self.trainer.compare_ranks()?;
         self.write_facts()?;
         if self.new {
             self.prefill()?;
@@ -114,17 +120,39 @@ impl<'a> Training<'a> {
         }
         if !ended {
             let form = self.trainer.head().needs().batch;
-            let batches = Batches::new(form, self.dataset.clone(), self.config.loader(), first)?;
+            let share = (self.config).loader_of_rank(self.ranks.rank(), self.ranks.ranks())?;
+            let batches = Batches::new(form, self.dataset.clone(), share, first)?;
             if !self.steps(batches)? {
                 return Ok(false);
             }
         }
-        self.export("last")?;
+        if self.is_first() {
+            self.export("last")?;
+        }
         Ok(true)
+    }
+
+    /// Whether this rank owns the folder.
+    fn is_first(&self) -> bool {
+        self.ranks.rank() == 0
+    }
+
+    /// Whether any rank was asked to stop.
+    fn is_interrupted(&self) -> Result<bool> {
+        let asked = self.interrupt.is_requested();
+        if self.ranks.ranks() == 1 {
+            return Ok(asked);
+        }
+        let mut asked = [f32::from(u8::from(asked))];
+        self.ranks.all_reduce_max(&mut asked)?;
+        Ok(asked[0] > 0.0)
     }
 
     /// Of every run and when it is resumed, so that those of old versions get the file too.
     fn write_facts(&self) -> Result<()> {
+        if !self.is_first() {
+            return Ok(());
+        }
         let facts = Facts {
             identities: self.state.data.identities,
             images: self.state.data.images,
@@ -158,17 +186,18 @@ impl<'a> Training<'a> {
             let step = self.trainer.finished_steps();
             if let Some(told) = forecast.step(step, self.lengths, self.evaluation_s, has_gallery) {
                 self.progress.message(&told);
-                self.log.write(&told)?;
+                self.records.log(&told)?;
             }
             let last = step == self.lengths.total;
-            let stop = self.interrupt.is_requested();
+            let stop = self.is_interrupted()?;
             let due = |every: u64| step.is_multiple_of(every) || last;
             let save = due(self.lengths.checkpoint) || stop;
             if !(due(self.lengths.log) || due(self.lengths.evaluate) || save) {
                 pending = Some(output);
                 continue;
             }
-            // What is not a number must be found before it is saved.
+            // What is not a number, or not the same on all ranks, must be found before it is saved.
+            self.trainer.compare_ranks()?;
             let numbers = output.read()?;
             meter.step(&numbers, output.images);
             self.state.step = step;
@@ -177,7 +206,11 @@ impl<'a> Training<'a> {
                 meter.restart();
                 self.log(metrics)?;
             }
+            if !(save || due(self.lengths.evaluate)) {
+                continue;
+            }
             meter.pause(|window| {
+                self.trainer.average_running_statistics()?;
                 let mut better = false;
                 if due(self.lengths.evaluate) {
                     self.state.evaluation_due = true;
@@ -190,14 +223,13 @@ impl<'a> Training<'a> {
                         }
                     };
                 }
-                match save || better {
-                    true => self.save(window),
-                    false => Ok(()),
+                if save || better {
+                    self.save(window)?;
                 }
+                // No rank goes on before that is on disk which all may have to go back to.
+                Ok(self.ranks.barrier()?)
             })?;
-            if save || due(self.lengths.evaluate) {
-                forecast.pause();
-            }
+            forecast.pause();
             if stop && !last {
                 return Ok(false);
             }
@@ -223,15 +255,18 @@ impl<'a> Training<'a> {
             images_per_s = metrics.images_per_s,
             "step"
         );
-        self.metrics.write(&Metric::Step(metrics))
+        self.records.write(&Metric::Step(metrics))
     }
 
     fn save(&mut self, window: &Window) -> Result<()> {
-        self.metrics.sync()?;
+        if !self.is_first() {
+            return Ok(());
+        }
+        self.records.sync()?;
         self.state.elapsed_s = self.elapsed().as_secs_f64();
         self.state.window = window.clone();
         let path = self.checkpoints.save(&self.trainer, &self.state)?;
-        self.log.write(&format!("saved {}", path.display()))
+        self.records.log(&format!("saved {}", path.display()))
     }
 
     /// Gives the head the gallery embeddings that it wants before the first step: a picture each of identities that are drawn for it.
@@ -271,8 +306,8 @@ impl<'a> Training<'a> {
         for measure in measures {
             let text = measure.to_string();
             tracing::debug!("{text}");
-            self.log.write(&text)?;
-            self.metrics.write(&Metric::Evaluation(measure))?;
+            self.records.log(&text)?;
+            self.records.write(&Metric::Evaluation(measure))?;
         }
         let better = match deciding {
             Some(found) => self.is_best(&found)?.then_some(found),
@@ -284,7 +319,7 @@ impl<'a> Training<'a> {
             self.keep_thresholds(thresholds)?;
             self.state.best = better;
         }
-        if last {
+        if last && self.is_first() {
             scores.write(self.folder.path().join(file_name::SCORES))?;
             self.state.scored = Some(self.evaluations.scored(step));
         }
@@ -293,8 +328,11 @@ impl<'a> Training<'a> {
         Ok(is_better)
     }
 
-    /// All evaluations of the run.
+    /// All evaluations of the run. Of a rank that does not own the folder none.
     fn results(&self) -> Result<Vec<EvaluationMetrics>> {
+        if !self.is_first() {
+            return Ok(Vec::new());
+        }
         let metrics = crate::run::read_metrics(self.folder.path().join(file_name::METRICS))?;
         let evaluations = metrics.into_iter().filter_map(|metric| match metric {
             Metric::Evaluation(metrics) => Some(metrics),

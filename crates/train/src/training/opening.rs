@@ -1,13 +1,16 @@
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use ffc_core::collective::{Alone, Collective};
 use ffc_data::ErrorChain;
 
 use super::Training;
 use super::data::TrainingData;
 use super::evaluations::Evaluations;
 use super::evaluator::Evaluator;
-use crate::checkpoint::{DataIdentity, Scored, State};
+use super::records::Records;
+use crate::checkpoint::{Checkpoint, Checkpoints, DataIdentity, Scored, State};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::run::{MetricsWriter, file_name};
@@ -61,8 +64,29 @@ impl<'a> Training<'a> {
         interrupt: Interrupt,
         progress: impl FnOnce(u64, u64) -> Progress,
     ) -> Result<Self> {
+        Self::open_with_ranks(folder, data, device, Arc::new(Alone), interrupt, progress)
+    }
+
+    /// The same as one of several ranks, each of which calls this with its device, the same configuration and the same pictures. The first rank's
+    /// folder is the [run's](RunFolder::create), the others' is that [of another rank](RunFolder::of_first_rank), and shows what it shows there.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); where a rank fails or sees other pictures; [`Error::Setting`] where the batch has no equal shares, or the run
+    /// began with other groups of rows for its norms.
+    pub fn open_with_ranks(
+        folder: &'a RunFolder,
+        data: TrainingData,
+        device: &'a Device,
+        ranks: Arc<dyn Collective>,
+        interrupt: Interrupt,
+        progress: impl FnOnce(u64, u64) -> Progress,
+    ) -> Result<Self> {
         let config = folder.config();
+        config.loader_of_rank(ranks.rank(), ranks.ranks())?;
+        let is_first = ranks.rank() == 0;
         let identity = identity(&data)?;
+        check_same(&identity, &*ranks)?;
         let TrainingData {
             dataset,
             evaluators,
@@ -74,15 +98,13 @@ impl<'a> Training<'a> {
         let identities = data.identities;
 
         let checkpoints = folder.checkpoints();
-        checkpoints.clean()?;
-        let newest = checkpoints.newest()?;
-        if newest.is_none() {
-            folder.check_new()?;
-        }
-        let mut log = RunLog::open(folder.path())?;
-        for note in &notes {
-            log.write(note)?;
-        }
+        // What is to be logged before there is a log.
+        let mut lines = notes;
+        let newest = match is_first {
+            true => newest(folder, &checkpoints, &mut lines)?,
+            false => None,
+        };
+        let newest = of_first_rank(newest, &checkpoints, &*ranks)?;
         let (trainer, mut state, new) = match newest {
             None => {
                 let state = State {
@@ -94,16 +116,7 @@ impl<'a> Training<'a> {
                 let trainer = Trainer::from_config(config, identities, schedule, device)?;
                 (trainer, state, true)
             }
-            Some((checkpoint, passed_over)) => {
-                for passed in passed_over {
-                    let (path, error) = (passed.path.display(), ErrorChain(&passed.error));
-                    let text = format!("passed over {path}: {error}");
-                    tracing::warn!("{text}");
-                    log.write(&text)?;
-                }
-                let text = format!("resuming from {}", checkpoint.path().display());
-                tracing::info!("{text}");
-                log.write(&text)?;
+            Some(checkpoint) => {
                 let state = checkpoint.state().clone();
                 if state.data != data {
                     return Err(Error::RunFolder {
@@ -130,11 +143,21 @@ impl<'a> Training<'a> {
                 (checkpoint.restore(config, schedule, device)?, state, false)
             }
         };
-        for change in folder.keep_overrides()? {
-            log.write(&format!("changed {change}"))?;
+        if !new && ranks.ranks() > 1 && config.training.norm_groups == 0 && trainer.has_norms() {
+            return Err(Error::setting(
+                "training.norm_groups",
+                0,
+                format!(
+                    "as many as the ranks or a multiple: this run's norms are taken over whole batches, which {} ranks do not have. Go on with a single process",
+                    ranks.ranks()
+                ),
+            ));
         }
+        let trainer = trainer.with_ranks(ranks.clone())?;
+        let changes = folder.keep_overrides()?;
+        lines.extend(changes.iter().map(|change| format!("changed {change}")));
         let progress = progress(state.step, lengths.total);
-        let evaluations = Evaluations::new(evaluators, device, progress.clone())?;
+        let evaluations = Evaluations::new(evaluators, device, progress.clone(), ranks.clone())?;
         if !new {
             complete(&mut state, folder, &evaluations);
         }
@@ -143,18 +166,31 @@ impl<'a> Training<'a> {
         if state.step >= lengths.total && !scored && !state.evaluation_due {
             state.evaluation_due = true;
             // Remembered before lines of metrics are cut that are to be written again.
-            checkpoints.save(&trainer, &state)?;
+            if is_first {
+                checkpoints.save(&trainer, &state)?;
+            }
         }
         let again = match state.evaluation_due {
             true => evaluations.names(),
             false => Vec::new(),
         };
         let names = trainer.head().quantities();
-        let metrics = MetricsWriter::open(folder.path(), state.step, &again, names)?;
+        let records = match is_first {
+            true => {
+                let mut log = RunLog::open(folder.path())?;
+                for line in &lines {
+                    log.write(line)?;
+                }
+                let metrics = MetricsWriter::open(folder.path(), state.step, &again, names)?;
+                Records::new(metrics, log)
+            }
+            false => Records::none(),
+        };
         Ok(Self {
             folder,
             config,
             interrupt,
+            ranks,
             dataset,
             evaluations,
             checkpoints,
@@ -162,13 +198,70 @@ impl<'a> Training<'a> {
             before_s: state.elapsed_s,
             state,
             new,
-            metrics,
-            log,
+            records,
             progress,
             lengths,
             began: Instant::now(),
             evaluation_s: 0.0,
         })
+    }
+}
+
+/// The newest whole checkpoint of a folder that this process holds. What is to be told of it is added to `lines`.
+fn newest(
+    folder: &RunFolder,
+    checkpoints: &Checkpoints,
+    lines: &mut Vec<String>,
+) -> Result<Option<Checkpoint>> {
+    checkpoints.clean()?;
+    let Some((checkpoint, passed_over)) = checkpoints.newest()? else {
+        folder.check_new()?;
+        return Ok(None);
+    };
+    for passed in passed_over {
+        let (path, error) = (passed.path.display(), ErrorChain(&passed.error));
+        let text = format!("passed over {path}: {error}");
+        tracing::warn!("{text}");
+        lines.push(text);
+    }
+    let text = format!("resuming from {}", checkpoint.path().display());
+    tracing::info!("{text}");
+    lines.push(text);
+    Ok(Some(checkpoint))
+}
+
+/// The checkpoint that the first rank goes on from, on all ranks.
+fn of_first_rank(
+    newest: Option<Checkpoint>,
+    checkpoints: &Checkpoints,
+    ranks: &dyn Collective,
+) -> Result<Option<Checkpoint>> {
+    let step = newest.as_ref().map(|checkpoint| checkpoint.state().step);
+    let mut told = step.map_or(Vec::new(), |step| step.to_le_bytes().to_vec());
+    ranks.broadcast(0, &mut told)?;
+    match (ranks.rank(), told.first_chunk()) {
+        (0, _) => Ok(newest),
+        (_, None) => Ok(None),
+        (_, Some(step)) => checkpoints.at(u64::from_le_bytes(*step)).map(Some),
+    }
+}
+
+/// Checks that all ranks see the same pictures.
+fn check_same(own: &DataIdentity, ranks: &dyn Collective) -> Result<()> {
+    let json =
+        serde_json::to_vec(own).map_err(|error| Error::format("what tells the set", error))?;
+    let all = ranks.all_gather(&json)?;
+    match all.iter().position(|other| *other != all[0]) {
+        None => Ok(()),
+        Some(rank) => Err(ffc_core::Error::Collective {
+            rank,
+            problem: format!(
+                "it has other pictures than rank 0: {} there, {} here; all ranks must see the same set",
+                String::from_utf8_lossy(&all[rank]),
+                String::from_utf8_lossy(&all[0])
+            ),
+        }
+        .into()),
     }
 }
 

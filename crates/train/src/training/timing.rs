@@ -1,7 +1,9 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Distribution, Tensor};
+use ffc_core::collective::Alone;
 use ffc_core::{
     DualEmbeddings, EmbeddingBatch, Head, HeadInput, QueueStart, StepContext, WeightStorage,
 };
@@ -78,7 +80,8 @@ impl Timing {
         })?;
         let evaluation_s = match evaluate {
             true => {
-                let evaluations = Evaluations::new(evaluators, device, Progress::quiet())?;
+                let evaluations =
+                    Evaluations::new(evaluators, device, Progress::quiet(), Arc::new(Alone))?;
                 let start = Instant::now();
                 evaluations.run(&trainer, 0, false)?;
                 start.elapsed().as_secs_f64()

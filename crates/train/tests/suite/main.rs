@@ -12,6 +12,7 @@ mod metrics;
 mod mine;
 mod progress;
 mod ranks;
+mod ranks_of_a_run;
 mod resume;
 mod scores;
 mod support;
