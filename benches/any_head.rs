@@ -116,6 +116,7 @@ impl AnyHead {
             batch,
             seed: SEED,
             device: &device,
+            ranks: None,
         })?;
         Ok(Self {
             head,

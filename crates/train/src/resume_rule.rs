@@ -7,7 +7,7 @@ use crate::config::Config;
 
 /// Settings, or whole tables of them, that a resumed run may change: how long it goes on, what it tells, how fast it is, and where its
 /// data lie now. (Whether they are the same data and identities is seen by their fingerprint.) All others decide the run.
-const FREE: [&str; 15] = [
+const FREE: [&str; 16] = [
     "training.length",
     "training.log",
     "training.evaluate",
@@ -23,6 +23,8 @@ const FREE: [&str; 15] = [
     "loader.damaged",
     // Where class weights lie: a checkpoint holds them.
     "head.storage.file",
+    // On which ranks.
+    "head.sharded",
     "checkpoint",
     "evaluation",
 ];

@@ -170,7 +170,11 @@ fn follow(ranks: &Ranks) -> Result<Begun> {
         Ok((path, config)) => {
             let config = Config::parse(&config, "the first rank's configuration", &[])?;
             let data = TrainingData::open(&config, &mut |_| {})?;
-            Ok(Begun::Run(RunFolder::of_first_rank(&path, config), data))
+            let rank = ranks.collective().rank();
+            Ok(Begun::Run(
+                RunFolder::of_first_rank(&path, config, rank),
+                data,
+            ))
         }
     }
 }
@@ -231,9 +235,12 @@ fn new_run(
         None => free_folder(name),
     };
     check_place(&path, &config)?;
-    let plan = Plan::new(&config, &data, device)?;
-    if arguments.dry_run {
-        print(&plan);
+    // Of a sharded head no process can hold the whole.
+    if !(ranks.are_several() && config.head.is_sharded()) {
+        let plan = Plan::new(&config, &data, device)?;
+        if arguments.dry_run {
+            print(&plan);
+        }
     }
     // What several processes take together no single one can tell.
     if (arguments.dry_run || presets::is_mine(name)) && !ranks.are_several() {

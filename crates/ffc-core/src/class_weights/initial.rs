@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use ffc_random::Key;
 
@@ -32,20 +34,22 @@ impl InitialWeights {
         }
     }
 
-    /// Those of `rows` identities, `[rows, dim]`.
+    /// Those of some identities, `[rows, dim]`.
     pub(crate) fn matrix(
         &self,
-        rows: usize,
+        identities: Range<u64>,
         dim: usize,
         dtype: DType,
         device: &Device,
     ) -> Tensor<2> {
+        let rows = (identities.end - identities.start) as usize;
         let mut matrix = Tensor::zeros([rows, dim], (device, dtype));
         let step = (BLOCK / dim).max(1);
         for first in (0..rows).step_by(step) {
             let end = rows.min(first + step);
             let mut values = vec![0.0; (end - first) * dim];
-            for (row, values) in (first as u64..).zip(values.chunks_exact_mut(dim)) {
+            let identities = identities.start + first as u64..;
+            for (row, values) in identities.zip(values.chunks_exact_mut(dim)) {
                 self.draw(row, values);
             }
             let some = TensorData::new(values, [end - first, dim]);

@@ -7,6 +7,7 @@ mod objective;
 mod rows;
 mod settings;
 mod sgd;
+mod shard;
 
 pub(crate) use batch::Batch;
 pub(crate) use initial::InitialWeights;
@@ -15,6 +16,7 @@ pub(crate) use objective::{Objective, Outcome};
 pub(crate) use rows::{HELD, Rows, check_identities};
 pub(crate) use settings::Settings;
 pub(crate) use sgd::Sgd;
+pub(crate) use shard::{ELSEWHERE, Shard};
 
 /// Part of a head's state: the class weights.
 pub(crate) const WEIGHT: &str = "weight.f32";

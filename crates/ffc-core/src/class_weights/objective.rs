@@ -1,14 +1,14 @@
 use std::ops::Range;
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{DType, Tensor};
 
-use super::{LabelsInChunk, Rows, Sgd};
+use super::{LabelsInChunk, Rows, Sgd, Shard};
+use crate::Result;
 use crate::embeddings::{UnitRows, lengths};
 use crate::flex::Kernels;
 use crate::margin::{Margin, Reshaped};
 use crate::softmax::{HIDDEN, PartialSoftmax, softmax_with_sum, softplus};
-use crate::upload::indices;
 
 /// Margin cross-entropy of unit embeddings with normalised class weights, and the step that the weights make by it.
 ///
@@ -29,6 +29,8 @@ pub(crate) struct Objective<'a> {
     pub(crate) chunk: usize,
     /// Bytes of `[rows, chunk]` that the first pass keeps for the second.
     pub(crate) keep_bytes: usize,
+    /// Which classes are here.
+    pub(crate) shard: &'a Shard,
 }
 
 /// What a step gives.
@@ -55,31 +57,35 @@ struct Scored {
 }
 
 impl Objective<'_> {
-    /// Scores the embeddings and lets the rows make their step.
+    /// Scores the embeddings and lets the rows make their step. `rows` is none where a shard has none of the classes that take part.
     ///
     /// # Shapes
     ///
-    /// - `labels`: a row of `rows` for each embedding
+    /// - `labels`: a row of `rows` for each embedding, or [`ELSEWHERE`](super::ELSEWHERE)
+    ///
+    /// # Errors
+    ///
+    /// Where the classes are sharded and a device or a rank fails.
     pub(crate) fn step(
         &self,
         probe: &UnitRows,
         labels: &[u32],
-        rows: &mut Rows,
+        rows: Option<&mut Rows>,
         sgd: Sgd,
-    ) -> Outcome {
+    ) -> Result<Outcome> {
         let count = labels.len() as f32;
         let unit = &probe.unit;
         let queries = self.queries(unit);
 
-        let own = (rows.weight.clone()).select(0, indices(labels, &unit.device()));
-        let own = own.cast(DType::F32);
+        let own = (self.shard).targets(labels, rows.as_deref(), unit)?;
         let own_inverse = lengths(&own).recip();
         let own = own * own_inverse.clone();
         let cosine = (unit.clone() * own.clone()).sum_dim(1);
         let target = (self.margin).target_with_length(cosine.clone(), &probe.length);
         let Reshaped { value, slope } = target;
 
-        let (others, scored) = self.score(&queries, &cosine, labels, rows);
+        let (others, scored) = self.score(&queries, &cosine, labels, rows.as_deref());
+        let others = self.shard.merge(others)?;
         let excess = others.log_sum_exp - value.clone() * self.scale;
         // 1 - p of the target.
         let miss = sigmoid(excess.clone());
@@ -91,6 +97,14 @@ impl Objective<'_> {
         let log_sum_exp = value * self.scale + losses.clone();
         let weight = self.weight_of_a_row() / count;
         let pulls = queries.clone() * (miss * slope * own_inverse * -weight);
+        let outcome = Outcome {
+            losses,
+            gradient,
+            target_cosine: cosine.clone().mean(),
+        };
+        let Some(rows) = rows else {
+            return Ok(outcome);
+        };
         for chunk in scored {
             let of_chunk = chunk.weight.unwrap_or_else(|| {
                 let some = rows.weights(chunk.range.clone());
@@ -106,15 +120,10 @@ impl Objective<'_> {
             }
             rows.descend(chunk.range, gradient, chunk.inverse, sgd);
         }
-
-        Outcome {
-            losses,
-            gradient,
-            target_cosine: cosine.mean(),
-        }
+        Ok(outcome)
     }
 
-    /// The softmax over all classes but each row's target, and what is known of each chunk.
+    /// The softmax over the shard's classes but each row's target, and what is known of each chunk.
     ///
     /// # Shapes
     ///
@@ -124,13 +133,16 @@ impl Objective<'_> {
         queries: &Tensor<2>,
         cosine: &Tensor<2>,
         labels: &[u32],
-        rows: &Rows,
+        rows: Option<&Rows>,
     ) -> (PartialSoftmax, Vec<Scored>) {
         let mut others = PartialSoftmax {
             log_sum_exp: cosine.full_like(HIDDEN),
             mean: queries.zeros_like(),
         };
         let mut scored = Vec::new();
+        let Some(rows) = rows else {
+            return (others, scored);
+        };
         let mut free_bytes = self.keep_bytes;
         for start in (0..rows.len()).step_by(self.chunk) {
             let range = start..rows.len().min(start + self.chunk);

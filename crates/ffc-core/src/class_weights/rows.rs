@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor};
 
-use super::{InitialWeights, Sgd};
+use super::{InitialWeights, Sgd, Shard};
 use crate::embeddings::lengths;
 use crate::flex::Kernels;
 use crate::{Error, HeadContext, Result, setting};
@@ -35,11 +35,17 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Those of all identities before the first step.
-    pub(crate) fn initial(context: &HeadContext, dtype: DType, device: &Device) -> Self {
-        let (rows, dim) = (context.identities as usize, context.dim);
+    /// Those of a shard before the first step.
+    pub(crate) fn initial(
+        context: &HeadContext,
+        shard: &Shard,
+        dtype: DType,
+        device: &Device,
+    ) -> Self {
+        let (rows, dim) = (shard.len() as usize, context.dim);
+        let weights = InitialWeights::new(context.seed);
         Self {
-            weight: InitialWeights::new(context.seed).matrix(rows, dim, dtype, device),
+            weight: weights.matrix(shard.classes(), dim, dtype, device),
             momentum: Tensor::zeros([rows, dim], (device, dtype)),
         }
     }

@@ -1,4 +1,4 @@
-use super::{Objective, Sgd};
+use super::{Objective, Sgd, Shard};
 use crate::margin::Margin;
 use crate::{Result, setting};
 
@@ -27,12 +27,13 @@ impl Settings {
         setting::at_least_one("chunk", self.chunk)
     }
 
-    pub(crate) fn objective<'a>(&self, margin: &'a dyn Margin) -> Objective<'a> {
+    pub(crate) fn objective<'a>(&self, margin: &'a dyn Margin, shard: &'a Shard) -> Objective<'a> {
         Objective {
             margin,
             scale: self.scale,
             chunk: self.chunk,
             keep_bytes: self.keep_bytes,
+            shard,
         }
     }
 

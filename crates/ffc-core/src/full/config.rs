@@ -2,7 +2,7 @@ use burn::tensor::DType;
 use serde::{Deserialize, Serialize};
 
 use super::FullHead;
-use crate::class_weights::{HELD, Rows, Settings, check_identities};
+use crate::class_weights::{HELD, Rows, Settings, Shard, check_identities};
 use crate::margin::{Margin, MarginConfig};
 use crate::memory::{self, Held};
 use crate::{BatchForm, HeadBytes, HeadContext, Needs, Result};
@@ -27,6 +27,8 @@ pub struct FullHeadConfig {
     /// Bytes of the softmax that a step keeps between its two passes over the classes; what does not fit is computed twice, a fourth
     /// product beside three. Default: 67,108,864, enough for 131,072 classes with 128 rows.
     pub keep_bytes: usize,
+    /// Whether several ranks have a part of the classes each, instead of all. Default: false.
+    pub sharded: bool,
 }
 
 impl Default for FullHeadConfig {
@@ -39,6 +41,7 @@ impl Default for FullHeadConfig {
             learning_rate_factor: 1.0,
             chunk: 2048,
             keep_bytes: 64 << 20,
+            sharded: false,
         }
     }
 }
@@ -84,15 +87,17 @@ impl FullHeadConfig {
         self.settings().check()?;
         let device = context.device.clone().inner();
         check_identities(context)?;
+        let shard = Shard::new(context, self.sharded)?;
         let held = Held {
             what: HELD,
-            rows: context.identities,
-            bytes: (self.bytes(context.identities, context.dim, context.batch)).on_device(),
+            rows: shard.len(),
+            bytes: (self.bytes(shard.len(), context.dim, context.batch)).on_device(),
             remedy: "a head `partial` with its weights in a file, or `ffc`",
         };
         held.check(&device)?;
         Ok(FullHead {
-            rows: Rows::initial(context, DType::F32, &device),
+            rows: Rows::initial(context, &shard, DType::F32, &device),
+            shard,
             margin,
             settings: self.settings(),
         })

@@ -26,10 +26,14 @@ impl Head for FullHead {
         }
     }
 
+    fn is_sharded(&self) -> bool {
+        self.shard.is_part()
+    }
+
     fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
         match part {
-            WEIGHT => part::write_matrix(part, &self.rows.weight, to),
-            MOMENTUM => part::write_matrix(part, &self.rows.momentum, to),
+            WEIGHT => self.shard.write_rows(part, &self.rows.weight, to),
+            MOMENTUM => self.shard.write_rows(part, &self.rows.momentum, to),
             MARGIN => write_state(&*self.margin, to),
             _ => Err(part::unknown(part)),
         }
@@ -37,8 +41,8 @@ impl Head for FullHead {
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         match part {
-            WEIGHT => part::read_matrix(part, &mut self.rows.weight, from),
-            MOMENTUM => part::read_matrix(part, &mut self.rows.momentum, from),
+            WEIGHT => self.shard.read_rows(part, &mut self.rows.weight, from),
+            MOMENTUM => self.shard.read_rows(part, &mut self.rows.momentum, from),
             MARGIN => read_state(&mut *self.margin, from),
             _ => Err(part::unknown(part)),
         }

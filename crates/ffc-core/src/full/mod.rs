@@ -7,7 +7,7 @@ pub use config::FullHeadConfig;
 
 use burn::tensor::Tensor;
 
-use crate::class_weights::{Batch, Rows, Settings};
+use crate::class_weights::{Batch, Rows, Settings, Shard};
 use crate::head::{HeadOutput, Quantity, StepContext};
 use crate::margin::Margin;
 use crate::{EmbeddingBatch, Result};
@@ -26,7 +26,7 @@ use crate::{EmbeddingBatch, Result};
 /// use ffc_core::{EmbeddingBatch, FullHeadConfig, Head, HeadContext, StepContext};
 ///
 /// let device = Device::flex().autodiff();
-/// let context = HeadContext { identities: 100, dim: 2, batch: 2, seed: 1, device: &device };
+/// let context = HeadContext { identities: 100, dim: 2, batch: 2, seed: 1, device: &device, ranks: None };
 /// let mut head = FullHeadConfig::default().init(&context)?;
 ///
 /// let probe = Tensor::<2>::from_data([[1.0, 0.2], [-0.3, 1.0]], &device).require_grad();
@@ -39,12 +39,13 @@ use crate::{EmbeddingBatch, Result};
 #[derive(Debug)]
 pub struct FullHead {
     rows: Rows,
+    shard: Shard,
     margin: Box<dyn Margin>,
     settings: Settings,
 }
 
 impl FullHead {
-    /// The class weights, `[N, dim]`.
+    /// The class weights, `[N, dim]`; of a sharded head this rank's.
     pub fn weight(&self) -> Tensor<2> {
         self.rows.weight.clone()
     }
@@ -55,18 +56,15 @@ impl FullHead {
     }
 
     fn score(&mut self, batch: EmbeddingBatch, context: &StepContext) -> Result<HeadOutput> {
-        let [identities, dim] = self.rows.weight.dims();
-        let batch = Batch::new(batch, dim, identities as u64)?;
+        let [_, dim] = self.rows.weight.dims();
+        let batch = Batch::new(batch, dim, self.shard.identities())?;
         if let Some(state) = self.margin.state_mut() {
             state.observe(&batch.probe.length);
         }
-        let labels: Vec<u32> = batch.labels.iter().map(|&label| label as u32).collect();
-        let outcome = self.settings.objective(&*self.margin).step(
-            &batch.probe,
-            &labels,
-            &mut self.rows,
-            self.settings.sgd(context.learning_rate),
-        );
+        let labels = self.shard.rows(&batch.labels);
+        let objective = self.settings.objective(&*self.margin, &self.shard);
+        let sgd = self.settings.sgd(context.learning_rate);
+        let outcome = objective.step(&batch.probe, &labels, Some(&mut self.rows), sgd)?;
         let target_cosine = outcome.target_cosine.clone();
         Ok(HeadOutput {
             loss: batch.loss(outcome, None),

@@ -1,4 +1,8 @@
+use std::sync::Arc;
+
 use burn::tensor::Device;
+
+use crate::collective::Collective;
 
 /// What a head must know of its training when it is made.
 #[derive(Debug, Clone)]
@@ -13,6 +17,8 @@ pub struct HeadContext<'a> {
     pub seed: u64,
     /// Where its tensors shall lie; with automatic differentiation where the networks train by it.
     pub device: &'a Device,
+    /// The ranks that train together, among which a head with a `sharded` setting divides its classes. None: there are no others.
+    pub ranks: Option<Arc<dyn Collective>>,
 }
 
 /// Which step a head makes.

@@ -74,6 +74,12 @@ pub trait Head: Any + Send {
         &[]
     }
 
+    /// Whether each of several ranks holds another part of its state. Then all ranks write parts at once, and all write the whole. Others are
+    /// the same on all ranks.
+    fn is_sharded(&self) -> bool {
+        false
+    }
+
     /// Writes a part as a stream, so that a head larger than half the memory can be saved.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PartialHead;
 use super::storage::{Store, WeightStorage};
-use crate::class_weights::Settings;
+use crate::class_weights::{Settings, Shard, check_identities};
 use crate::margin::{Margin, MarginConfig};
 use crate::memory;
 use crate::purpose::Purpose;
@@ -35,6 +35,8 @@ pub struct PartialHeadConfig {
     /// Bytes of the softmax that a step keeps between its two passes over the classes; what does not fit is computed twice, a fourth
     /// product beside three. Default: 67,108,864, enough for 131,072 classes with 128 rows.
     pub keep_bytes: usize,
+    /// Whether several ranks have a part of the classes each, instead of all; the classes of a step are drawn over all of them. Default: false.
+    pub sharded: bool,
 }
 
 /// Which rows a step of [`PartialHead`] changes.
@@ -60,6 +62,7 @@ impl Default for PartialHeadConfig {
             learning_rate_factor: 1.0,
             chunk: 2048,
             keep_bytes: 64 << 20,
+            sharded: false,
         }
     }
 }
@@ -133,14 +136,19 @@ impl PartialHeadConfig {
     /// As [`init`](Self::init).
     pub fn init_with(&self, context: &HeadContext, margin: Box<dyn Margin>) -> Result<PartialHead> {
         self.check_settings()?;
-        let sampled = self.sampled(context.identities, context.batch);
-        let bytes = self.bytes(context.identities, context.dim, context.batch);
+        check_identities(context)?;
+        let shard = Shard::new(context, self.sharded)?;
+        // Of a shard: of as many classes all of a step may lie there.
+        let sampled = self
+            .sampled(context.identities, context.batch)
+            .min(shard.len());
+        let bytes = self.bytes(shard.len(), context.dim, context.batch);
         Ok(PartialHead {
-            store: Store::new(&self.storage, context, sampled, bytes)?,
+            store: Store::new(&self.storage, context, &shard, sampled, bytes)?,
+            shard,
             margin,
             settings: self.settings(),
             update: self.update,
-            identities: context.identities,
             dim: context.dim,
             count: self.count(context.identities),
             key: Purpose::ClassSample.key(context.seed),

@@ -27,10 +27,14 @@ impl Head for PartialHead {
         }
     }
 
+    fn is_sharded(&self) -> bool {
+        self.shard.is_part()
+    }
+
     fn write_part(&self, part: &str, to: &mut dyn Write) -> Result<()> {
         match part {
-            WEIGHT => self.store.write_part(part, Half::Weight, to),
-            MOMENTUM => self.store.write_part(part, Half::Momentum, to),
+            WEIGHT => self.store.write_part(&self.shard, part, Half::Weight, to),
+            MOMENTUM => self.store.write_part(&self.shard, part, Half::Momentum, to),
             MARGIN => write_state(&*self.margin, to),
             _ => Err(part::unknown(part)),
         }
@@ -38,8 +42,10 @@ impl Head for PartialHead {
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         match part {
-            WEIGHT => self.store.read_part(part, Half::Weight, from),
-            MOMENTUM => self.store.read_part(part, Half::Momentum, from),
+            WEIGHT => self.store.read_part(&self.shard, part, Half::Weight, from),
+            MOMENTUM => self
+                .store
+                .read_part(&self.shard, part, Half::Momentum, from),
             MARGIN => read_state(&mut *self.margin, from),
             _ => Err(part::unknown(part)),
         }

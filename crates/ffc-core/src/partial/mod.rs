@@ -11,7 +11,7 @@ pub use storage::WeightStorage;
 
 use ffc_random::Key;
 
-use crate::class_weights::{Batch, Settings};
+use crate::class_weights::{Batch, ELSEWHERE, Settings, Shard};
 use crate::head::{HeadOutput, Quantity, StepContext};
 use crate::margin::Margin;
 use crate::{EmbeddingBatch, Error, Result};
@@ -38,7 +38,7 @@ const MOST_LOSS: f32 = 69.077_55;
 /// use ffc_core::{EmbeddingBatch, Head, HeadContext, PartialHeadConfig, StepContext};
 ///
 /// let device = Device::flex().autodiff();
-/// let context = HeadContext { identities: 100, dim: 2, batch: 2, seed: 1, device: &device };
+/// let context = HeadContext { identities: 100, dim: 2, batch: 2, seed: 1, device: &device, ranks: None };
 /// let mut head = PartialHeadConfig { sample_rate: 0.3, ..Default::default() }.init(&context)?;
 ///
 /// let probe = Tensor::<2>::from_data([[1.0, 0.2], [-0.3, 1.0]], &device).require_grad();
@@ -52,11 +52,10 @@ const MOST_LOSS: f32 = 69.077_55;
 #[derive(Debug)]
 pub struct PartialHead {
     store: Store,
+    shard: Shard,
     margin: Box<dyn Margin>,
     settings: Settings,
     update: PartialUpdate,
-    /// N.
-    identities: u64,
     dim: usize,
     /// floor(r N).
     count: u64,
@@ -66,7 +65,13 @@ pub struct PartialHead {
 impl PartialHead {
     /// The classes that take part in a step of a batch with these identities, ascending.
     pub fn sample(&self, identities: &[u64], step: u64) -> Vec<u64> {
-        sample(identities, self.identities, self.count, self.key, step)
+        sample(
+            identities,
+            self.shard.identities(),
+            self.count,
+            self.key,
+            step,
+        )
     }
 
     /// A step with given classes instead of drawn ones.
@@ -81,14 +86,14 @@ impl PartialHead {
         classes: &[u64],
         context: &StepContext,
     ) -> Result<HeadOutput> {
-        let batch = Batch::new(batch, self.dim, self.identities)?;
+        let batch = Batch::new(batch, self.dim, self.shard.identities())?;
         let labels = self.positions(&batch.labels, classes)?;
         self.score(batch, classes, &labels, context)
     }
 
     /// A step with drawn classes.
     fn step_drawn(&mut self, batch: EmbeddingBatch, context: &StepContext) -> Result<HeadOutput> {
-        let batch = Batch::new(batch, self.dim, self.identities)?;
+        let batch = Batch::new(batch, self.dim, self.shard.identities())?;
         let classes = self.sample(&batch.labels, context.step);
         let labels = self.positions(&batch.labels, &classes)?;
         self.score(batch, &classes, &labels, context)
@@ -98,12 +103,15 @@ impl PartialHead {
     fn positions(&self, labels: &[u64], classes: &[u64]) -> Result<Vec<u32>> {
         let bad = |problem| Error::Sample {
             problem,
-            identities: self.identities,
+            identities: self.shard.identities(),
         };
         if !classes.is_sorted_by(|a, b| a < b) {
             return Err(bad("do not ascend".into()));
         }
-        if let Some(last) = classes.last().filter(|&&last| last >= self.identities) {
+        if let Some(last) = classes
+            .last()
+            .filter(|&&last| last >= self.shard.identities())
+        {
             return Err(bad(format!("hold {last}")));
         }
         let position = |label: &u64| match classes.binary_search(label) {
@@ -111,6 +119,21 @@ impl PartialHead {
             Err(_) => Err(bad(format!("lack {label}"))),
         };
         labels.iter().map(position).collect()
+    }
+
+    /// Those of some ascending classes that are in this rank's shard, as rows of it, and where each label stands among them.
+    fn here(&self, classes: &[u64], labels: &[u32]) -> (Vec<u64>, Vec<u32>) {
+        let of_shard = self.shard.classes();
+        let begin = classes.partition_point(|&class| class < of_shard.start);
+        let end = classes.partition_point(|&class| class < of_shard.end);
+        let rows = classes[begin..end]
+            .iter()
+            .map(|class| class - of_shard.start);
+        let place = |&label: &u32| match (begin..end).contains(&(label as usize)) {
+            true => label - begin as u32,
+            false => ELSEWHERE,
+        };
+        (rows.collect(), labels.iter().map(place).collect())
     }
 
     fn score(
@@ -124,16 +147,17 @@ impl PartialHead {
             state.observe(&batch.probe.length);
         }
         let sgd = self.settings.sgd(context.learning_rate);
-        let objective = self.settings.objective(&*self.margin);
+        let objective = self.settings.objective(&*self.margin, &self.shard);
         let others = match self.update {
             PartialUpdate::Sparse => None,
             PartialUpdate::Dense => Some(sgd),
         };
-        let outcome = (self.store).change(classes, others, |rows| {
-            objective.step(&batch.probe, labels, rows, sgd)
-        })?;
+        let (rows, labels) = self.here(classes, labels);
+        let outcome = (self.store).change(&rows, others, |rows| {
+            objective.step(&batch.probe, &labels, rows, sgd)
+        })??;
         let target_cosine = outcome.target_cosine.clone();
-        let share = classes.len() as f64 / self.identities as f64;
+        let share = classes.len() as f64 / self.shard.identities() as f64;
         Ok(HeadOutput {
             loss: batch.loss(outcome, Some(MOST_LOSS)),
             quantities: vec![Quantity::Device(target_cosine), Quantity::Host(share)],

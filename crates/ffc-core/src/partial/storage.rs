@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, IndexingUpdateOp, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::weight_file::{Half, WeightFile};
-use crate::class_weights::{HELD, InitialWeights, Rows, Sgd, check_identities};
+use crate::class_weights::{HELD, InitialWeights, Rows, Sgd, Shard};
 use crate::head::part;
 use crate::memory::Held;
 use crate::upload::indices;
@@ -49,10 +49,10 @@ impl Store {
     pub(super) fn new(
         storage: &WeightStorage,
         context: &HeadContext,
+        shard: &Shard,
         sampled: u64,
         bytes: HeadBytes,
     ) -> Result<Self> {
-        check_identities(context)?;
         let device = context.device.clone().inner();
         let dtype = storage.dtype();
         if let WeightStorage::File(path) = storage {
@@ -64,7 +64,7 @@ impl Store {
             };
             step.check_bytes(&device)?;
             let initial = InitialWeights::new(context.seed);
-            let file = WeightFile::create(path, context.identities, context.dim, initial)?;
+            let file = WeightFile::create(path, shard.classes(), context.dim, initial)?;
             return Ok(Self::File(file, device));
         }
         if !device.supports_dtype(dtype) {
@@ -72,16 +72,16 @@ impl Store {
         }
         let held = Held {
             what: HELD,
-            rows: context.identities,
+            rows: shard.len(),
             bytes: bytes.on_device(),
             remedy: "`storage = { file = \"...\" }`, or a head `ffc`",
         };
         held.check(&device)?;
-        Ok(Self::Device(Rows::initial(context, dtype, &device)))
+        Ok(Self::Device(Rows::initial(context, shard, dtype, &device)))
     }
 
-    /// Lets `step` change the rows of some classes, in f32, and takes them back. Others do not change, or make a step without a gradient
-    /// by `others`.
+    /// Lets `step` change some rows, in f32, and takes them back; it gets none where there are none. Others do not change, or make a step without a
+    /// gradient by `others`.
     ///
     /// # Errors
     ///
@@ -90,12 +90,18 @@ impl Store {
         &mut self,
         classes: &[u64],
         others: Option<Sgd>,
-        step: impl FnOnce(&mut Rows) -> T,
+        step: impl FnOnce(Option<&mut Rows>) -> T,
     ) -> Result<T> {
+        if classes.is_empty() {
+            if let (Self::Device(all), Some(sgd)) = (self, others) {
+                all.decay(sgd);
+            }
+            return Ok(step(None));
+        }
         match self {
             // All of them: no need to move them.
             Self::Device(all) if classes.len() == all.len() && all.weight.dtype() == DType::F32 => {
-                Ok(step(all))
+                Ok(step(Some(all)))
             }
             Self::Device(all) => {
                 let classes: Vec<u32> = classes.iter().map(|&class| class as u32).collect();
@@ -106,7 +112,7 @@ impl Store {
                     weight: gather(&all.weight),
                     momentum: gather(&all.momentum),
                 };
-                let result = step(&mut rows);
+                let result = step(Some(&mut rows));
                 // All of them: the classes of the step are overwritten below.
                 if let Some(sgd) = others {
                     all.decay(sgd);
@@ -131,7 +137,7 @@ impl Store {
                     weight: gather(Half::Weight),
                     momentum: gather(Half::Momentum),
                 };
-                let result = step(&mut rows);
+                let result = step(Some(&mut rows));
                 let host = |matrix: Tensor<2>| {
                     matrix
                         .try_into_vec_as::<f32>()
@@ -145,19 +151,40 @@ impl Store {
         }
     }
 
-    pub(super) fn write_part(&self, part: &str, half: Half, to: &mut dyn Write) -> Result<()> {
+    /// Writes a half of the rows of all shards, as [`Shard::write`] does.
+    pub(super) fn write_part(
+        &self,
+        shard: &Shard,
+        part: &str,
+        half: Half,
+        to: &mut dyn Write,
+    ) -> Result<()> {
         match (self, half) {
-            (Self::Device(all), Half::Weight) => part::write_matrix(part, &all.weight, to),
-            (Self::Device(all), Half::Momentum) => part::write_matrix(part, &all.momentum, to),
-            (Self::File(file, _), half) => file.write_part(part, half, to),
+            (Self::Device(all), Half::Weight) => shard.write_rows(part, &all.weight, to),
+            (Self::Device(all), Half::Momentum) => shard.write_rows(part, &all.momentum, to),
+            (Self::File(file, _), half) => {
+                shard.write(part, to, |to| file.write_part(part, half, to))
+            }
         }
     }
 
-    pub(super) fn read_part(&mut self, part: &str, half: Half, from: &mut dyn Read) -> Result<()> {
+    /// Reads those of the own shard, as [`Shard::read`] does.
+    pub(super) fn read_part(
+        &mut self,
+        shard: &Shard,
+        part: &str,
+        half: Half,
+        from: &mut dyn Read,
+    ) -> Result<()> {
         match (self, half) {
-            (Self::Device(all), Half::Weight) => part::read_matrix(part, &mut all.weight, from),
-            (Self::Device(all), Half::Momentum) => part::read_matrix(part, &mut all.momentum, from),
-            (Self::File(file, _), half) => file.read_part(part, half, from),
+            (Self::Device(all), Half::Weight) => shard.read_rows(part, &mut all.weight, from),
+            (Self::Device(all), Half::Momentum) => shard.read_rows(part, &mut all.momentum, from),
+            (Self::File(file, _), half) => {
+                let row_bytes = file.row_bytes();
+                shard.read(part, row_bytes, from, |from| {
+                    file.read_part(part, half, from)
+                })
+            }
         }
     }
 }

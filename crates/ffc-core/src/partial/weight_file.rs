@@ -1,5 +1,6 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use memmap2::MmapMut;
@@ -23,6 +24,8 @@ pub(crate) struct WeightFile {
     _file: File,
     dim: usize,
     initial: InitialWeights,
+    /// Class of the first row.
+    first: u64,
 }
 
 /// What of a row.
@@ -33,17 +36,18 @@ pub(crate) enum Half {
 }
 
 impl WeightFile {
-    /// A fresh file of `rows` rows. One of that very size is emptied: it is what an earlier run left.
+    /// A fresh file of a row for each of some classes. One of that very size is emptied: it is what an earlier run left.
     ///
     /// # Errors
     ///
     /// [`Error::WeightFile`] where it cannot be made, is in use, or is something else.
     pub(crate) fn create(
         path: &Path,
-        rows: u64,
+        classes: Range<u64>,
         dim: usize,
         initial: InitialWeights,
     ) -> Result<Self> {
+        let rows = classes.end - classes.start;
         let failed = |problem: String| Error::WeightFile {
             path: path.to_owned(),
             problem,
@@ -81,6 +85,7 @@ impl WeightFile {
             _file: file,
             dim,
             initial,
+            first: classes.start,
         })
     }
 
@@ -131,6 +136,10 @@ impl WeightFile {
         part::finished(part, from)
     }
 
+    pub(crate) fn row_bytes(&self) -> u64 {
+        (self.dim * BYTES) as u64
+    }
+
     fn rows(&self) -> u64 {
         (self.map.len() / (2 * self.dim * BYTES)) as u64
     }
@@ -148,7 +157,7 @@ impl WeightFile {
     fn read(&self, row: u64, half: Half, values: &mut [f32]) {
         let bytes = &self.map[self.place(row, half)];
         if half == Half::Weight && bytes.iter().all(|&byte| byte == 0) {
-            return self.initial.draw(row, values);
+            return self.initial.draw(self.first + row, values);
         }
         for (value, bytes) in values.iter_mut().zip(bytes.as_chunks().0) {
             *value = f32::from_le_bytes(*bytes);

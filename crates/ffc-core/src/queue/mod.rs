@@ -36,7 +36,7 @@ use feature_queue::FeatureQueue;
 ///
 /// let device = Device::flex().autodiff();
 /// let config = QueueHeadConfig { queue: 8, ..Default::default() };
-/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 2, seed: 0, device: &device })?;
+/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 2, seed: 0, device: &device, ranks: None })?;
 ///
 /// let first = Tensor::<2>::from_data([[1.0, 0.2], [-0.3, 1.0]], &device).require_grad();
 /// let second = Tensor::<2>::from_data([[1.0, 0.1], [-0.1, 1.0]], &device);

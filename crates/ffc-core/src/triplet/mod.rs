@@ -30,7 +30,7 @@ use mining::HardestTriplets;
 ///
 /// let device = Device::flex().autodiff();
 /// let config = TripletHeadConfig { images: 2, ..Default::default() };
-/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 4, seed: 0, device: &device })?;
+/// let mut head = config.init(&HeadContext { identities: 100, dim: 2, batch: 4, seed: 0, device: &device, ranks: None })?;
 ///
 /// let probe = Tensor::<2>::from_data([[1.0, 0.2], [0.3, 1.0], [-0.3, 1.0], [0.1, 0.9]], &device).require_grad();
 /// let batch = EmbeddingBatch { probe: probe.clone(), gallery: None, identities: vec![5, 5, 13, 13] };

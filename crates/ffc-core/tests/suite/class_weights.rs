@@ -57,6 +57,7 @@ pub fn context(device: &Device) -> HeadContext<'_> {
         batch: BATCH,
         seed: 3,
         device,
+        ranks: None,
     }
 }
 
@@ -342,6 +343,7 @@ pub fn recorded_context<'a>(file: &Recorded, device: &'a Device) -> HeadContext<
         batch: file.number("batch") as usize,
         seed: 0,
         device,
+        ranks: None,
     }
 }
 

@@ -32,6 +32,7 @@ fn head() -> FfcHead {
         batch: 2,
         seed: 0,
         device: &device(),
+        ranks: None,
     };
     config().init(&context).unwrap()
 }
@@ -194,6 +195,7 @@ fn rows_that_no_memory_holds_are_refused() {
         batch: 2,
         seed: 0,
         device: &device,
+        ranks: None,
     };
     // More than a tensor can have, so that devices that do not tell their memory refuse them too.
     let many = 1 << 42;

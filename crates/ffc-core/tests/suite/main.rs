@@ -19,6 +19,7 @@ mod partial;
 mod queue;
 mod record;
 mod recorded;
+mod sharded;
 mod slot_map;
 mod softmax;
 mod stats;

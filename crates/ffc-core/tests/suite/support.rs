@@ -71,6 +71,7 @@ pub fn context(dim: usize, batch: usize, device: &Device) -> HeadContext<'_> {
         batch,
         seed: 3,
         device,
+        ranks: None,
     }
 }
 

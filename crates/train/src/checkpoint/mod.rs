@@ -20,10 +20,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
+use ffc_core::collective::{Alone, Collective};
 use ffc_core::part::finished;
 use ffc_data::ErrorChain;
 use ffc_files::{Hashed, sync_folder};
@@ -308,10 +310,25 @@ impl Checkpoint {
     ///
     /// [`Error::Format`] where a file does not fit the configuration.
     pub fn restore(self, config: &Config, schedule: Schedule, device: &Device) -> Result<Trainer> {
+        self.restore_on_ranks(config, schedule, device, Arc::new(Alone))
+    }
+
+    /// The same as [one of several ranks](Trainer::with_ranks), which all read the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// As [`restore`](Self::restore) and [`Trainer::with_ranks`].
+    pub fn restore_on_ranks(
+        self,
+        config: &Config,
+        schedule: Schedule,
+        device: &Device,
+        ranks: Arc<dyn Collective>,
+    ) -> Result<Trainer> {
         config.check()?;
         let device = differentiating(config, device);
         let probe = self.network(PROBE, config.backbone.init(&device)?)?;
-        let mut head = init_head(config, self.state.data.identities, &device)?;
+        let mut head = init_head(config, self.state.data.identities, &device, ranks.clone())?;
         for &part in head.parts() {
             self.demand(part)?;
             let path = self.path.join(part);
@@ -343,7 +360,8 @@ impl Checkpoint {
             head,
             optimizer,
             self.state.step,
-        )
+        )?
+        .with_ranks(ranks)
     }
 
     /// The networks, on a plain device: the trained one, and the gallery network where there is one.

@@ -1,6 +1,6 @@
 use ffc_core::{
     FfcHeadConfig, FullHeadConfig, Head, HeadBytes, HeadContext, Needs, PairsHeadConfig,
-    PartialHeadConfig, QueueHeadConfig, TripletHeadConfig, VirtualHeadConfig,
+    PartialHeadConfig, QueueHeadConfig, TripletHeadConfig, VirtualHeadConfig, WeightStorage,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::{Table, Value};
@@ -93,6 +93,31 @@ kinds! {
     Triplet(TripletHeadConfig) = "triplet",
     /// [`ffc_core::PairsHead`].
     Pairs(PairsHeadConfig) = "pairs",
+}
+
+impl HeadConfig {
+    /// Whether several ranks have a part of the classes each.
+    pub fn is_sharded(&self) -> bool {
+        match self {
+            Self::Full(head) => head.sharded,
+            Self::Partial(head) => head.sharded,
+            _ => false,
+        }
+    }
+
+    /// Gives class weights in a file another one for each rank, all of which may see the same disk.
+    pub(crate) fn for_rank(&mut self, rank: usize) {
+        if let Self::Partial(PartialHeadConfig {
+            storage: WeightStorage::File(path),
+            ..
+        }) = self
+            && rank > 0
+        {
+            let mut name = path.file_name().unwrap_or_default().to_os_string();
+            name.push(format!(".rank-{rank}"));
+            path.set_file_name(name);
+        }
+    }
 }
 
 impl Default for HeadConfig {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{DType, Device, Tensor};
-use ffc_core::collective::Collective;
+use ffc_core::collective::{Alone, Collective};
 use ffc_core::{
     BatchForm, DualEmbeddings, EmbeddingBatch, GallerySides, Head, HeadContext, HeadInput,
     HeadOutput, MovingAverage, Quantity, StepContext,
@@ -99,14 +99,29 @@ impl Trainer {
         schedule: Schedule,
         device: &Device,
     ) -> Result<Self> {
+        Self::from_config_on_ranks(config, identities, schedule, device, Arc::new(Alone))
+    }
+
+    /// The same as [one of several ranks](Self::with_ranks), of which a head with the setting `sharded` has a part of the classes.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_config`](Self::from_config) and [`with_ranks`](Self::with_ranks).
+    pub fn from_config_on_ranks(
+        config: &Config,
+        identities: u64,
+        schedule: Schedule,
+        device: &Device,
+        ranks: Arc<dyn Collective>,
+    ) -> Result<Self> {
         config.check()?;
         let device = differentiating(config, device);
         let mut network = draw::network(config, &device)?;
         if let Some(weights) = &config.training.weights {
             start::read_weights(&mut network, weights, config)?;
         }
-        let head = init_head(config, identities, &device)?;
-        Self::new(network, head, config.trainer(schedule)?, &device)
+        let head = init_head(config, identities, &device, ranks.clone())?;
+        Self::new(network, head, config.trainer(schedule)?, &device)?.with_ranks(ranks)
     }
 
     /// A training under way: `step` steps were made.
@@ -490,6 +505,7 @@ pub(crate) fn init_head(
     config: &Config,
     identities: u64,
     device: &Device,
+    ranks: Arc<dyn Collective>,
 ) -> Result<Box<dyn Head>> {
     config.head.init(&HeadContext {
         identities,
@@ -497,6 +513,7 @@ pub(crate) fn init_head(
         batch: config.loader.batch,
         seed: config.training.seed,
         device,
+        ranks: Some(ranks),
     })
 }
 

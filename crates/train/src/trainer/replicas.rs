@@ -11,6 +11,20 @@ use super::Trainer;
 use crate::{Error, Result};
 
 impl Trainer {
+    /// Does a rank's part of a checkpoint that the first one writes: gives its shard of a sharded head.
+    ///
+    /// # Errors
+    ///
+    /// Where a device or a rank fails.
+    pub(crate) fn give_shard(&self) -> Result<()> {
+        if self.head.is_sharded() {
+            for part in self.head.parts() {
+                self.head.write_part(part, &mut io::sink())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Compares hashes of the networks and of the head over all ranks. What a norm has seen of its rank's pictures is left out: that is made equal by
     /// [`average_running_statistics`](Self::average_running_statistics).
     ///
@@ -26,11 +40,14 @@ impl Trainer {
         if let Some(gallery) = &self.gallery {
             hashes.push(("gallery network", network(gallery)?));
         }
-        let mut hashed = Hashed::new(io::sink());
-        for part in self.head.parts() {
-            self.head.write_part(part, &mut hashed)?;
+        // Of a sharded head each rank has another part.
+        if !self.head.is_sharded() {
+            let mut hashed = Hashed::new(io::sink());
+            for part in self.head.parts() {
+                self.head.write_part(part, &mut hashed)?;
+            }
+            hashes.push(("head", hashed.xxh3()));
         }
-        hashes.push(("head", hashed.xxh3()));
         let own: Vec<u8> = (hashes.iter())
             .flat_map(|(_, hash)| hash.to_le_bytes())
             .collect();

@@ -137,15 +137,14 @@ impl<'a> Training<'a> {
         self.ranks.rank() == 0
     }
 
-    /// Whether any rank was asked to stop.
-    fn is_interrupted(&self) -> Result<bool> {
-        let asked = self.interrupt.is_requested();
+    /// Whether something is so on any rank.
+    fn on_any_rank(&self, here: bool) -> Result<bool> {
         if self.ranks.ranks() == 1 {
-            return Ok(asked);
+            return Ok(here);
         }
-        let mut asked = [f32::from(u8::from(asked))];
-        self.ranks.all_reduce_max(&mut asked)?;
-        Ok(asked[0] > 0.0)
+        let mut anywhere = [f32::from(u8::from(here))];
+        self.ranks.all_reduce_max(&mut anywhere)?;
+        Ok(anywhere[0] > 0.0)
     }
 
     /// Of every run and when it is resumed, so that those of old versions get the file too.
@@ -189,7 +188,7 @@ impl<'a> Training<'a> {
                 self.records.log(&told)?;
             }
             let last = step == self.lengths.total;
-            let stop = self.is_interrupted()?;
+            let stop = self.on_any_rank(self.interrupt.is_requested())?;
             let due = |every: u64| step.is_multiple_of(every) || last;
             let save = due(self.lengths.checkpoint) || stop;
             if !(due(self.lengths.log) || due(self.lengths.evaluate) || save) {
@@ -217,13 +216,16 @@ impl<'a> Training<'a> {
                     better = match self.evaluate() {
                         Ok(better) => better,
                         Err(error) => {
-                            // What was trained is not lost, and the evaluation is made up for when the run is resumed.
-                            self.save(window)?;
+                            // What was trained is not lost, and the evaluation is made up for when the run is resumed. Of a sharded head
+                            // there is only a part here.
+                            if !self.trainer.head().is_sharded() {
+                                self.save(window)?;
+                            }
                             return Err(error);
                         }
                     };
                 }
-                if save || better {
+                if save || self.on_any_rank(better)? {
                     self.save(window)?;
                 }
                 // No rank goes on before that is on disk which all may have to go back to.
@@ -260,7 +262,7 @@ impl<'a> Training<'a> {
 
     fn save(&mut self, window: &Window) -> Result<()> {
         if !self.is_first() {
-            return Ok(());
+            return self.trainer.give_shard();
         }
         self.records.sync()?;
         self.state.elapsed_s = self.elapsed().as_secs_f64();

@@ -113,7 +113,13 @@ impl<'a> Training<'a> {
                     scored: Some(Scored::default()),
                     ..State::default()
                 };
-                let trainer = Trainer::from_config(config, identities, schedule, device)?;
+                let trainer = Trainer::from_config_on_ranks(
+                    config,
+                    identities,
+                    schedule,
+                    device,
+                    ranks.clone(),
+                )?;
                 (trainer, state, true)
             }
             Some(checkpoint) => {
@@ -140,7 +146,9 @@ impl<'a> Training<'a> {
                         ),
                     });
                 }
-                (checkpoint.restore(config, schedule, device)?, state, false)
+                let trainer =
+                    checkpoint.restore_on_ranks(config, schedule, device, ranks.clone())?;
+                (trainer, state, false)
             }
         };
         if !new && ranks.ranks() > 1 && config.training.norm_groups == 0 && trainer.has_norms() {
@@ -153,7 +161,6 @@ impl<'a> Training<'a> {
                 ),
             ));
         }
-        let trainer = trainer.with_ranks(ranks.clone())?;
         let changes = folder.keep_overrides()?;
         lines.extend(changes.iter().map(|change| format!("changed {change}")));
         let progress = progress(state.step, lengths.total);
@@ -166,8 +173,9 @@ impl<'a> Training<'a> {
         if state.step >= lengths.total && !scored && !state.evaluation_due {
             state.evaluation_due = true;
             // Remembered before lines of metrics are cut that are to be written again.
-            if is_first {
-                checkpoints.save(&trainer, &state)?;
+            match is_first {
+                true => drop(checkpoints.save(&trainer, &state)?),
+                false => trainer.give_shard()?,
             }
         }
         let again = match state.evaluation_due {

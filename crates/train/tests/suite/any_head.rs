@@ -51,6 +51,7 @@ fn settings_tell_needs_and_bytes() {
             batch: 4,
             seed: 0,
             device: &device,
+            ranks: None,
         };
         let head = config.init(&context).unwrap();
         assert_eq!(config.needs(50), head.needs(), "{text}");

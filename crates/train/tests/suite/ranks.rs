@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use ffc_core::collective::{Collective, Threads};
 use ffc_core::{BatchForm, FfcHead};
 use ffc_data::{DualLoader, GroupLoader, IdentityLoader, InstanceLoader, LoaderConfig};
@@ -9,7 +10,7 @@ use ffc_model::Backbone;
 use ffc_train::config::{HeadConfig, OptimizerConfig};
 use ffc_train::{Config, StepImages, StepNumbers, Trainer};
 
-use super::tiny::{alone, dataset, tiny_with, trainer};
+use super::tiny::{alone, dataset, schedule, tiny_with, trainer};
 
 const STEPS: usize = 30;
 
@@ -91,17 +92,16 @@ fn steps(config: &Config, mut trainer: Trainer, [rank, ranks]: [usize; 2]) -> En
 }
 
 fn several(config: &Config, ranks: usize) -> Vec<Ended> {
-    // A device has one generator of random numbers: all are drawn before the first one trains.
-    let starts: Vec<Trainer> = (0..ranks).map(|_| trainer(config)).collect();
     std::thread::scope(|scope| {
         let threads: Vec<_> = Threads::new(ranks)
             .into_iter()
-            .zip(starts)
-            .map(|(threads, start)| {
+            .map(|threads| {
                 scope.spawn(move || {
-                    let rank = threads.rank();
-                    let trainer = start.with_ranks(Arc::new(threads)).unwrap();
-                    steps(config, trainer, [rank, ranks])
+                    let (rank, device) = (threads.rank(), Device::flex());
+                    let (start, threads) = (schedule(config), Arc::new(threads));
+                    let trainer =
+                        Trainer::from_config_on_ranks(config, 40, start, &device, threads);
+                    steps(config, trainer.unwrap(), [rank, ranks])
                 })
             })
             .collect();
@@ -199,6 +199,22 @@ fn every_head_on_several_ranks() {
             _ => "",
         };
         compare(&format!("head={{ kind = \"{head}\"{more} }}"), 8, 2, 2e-3);
+    }
+}
+
+/// Classifiers of which each rank has a part.
+#[test]
+fn sharded_heads() {
+    let _alone = alone();
+    for head in ["kind = \"full\"", "kind = \"partial\", sample_rate = 0.5"] {
+        for (batch, ranks) in [(8, 2), (12, 3)] {
+            compare(
+                &format!("head={{ {head}, sharded = true }}"),
+                batch,
+                ranks,
+                2e-3,
+            );
+        }
     }
 }
 

@@ -35,8 +35,9 @@ fn rank(folder: &RunFolder, threads: Threads, interrupt: Interrupt) -> Result<Ou
     let other;
     let folder = match threads.rank() {
         0 => folder,
-        _ => {
-            other = RunFolder::of_first_rank(folder.path(), folder.config().clone());
+        rank => {
+            let config = folder.config().clone();
+            other = RunFolder::of_first_rank(folder.path(), config, rank);
             &other
         }
     };

@@ -312,6 +312,7 @@ fn an_embedding_of_zeros_ends_the_training() {
         batch: 4,
         seed: 0,
         device: &device,
+        ranks: None,
     });
     let settings = config.trainer(schedule(&config)).unwrap();
     let mut collapsed = Trainer::new(network, head.unwrap(), settings, &device).unwrap();
