@@ -7,7 +7,7 @@ mod tiny;
 
 use std::fs;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use launch::{MOST, assert_near, assert_same, column, course, finish, said, train, until};
 use rand::rngs::StdRng;

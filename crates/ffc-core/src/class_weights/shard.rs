@@ -225,7 +225,7 @@ impl Shard {
             return own(from);
         }
         let Range { start, end } = self.classes;
-        let mut skip = |from: &mut dyn Read, rows: u64| {
+        let skip = |from: &mut dyn Read, rows: u64| {
             let bytes = rows * row_bytes;
             match std::io::copy(&mut from.take(bytes), &mut std::io::sink()) {
                 Ok(found) if found == bytes => Ok(()),

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::weight_file::{Half, WeightFile};
 use crate::class_weights::{HELD, InitialWeights, Rows, Sgd, Shard};
-use crate::head::part;
 use crate::memory::Held;
 use crate::upload::indices;
 use crate::{Error, HeadBytes, HeadContext, Result};

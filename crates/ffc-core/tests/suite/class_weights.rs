@@ -356,6 +356,7 @@ pub fn replay_full(file: &Recorded, margin: MarginConfig) {
         weight_decay: file.number("weight_decay"),
         chunk: 64,
         keep_bytes: 1 << 13,
+        sharded: false,
         ..Default::default()
     };
     let device = device();

@@ -61,6 +61,7 @@ fn official_states() {
                 learning_rate_factor: 1.0,
                 chunk: 32,
                 keep_bytes: 1 << 13,
+                sharded: false,
             };
             let device = device();
             let context = recorded_context(&file, &device);
