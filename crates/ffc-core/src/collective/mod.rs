@@ -13,7 +13,7 @@ use crate::Result;
 /// What the ranks of a training do together. All call the same functions in the same order, each with its own part; a call returns when all have
 /// made it.
 ///
-/// Sums are taken in the order of the ranks, so that every rank gets the same bits.
+/// A sum has the same bits on every rank; [`Threads`] takes it in the order of the ranks.
 ///
 /// # Errors
 ///
