@@ -176,6 +176,10 @@ impl Mpi {
 impl Drop for Mpi {
     fn drop(&mut self) {
         if self.owner().is_some() {
+            // A panic has said what it is.
+            if !std::thread::panicking() {
+                eprintln!("error: rank {}: it leaves the others", self.rank);
+            }
             self.abort_with(1);
         }
     }

@@ -74,7 +74,8 @@ mod rank {
         let part = mpi.reduce_scatter_sum(&values).unwrap();
         let expected = |at: usize| (0..ranks).map(|rank| (at + rank) as f32).sum::<f32>();
         assert_eq!(part, [expected(2 * rank), expected(2 * rank + 1)]);
-        assert!(mpi.reduce_scatter_sum(&vec![0.0; 2 * ranks + 1]).is_err());
+        let unequal = mpi.reduce_scatter_sum(&vec![0.0; 2 * ranks + 1]);
+        assert_eq!(unequal.is_err(), ranks > 1);
 
         for root in 0..ranks {
             let mut bytes = vec![rank as u8; 5 + rank];
@@ -126,9 +127,10 @@ mod launcher {
         // How the last of three ends, and what is said of it.
         for (role, said) in [
             ("panics", "as it should"),
-            ("returns", "MPI_ABORT was invoked on rank 2"),
+            ("returns", "error: rank 2: it leaves the others"),
             ("aborts", "error: rank 2: the pictures are gone"),
-            ("exits", "7"),
+            // Nothing of its own.
+            ("exits", ""),
             ("hangs", "the others did not come within 5 s to a sum"),
         ] {
             let (output, took) = mpirun(3, role);

@@ -120,6 +120,8 @@ impl Trainer {
         if let Some(weights) = &config.training.weights {
             start::read_weights(&mut network, weights, config)?;
         }
+        // Ranks of one process share a device's generator, which a step seeds anew.
+        ranks.barrier()?;
         let head = init_head(config, identities, &device, ranks.clone())?;
         Self::new(network, head, config.trainer(schedule)?, &device)?.with_ranks(ranks)
     }
