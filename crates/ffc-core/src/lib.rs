@@ -87,7 +87,7 @@ mod upload;
 mod virtual_fc;
 
 pub use error::{Embeddings, Error, Result};
-pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats};
+pub use ffc::{FfcConfig, FfcHead, FfcHeadConfig, FfcOutput, FfcStats, Means};
 pub use full::{FullHead, FullHeadConfig};
 pub use head::{
     BatchForm, DualEmbeddings, EmbeddingBatch, GallerySides, Head, HeadBytes, HeadContext,

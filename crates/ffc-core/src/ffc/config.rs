@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::Means;
 use crate::{Error, GallerySides, Result};
 
 /// Settings of a [`FfcHead`](crate::FfcHead).
@@ -18,6 +19,8 @@ pub struct FfcConfig {
     /// x meet the pool as the step finds it, or as they leave it where it is empty, and those whose identity is not in it are fresh. Default:
     /// both, as published.
     pub gallery_sides: GallerySides,
+    /// Over which rows means are taken. Default: all.
+    pub means: Means,
     /// Whether to refuse embeddings that are not finite or have no length before they enter the pool.
     /// Reads their lengths back from the device once a step. Default: true.
     pub check_embeddings: bool,
@@ -30,6 +33,7 @@ impl Default for FfcConfig {
             hard_negatives: None,
             chunk: 2048,
             gallery_sides: GallerySides::Both,
+            means: Means::All,
             check_embeddings: true,
         }
     }

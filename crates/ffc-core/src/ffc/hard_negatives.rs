@@ -4,6 +4,7 @@ use super::pass::{Pass, with_rows};
 use super::pool_scan::PoolScan;
 use super::top_k::TopK;
 use super::{FfcHead, RowLoss};
+use crate::upload::column;
 
 impl FfcHead {
     /// Mean over the fresh rows, and over their k largest cosines with centres, of max(cosine, 0).
@@ -41,6 +42,7 @@ impl FfcHead {
             let unchanged = unchanged.as_ref().map(|best| best.rows(rows.clone()));
             let known = unchanged.as_ref().map_or(0, TopK::width);
             let rows = rows.len();
+            let divisors = column(pass.fresh_divisors(&self.groups), device);
 
             let mut unchanged_share = Tensor::zeros([rows, known.max(1)], device);
             let mut gradient = probe.zeros_like();
@@ -54,7 +56,8 @@ impl FfcHead {
                 let width = known + columns;
                 let hardest = TopK::new(candidates, k);
                 // What each cosine counts in the mean, which is also its derivative.
-                let share = hardest.values.clone().greater_scalar(0.0).float() / (rows * k) as f32;
+                let counted = hardest.values.clone().greater_scalar(0.0).float();
+                let share = counted / (divisors.clone() * k as f32);
                 loss = loss + (hardest.values * share.clone()).sum();
                 let share = Tensor::zeros([rows, width], device).scatter(
                     1,

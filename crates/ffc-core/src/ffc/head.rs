@@ -3,6 +3,7 @@ use std::io::{Read, Write};
 use burn::tensor::{Bytes, Tensor};
 
 use super::head_config::needs;
+use super::means::{Groups, Means};
 use super::{FfcHead, FfcOutput, FfcStats};
 use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
@@ -30,6 +31,12 @@ impl Head for FfcHead {
 
     fn prefill(&mut self, features: Tensor<2>, identities: &[u64]) -> Result<()> {
         self.pool.prefill(features, identities)
+    }
+
+    fn group_rows(&mut self, of_row: &[u32]) {
+        if self.config.means == Means::Groups {
+            self.groups = Groups::new(of_row.to_vec());
+        }
     }
 
     fn parts(&self) -> &'static [&'static str] {

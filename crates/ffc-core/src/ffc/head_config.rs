@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use super::{FfcConfig, FfcHead};
+use super::means::Groups;
+use super::{FfcConfig, FfcHead, Means};
 use crate::margin::MarginConfig;
 use crate::{
     BatchForm, ClassPool, ClassPoolConfig, Error, GallerySides, HeadBytes, HeadContext, Needs,
@@ -25,6 +26,9 @@ pub struct FfcHeadConfig {
     /// Which sides of the step the gallery network embeds: `"both"`, or `"one"`, whose embeddings stay in the pool: half its work. The rows of
     /// that side then meet the pool as the step before left it. Default: both, as published.
     pub gallery_sides: GallerySides,
+    /// Over which rows means are taken: `"all"`, or `"groups"`, where each rank's or group's rows (`training.norm_groups`) have means of their own, as the published
+    /// code's processes have. Default: all.
+    pub means: Means,
     /// How an identity's centre follows its gallery embeddings: `"two_layer"` or `{ weighted = { alpha = 0.9 } }`.
     /// Default: two layers.
     pub update: UpdateRule,
@@ -44,6 +48,7 @@ impl Default for FfcHeadConfig {
             hard_negatives: head.hard_negatives,
             chunk: head.chunk,
             gallery_sides: head.gallery_sides,
+            means: head.means,
             update: pool.update,
             storage: pool.storage,
             margin: MarginConfig::Cosface { margin: 0.4 },
@@ -113,6 +118,7 @@ impl FfcHeadConfig {
             margin: self.margin.init()?,
             config: self.ffc_config(),
             prefill: self.needs(context.identities).prefill,
+            groups: Groups::default(),
         })
     }
 
@@ -131,6 +137,7 @@ impl FfcHeadConfig {
             hard_negatives: self.hard_negatives,
             chunk: self.chunk,
             gallery_sides: self.gallery_sides,
+            means: self.means,
             check_embeddings: false,
         }
     }

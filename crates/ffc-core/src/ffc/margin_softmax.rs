@@ -37,7 +37,8 @@ impl FfcHead {
         let parts = with_rows(passes, |pass| pass.existing.len());
         let weights: Vec<f32> = parts
             .iter()
-            .flat_map(|(_, rows)| vec![1.0 / rows.len() as f32; rows.len()])
+            .flat_map(|(pass, _)| pass.existing_divisors(&self.groups))
+            .map(f32::recip)
             .collect();
         let weight = column(weights, device);
 

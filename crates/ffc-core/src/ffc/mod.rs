@@ -5,6 +5,7 @@ mod hard_negatives;
 mod head;
 mod head_config;
 mod margin_softmax;
+mod means;
 mod pass;
 mod pool_scan;
 mod stats;
@@ -12,6 +13,7 @@ mod top_k;
 
 pub use config::FfcConfig;
 pub use head_config::FfcHeadConfig;
+pub use means::Means;
 pub use stats::FfcStats;
 
 use burn::tensor::Tensor;
@@ -22,6 +24,7 @@ use crate::head::{DualEmbeddings, with_gradient};
 use crate::margin::Margin;
 use crate::upload::indices;
 use crate::{ClassPool, Error, GallerySides, Result};
+use means::Groups;
 use pass::Pass;
 use pool_scan::PoolScan;
 
@@ -90,6 +93,8 @@ pub struct FfcHead {
     config: FfcConfig,
     /// Identities whose features are wanted before the first step.
     prefill: u64,
+    /// Of the rows of a side, where means are taken by them.
+    groups: Groups,
 }
 
 /// What [`FfcHead::step`] gives.
@@ -115,6 +120,7 @@ impl FfcHead {
             margin: Box::new(margin),
             config,
             prefill: 0,
+            groups: Groups::default(),
         })
     }
 
@@ -166,6 +172,8 @@ impl FfcHead {
         let units = self.unit_rows(&batch)?;
         let DualEmbeddings { x, y } = batch;
         let (x_rows, y_rows) = (x.identities.len(), y.identities.len());
+        self.groups.check(x_rows)?;
+        self.groups.check(y_rows)?;
         let rows = x_rows + y_rows;
         let probe = units.slice(0..rows);
         let gallery_x = units.slice(rows..rows + x_rows).unit;

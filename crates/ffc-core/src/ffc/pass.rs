@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::means::Groups;
 use super::pool_scan::PoolScan;
 use crate::plan::BatchPlan;
 use crate::pool::Revision;
@@ -16,6 +17,8 @@ pub(super) struct Pass {
     pub(super) existing: Vec<(u32, u32)>,
     /// Rows whose identity has none.
     pub(super) fresh: Vec<u32>,
+    /// The first of the pass's rows among those of the step.
+    first_row: u32,
 }
 
 impl Pass {
@@ -51,15 +54,26 @@ impl Pass {
             visible,
             existing,
             fresh,
+            first_row: first_row as u32,
         }
     }
 
-    pub(super) fn existing_rows(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn existing_rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {
         self.existing.iter().map(|&(row, _)| row)
     }
 
-    pub(super) fn fresh_rows(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn fresh_rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {
         self.fresh.iter().copied()
+    }
+
+    /// By what each row with a centre is divided in the mean over such rows.
+    pub(super) fn existing_divisors(&self, groups: &Groups) -> Vec<f32> {
+        groups.divisors(self.existing_rows().map(|row| row - self.first_row))
+    }
+
+    /// The same of fresh rows.
+    pub(super) fn fresh_divisors(&self, groups: &Groups) -> Vec<f32> {
+        groups.divisors(self.fresh_rows().map(|row| row - self.first_row))
     }
 
     pub(super) fn target_columns(&self) -> Vec<u32> {

@@ -58,6 +58,10 @@ pub trait Head: Any + Send {
         Ok(())
     }
 
+    /// Tells the number of the group that each row of a batch, or of each of its sides, belongs to, from 0 on: the rows of a rank, which a network normalises by
+    /// themselves. For heads that take means by groups.
+    fn group_rows(&mut self, _of_row: &[u32]) {}
+
     /// Takes the gallery network's embeddings of identities before the first step, `[rows, dim]`: as many as
     /// [`Needs::prefill`] asks for, in several calls.
     ///

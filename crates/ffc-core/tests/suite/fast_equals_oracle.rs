@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use ffc_core::{
-    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, GallerySides, Storage,
-    UpdateRule,
+    ClassPool, ClassPoolConfig, DualEmbeddings, EmbeddingBatch, FfcConfig, GallerySides, Head,
+    Means, Storage, UpdateRule,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -118,6 +118,12 @@ fn run(case: &Case) {
             vec![layer; layers],
         )
     };
+    // Two or three groups, with their rows as they come.
+    let side = case.batch + case.batch / 2;
+    let groups = (case.seed % 3 == 1 && side > 2).then(|| -> Vec<u32> {
+        let count = 2 + (case.seed % 2) as u32;
+        (0..side as u32).map(|row| row % count).collect()
+    });
     let mut oracle = Oracle {
         capacity: case.capacity,
         dim: case.dim,
@@ -130,6 +136,7 @@ fn run(case: &Case) {
         layers,
         recency: Vec::new(),
         next_layer: vec![0; case.capacity],
+        groups: groups.clone(),
     };
     if case.prefill > 0 {
         let features = matrix(&random_rows(&mut rng, case.prefill, case.dim), case.prefill);
@@ -146,9 +153,14 @@ fn run(case: &Case) {
             true => GallerySides::One,
             false => GallerySides::Both,
         },
+        means: match groups {
+            Some(_) => Means::Groups,
+            None => Means::All,
+        },
         check_embeddings: case.seed.is_multiple_of(2),
     };
     let mut head = case.margin.head(pool, config);
+    head.group_rows(groups.as_deref().unwrap_or_default());
 
     for step in 0..6 {
         let shared = random_identities(&mut rng, case.batch, case.identities);

@@ -100,6 +100,7 @@ impl Settings {
                 .collect(),
             recency: Vec::new(),
             next_layer: vec![0; self.capacity],
+            groups: None,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Oracle {
     pub recency: Vec<(u64, u32)>,
     /// slot -> the layer to be written next
     pub next_layer: Vec<u8>,
+    /// Group of each row of a side, where means are taken by groups: none.
+    pub groups: Option<Vec<u32>>,
 }
 
 /// One half of a batch: rows as tensors (the probe's may be tracked by autodiff) and identities.
@@ -144,18 +146,36 @@ impl Oracle {
                 .select(0, Tensor::<1, Int>::from_data(rows, &device()))
         };
 
+        let count = match &self.groups {
+            Some(groups) => groups.iter().max().unwrap() + 1,
+            None => 1,
+        };
         let mut loss = Tensor::<1>::zeros([1], &device().autodiff());
         for centres in terms {
             let flat: Vec<f32> = centres.iter().flat_map(|c| c.iter().copied()).collect();
             let centres = TensorData::new(flat, [visible, self.dim]);
             let centres = Tensor::<2>::from_data(centres, &device().autodiff()).transpose();
-            if !existing.is_empty() {
-                loss = loss + self.cross_entropy(rows(&existing).matmul(centres.clone()), &targets);
-            }
-            if !fresh.is_empty() {
-                let cosines = rows(&fresh).matmul(centres);
-                let k = self.hard_negatives.min(visible);
-                loss = loss + cosines.topk(k, 1).clamp_min(0.0).mean();
+            for group in 0..count {
+                let is_here = |row: &i64| match &self.groups {
+                    Some(groups) => groups[*row as usize] == group,
+                    None => true,
+                };
+                let (existing, targets): (Vec<i64>, Vec<i64>) = (existing.iter().copied())
+                    .zip(targets.iter().copied())
+                    .filter(|(row, _)| is_here(row))
+                    .unzip();
+                let fresh: Vec<i64> = fresh.iter().copied().filter(is_here).collect();
+                let mut of_group = Tensor::<1>::zeros([1], &device().autodiff());
+                if !existing.is_empty() {
+                    let cosines = rows(&existing).matmul(centres.clone());
+                    of_group = of_group + self.cross_entropy(cosines, &targets);
+                }
+                if !fresh.is_empty() {
+                    let cosines = rows(&fresh).matmul(centres.clone());
+                    let k = self.hard_negatives.min(visible);
+                    of_group = of_group + cosines.topk(k, 1).clamp_min(0.0).mean();
+                }
+                loss = loss + of_group / count as f32;
             }
         }
         loss

@@ -147,7 +147,7 @@ impl Trainer {
                 return Err(Error::setting(setting, "bf16", expected));
             }
         }
-        Ok(Self {
+        let mut trainer = Self {
             probe,
             gallery,
             head,
@@ -156,7 +156,21 @@ impl Trainer {
             config,
             device: device.clone(),
             ranks: Ranks::default(),
-        })
+        };
+        trainer.group_rows();
+        Ok(trainer)
+    }
+
+    /// Tells the head which rows are normalised together: those of a rank, or of a part of one.
+    fn group_rows(&mut self) {
+        let ranks = self.ranks.collective().ranks();
+        let groups = match self.config.norm_groups {
+            0 => ranks,
+            groups => groups,
+        };
+        let of_part = |&part: &usize| (0..part).map(move |row| (row * groups / part) as u32);
+        let of_row: Vec<u32> = self.config.parts.iter().flat_map(of_part).collect();
+        self.head.group_rows(&of_row);
     }
 
     /// One of several ranks that train together, each with its share of every batch: n ranks are one process with the n-fold batch whose norms
@@ -181,6 +195,7 @@ impl Trainer {
             return Err(Error::setting("loader.batch", part, expected));
         }
         self.ranks = Ranks::new(collective);
+        self.group_rows();
         Ok(self)
     }
 

@@ -180,6 +180,7 @@ fn ffc_on_several_ranks() {
         "loader.dual=instance",
         "loader.dual=identity",
         "head.gallery_sides=one",
+        "head.means=groups",
         "head.update={ weighted = { alpha = 0.9 } }",
         "gallery.momentum=0.0",
     ] {
