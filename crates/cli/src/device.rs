@@ -56,14 +56,10 @@ impl DeviceName {
         match self {
             Self::Wgpu(None) => Self::Wgpu(Some(on_host)),
             Self::Cuda(None) => Self::Cuda(Some(on_host)),
-            // The best of all is the first.
-            Self::Auto if on_host > 0 => {
-                match Backend::ALL.into_iter().find(|backend| backend.has_gpu()) {
-                    Some(Backend::Cuda) => Self::Cuda(Some(on_host)),
-                    Some(Backend::Wgpu) => Self::Wgpu(Some(on_host)),
-                    None => Self::Cpu,
-                }
-            }
+            Self::Auto => Backend::ALL
+                .into_iter()
+                .find_map(|backend| backend.gpu(on_host))
+                .unwrap_or(Self::Cpu),
             other => other,
         }
     }
@@ -108,10 +104,21 @@ impl Backend {
         }
     }
 
-    /// Whether it has one that is no program.
-    fn has_gpu(self) -> bool {
-        let devices = self.devices().unwrap_or_default();
-        devices.iter().any(|device| !is_software(device))
+    /// Its GPU of a rank, programs that draw on the processor left out; none where it has no GPU at all.
+    fn gpu(self, on_host: usize) -> Option<DeviceName> {
+        let devices = self.devices()?;
+        let gpus = devices.iter().zip(0..);
+        let gpus: Vec<usize> = gpus
+            .filter(|(device, _)| !is_software(device))
+            .map(|(_, number)| number)
+            .collect();
+        gpus.first()?;
+        // Beyond the last one: opening it tells how many there are.
+        let number = Some(gpus.get(on_host).copied().unwrap_or(devices.len()));
+        Some(match self {
+            Self::Cuda => DeviceName::Cuda(number),
+            Self::Wgpu => DeviceName::Wgpu(number),
+        })
     }
 
     /// Its devices in the order of their numbers; none where the command was built without it.

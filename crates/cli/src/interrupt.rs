@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ffc_train::Interrupt;
 
 use crate::error::{Error, INTERRUPTED, Result};
@@ -9,9 +11,10 @@ use crate::error::{Error, INTERRUPTED, Result};
 /// Where another has taken the signals.
 pub fn interrupt() -> Result<Interrupt> {
     let interrupt = Interrupt::default();
-    let asked = interrupt.clone();
+    let (asked, again) = (interrupt.clone(), AtomicBool::new(false));
     let handler = move || {
-        if asked.request() {
+        asked.request();
+        if again.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
         }
         eprintln!("stopping; once more stops at once");

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
     let progress = !quiet && arguments.log == LogFormat::Text;
     let ranks = match &arguments.command {
         Some(Command::Train(train)) => Ranks::join(train.rank_limit()),
+        // The built-in job is a training too.
+        None => Ranks::join(arguments::RANK_LIMIT),
         _ => Ok(Ranks::alone()),
     };
     let ranks = match ranks {

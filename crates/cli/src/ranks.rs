@@ -6,13 +6,10 @@ use ffc_data::ErrorChain;
 
 use crate::error::{Error, Result};
 
-/// What launchers of MPI programs tell each process: OpenMPI, MPICH and those that speak PMI, PMIx.
-const LAUNCHED: [&str; 4] = [
-    "OMPI_COMM_WORLD_RANK",
-    "PMI_RANK",
-    "PMIX_RANK",
-    "MPI_LOCALRANKID",
-];
+/// What launchers of MPI programs tell each process of how many there are: OpenMPI's, those that speak PMI, Slurm's.
+const COUNTS: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"];
+/// What they tell where they do not tell that.
+const NUMBERS: [&str; 2] = ["PMIX_RANK", "PMI_RANK"];
 
 /// The processes that `mpirun` has started to do one thing together; this one alone where it was not started so.
 ///
@@ -38,11 +35,19 @@ impl Ranks {
     /// Where the build has no MPI, or it fails.
     #[cfg(feature = "mpi")]
     pub fn join(limit: Duration) -> Result<Self> {
-        if !is_launched() {
+        if !are_launched() {
             return Ok(Self::alone());
         }
         let mpi = ffc_mpi::Mpi::join(limit);
         let mpi = mpi.map_err(|error| Error::Failed(ErrorChain(&error).to_string()))?;
+        let found = mpi.ranks();
+        if let Some(count) = launched().filter(|&count| count != found) {
+            mpi.finish();
+            return Err(Error::Usage(format!(
+                "{count} processes were launched, but this build's MPI, {}, knows of {found}: launch it with that MPI's own mpirun, or with srun --mpi=pmix",
+                ffc_mpi::library()
+            )));
+        }
         let mpi = Arc::new(mpi);
         Ok(Self {
             collective: mpi.clone(),
@@ -56,7 +61,7 @@ impl Ranks {
     /// Where it is launched as such.
     #[cfg(not(feature = "mpi"))]
     pub fn join(_: Duration) -> Result<Self> {
-        match is_launched() {
+        match are_launched() {
             false => Ok(Self::alone()),
             true => Err(Error::Usage(
                 "this build has no MPI, so the processes that were launched would each train alone: build it with `cargo build --release --features mpi`".into(),
@@ -131,6 +136,16 @@ impl Ranks {
     }
 }
 
-fn is_launched() -> bool {
-    LAUNCHED.iter().any(|name| std::env::var_os(name).is_some())
+/// How many processes the launcher says there are.
+fn launched() -> Option<usize> {
+    let count = |name: &&str| std::env::var(name).ok()?.parse().ok();
+    COUNTS.iter().find_map(|name| count(&name))
+}
+
+/// Whether this is one of several processes, or may be.
+fn are_launched() -> bool {
+    match launched() {
+        Some(count) => count > 1,
+        None => NUMBERS.iter().any(|name| std::env::var_os(name).is_some()),
+    }
 }

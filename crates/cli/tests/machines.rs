@@ -61,6 +61,7 @@ fn a_killed_process_ends_all_and_the_run_can_go_on() {
         let run = of(&format!("run-{runs}"));
         let path = run.to_str().unwrap();
         runs += 1;
+        assert!(runs < 50, "only {kills} processes could be killed");
         loop {
             let mut command = match run.join("config.toml").exists() {
                 true => train(2, &["--resume", path]),
@@ -85,7 +86,6 @@ fn a_killed_process_ends_all_and_the_run_can_go_on() {
                 false => {
                     assert!(killed, "{}", said(&output));
                     assert!(begin.elapsed() < MOST, "{:?}", begin.elapsed());
-                    assert_ne!(output.status.code(), Some(0));
                     kills += 1;
                 }
             }

@@ -7,6 +7,16 @@ use ffc_train::Timing;
 
 use crate::{Error, Result};
 
+/// What launchers of MPI programs tell their processes.
+const LAUNCHED: [&str; 6] = [
+    "OMPI_COMM_WORLD_SIZE",
+    "OMPI_COMM_WORLD_RANK",
+    "PMI_SIZE",
+    "PMI_RANK",
+    "PMIX_RANK",
+    "SLURM_STEP_NUM_TASKS",
+];
+
 /// The program that trains a cell and times steps: the command `ffc`.
 ///
 /// A process of its own for each cell measures its memory alone, and what ends one does not end the others.
@@ -102,6 +112,10 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
+        // Where this one was launched as a process of MPI, a child is none.
+        for name in LAUNCHED {
+            command.env_remove(name);
+        }
         if let Some(threads) = self.threads {
             command.env("RAYON_NUM_THREADS", threads.to_string());
         }

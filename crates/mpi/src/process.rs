@@ -260,10 +260,14 @@ impl Collective for Mpi {
 
     fn reduce_scatter_sum(&self, values: &[f32]) -> Result<Vec<f32>> {
         let ranks = self.ranks;
-        if !values.len().is_multiple_of(ranks) {
+        // MPI counts in 31 bits.
+        if !values.len().is_multiple_of(ranks) || i32::try_from(values.len()).is_err() {
             return Err(Error::Collective {
                 rank: self.rank,
-                problem: format!("{} values are no {ranks} equal parts", values.len()),
+                problem: format!(
+                    "{} values are no {ranks} equal parts of 2,147,483,647 at most",
+                    values.len()
+                ),
             });
         }
         let (all, length) = (values.to_vec(), values.len() / ranks);

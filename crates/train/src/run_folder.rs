@@ -56,9 +56,8 @@ impl RunFolder {
     }
 
     /// The folder of the run that the first of several ranks holds, for another rank, which reads its checkpoints and writes nothing. `config` is the
-    /// first rank's; class weights in a file get one of their own, beside the first rank's.
-    pub fn of_first_rank(path: &Path, mut config: Config, rank: usize) -> Self {
-        config.head.for_rank(rank);
+    /// first rank's.
+    pub fn of_first_rank(path: &Path, config: Config) -> Self {
         Self {
             path: path.to_owned(),
             config,

@@ -29,7 +29,7 @@ pub use self::export::{Export, WhichNetwork};
 pub use self::network::{DescriptionArguments, NetworkArguments};
 pub use self::same::Same;
 pub use self::search::Search;
-pub use self::train::Train;
+pub use self::train::{RANK_LIMIT, Train};
 use crate::logging::LogFormat;
 
 /// Trains an embedding network over any number of identities (FFC, arXiv:2105.10375), measures it and uses it.

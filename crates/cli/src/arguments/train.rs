@@ -6,6 +6,9 @@ use clap::Args;
 use crate::alignment::AlignmentArguments;
 use crate::device::DeviceName;
 
+/// How long a rank waits for the others where nothing else is said.
+pub const RANK_LIMIT: Duration = Duration::from_secs(300);
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   ffc train synthetic
@@ -40,8 +43,8 @@ pub struct Train {
     /// Save a checkpoint and stop when the standard input ends: for programs that start this one
     #[arg(long)]
     pub stop_with_stdin: bool,
-    /// Seconds that a rank waits for the others within a step: then it ends all
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Seconds that a rank of several waits for the others within a step: then it ends all
+    #[arg(long, value_name = "SECONDS", default_value_t = RANK_LIMIT.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     pub rank_timeout: u64,
 }
 

@@ -68,7 +68,8 @@ pub fn run(arguments: Train, ranks: &Ranks, progress: bool) -> Result<ExitCode> 
         eprintln!("run folder: {}", folder.path().display());
     }
 
-    if arguments.stop_with_stdin {
+    // The others have none that anybody writes to.
+    if arguments.stop_with_stdin && ranks.is_first() {
         let asked = interrupt.clone();
         std::thread::spawn(move || {
             // Whatever comes, the end does.
@@ -153,6 +154,9 @@ fn begin(
             &mut building,
         ),
     }?;
+    if !ranks.are_several() {
+        return Ok(begun);
+    }
     let told: Told = match &begun {
         Begun::Run(folder, _) => Ok((folder.path().to_owned(), folder.config().to_toml()?)),
         Begun::Nothing(code) => Err(*code),
@@ -170,11 +174,7 @@ fn follow(ranks: &Ranks) -> Result<Begun> {
         Ok((path, config)) => {
             let config = Config::parse(&config, "the first rank's configuration", &[])?;
             let data = TrainingData::open(&config, &mut |_| {})?;
-            let rank = ranks.collective().rank();
-            Ok(Begun::Run(
-                RunFolder::of_first_rank(&path, config, rank),
-                data,
-            ))
+            Ok(Begun::Run(RunFolder::of_first_rank(&path, config), data))
         }
     }
 }
@@ -241,6 +241,8 @@ fn new_run(
         if arguments.dry_run {
             print(&plan);
         }
+    } else if arguments.dry_run {
+        say!("settings and pictures are right; a sharded head is only made when the ranks train");
     }
     // What several processes take together no single one can tell.
     if (arguments.dry_run || presets::is_mine(name)) && !ranks.are_several() {

@@ -105,18 +105,24 @@ impl HeadConfig {
         }
     }
 
-    /// Gives class weights in a file another one for each rank, all of which may see the same disk.
-    pub(crate) fn for_rank(&mut self, rank: usize) {
+    /// As one of several ranks has it, all of which may see the same disk: class weights in a file have one of their own, whose name tells the shard.
+    pub(crate) fn of_rank(&self, rank: usize, ranks: usize) -> Self {
+        let mut head = self.clone();
+        let is_sharded = ranks > 1 && self.is_sharded();
         if let Self::Partial(PartialHeadConfig {
             storage: WeightStorage::File(path),
             ..
-        }) = self
-            && rank > 0
+        }) = &mut head
         {
-            let mut name = path.file_name().unwrap_or_default().to_os_string();
-            name.push(format!(".rank-{rank}"));
-            path.set_file_name(name);
+            match (is_sharded, rank) {
+                (true, _) => path
+                    .as_mut_os_string()
+                    .push(format!(".shard-{}-of-{ranks}", rank + 1)),
+                (false, 0) => {}
+                (false, _) => path.as_mut_os_string().push(format!(".rank-{rank}")),
+            }
         }
+        head
     }
 }
 

@@ -524,7 +524,8 @@ pub(crate) fn init_head(
     device: &Device,
     ranks: Arc<dyn Collective>,
 ) -> Result<Box<dyn Head>> {
-    config.head.init(&HeadContext {
+    let head = config.head.of_rank(ranks.rank(), ranks.ranks());
+    head.init(&HeadContext {
         identities,
         dim: config.backbone.embedding(),
         batch: config.loader.batch,

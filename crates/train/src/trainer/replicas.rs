@@ -25,13 +25,26 @@ impl Trainer {
         Ok(())
     }
 
-    /// Compares hashes of the networks and of the head over all ranks. What a norm has seen of its rank's pictures is left out: that is made equal by
+    /// Compares hashes of the networks over all ranks. What a norm has seen of its rank's pictures is left out: that is made equal by
     /// [`average_running_statistics`](Self::average_running_statistics).
     ///
     /// # Errors
     ///
     /// [`Error::Core`] that names a rank which differs from the first; where a device or a rank fails.
+    pub fn compare_networks(&self) -> Result<()> {
+        self.compare(false)
+    }
+
+    /// The same with the head, of which all is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`compare_networks`](Self::compare_networks).
     pub fn compare_ranks(&self) -> Result<()> {
+        self.compare(true)
+    }
+
+    fn compare(&self, with_head: bool) -> Result<()> {
         let ranks = self.ranks.collective();
         if ranks.ranks() == 1 {
             return Ok(());
@@ -41,7 +54,7 @@ impl Trainer {
             hashes.push(("gallery network", network(gallery)?));
         }
         // Of a sharded head each rank has another part.
-        if !self.head.is_sharded() {
+        if with_head && !self.head.is_sharded() {
             let mut hashed = Hashed::new(io::sink());
             for part in self.head.parts() {
                 self.head.write_part(part, &mut hashed)?;
@@ -51,6 +64,8 @@ impl Trainer {
         let own: Vec<u8> = (hashes.iter())
             .flat_map(|(_, hash)| hash.to_le_bytes())
             .collect();
+        // Disks and devices may differ in speed.
+        ranks.barrier()?;
         let all = ranks.all_gather(&own)?;
         for (rank, other) in all.iter().enumerate() {
             let pairs = other.chunks(8).zip(all[0].chunks(8));

@@ -107,6 +107,8 @@ impl Evaluator {
         if ranks.ranks() == 1 {
             return self.measure(&mut embed).map(Some);
         }
+        // The first rank may have measured what was embedded before, and pictures may be read at other speeds.
+        ranks.barrier()?;
         let own = match share {
             // A set of fewer batches than ranks.
             [] => Vec::new(),
@@ -116,6 +118,7 @@ impl Evaluator {
             }
         };
         let own: Vec<u8> = own.iter().flat_map(|value| value.to_le_bytes()).collect();
+        ranks.barrier()?;
         let all = ranks.all_gather(&own)?;
         if ranks.rank() > 0 {
             return Ok(None);

@@ -196,7 +196,10 @@ impl<'a> Training<'a> {
                 continue;
             }
             // What is not a number, or not the same on all ranks, must be found before it is saved.
-            self.trainer.compare_ranks()?;
+            match save || due(self.lengths.evaluate) {
+                true => self.trainer.compare_ranks()?,
+                false => self.trainer.compare_networks()?,
+            }
             let numbers = output.read()?;
             meter.step(&numbers, output.images);
             self.state.step = step;
@@ -213,23 +216,26 @@ impl<'a> Training<'a> {
                 let mut better = false;
                 if due(self.lengths.evaluate) {
                     self.state.evaluation_due = true;
+                    // What was trained is not lost where it fails, and the evaluation is made up for when the run is resumed. Of several ranks
+                    // any may fail, which ends all: there it is saved before.
+                    let is_alone = self.ranks.ranks() == 1;
+                    if !is_alone {
+                        self.save(window)?;
+                    }
                     better = match self.evaluate() {
                         Ok(better) => better,
                         Err(error) => {
-                            // What was trained is not lost, and the evaluation is made up for when the run is resumed. Of a sharded head
-                            // there is only a part here.
-                            if !self.trainer.head().is_sharded() {
+                            if is_alone {
                                 self.save(window)?;
                             }
                             return Err(error);
                         }
                     };
                 }
-                if save || self.on_any_rank(better)? {
-                    self.save(window)?;
+                match save || self.on_any_rank(better)? {
+                    true => self.save(window),
+                    false => Ok(()),
                 }
-                // No rank goes on before that is on disk which all may have to go back to.
-                Ok(self.ranks.barrier()?)
             })?;
             forecast.pause();
             if stop && !last {
@@ -262,13 +268,16 @@ impl<'a> Training<'a> {
 
     fn save(&mut self, window: &Window) -> Result<()> {
         if !self.is_first() {
-            return self.trainer.give_shard();
+            self.trainer.give_shard()?;
+            return Ok(self.ranks.barrier()?);
         }
         self.records.sync()?;
         self.state.elapsed_s = self.elapsed().as_secs_f64();
         self.state.window = window.clone();
         let path = self.checkpoints.save(&self.trainer, &self.state)?;
-        self.records.log(&format!("saved {}", path.display()))
+        self.records.log(&format!("saved {}", path.display()))?;
+        // No rank goes on before that is on disk which all may have to go back to.
+        Ok(self.ranks.barrier()?)
     }
 
     /// Gives the head the gallery embeddings that it wants before the first step: a picture each of identities that are drawn for it.
@@ -327,6 +336,8 @@ impl<'a> Training<'a> {
         }
         self.state.evaluation_due = false;
         self.evaluation_s = began.elapsed().as_secs_f64();
+        // The first one measures and writes while the others wait.
+        self.ranks.barrier()?;
         Ok(is_better)
     }
 

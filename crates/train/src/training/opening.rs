@@ -151,6 +151,8 @@ impl<'a> Training<'a> {
                 (trainer, state, false)
             }
         };
+        // All have read it before it can be replaced.
+        ranks.barrier()?;
         if !new && ranks.ranks() > 1 && config.training.norm_groups == 0 && trainer.has_norms() {
             return Err(Error::setting(
                 "training.norm_groups",
@@ -170,7 +172,11 @@ impl<'a> Training<'a> {
         }
         // A run whose length was cut to where it stands, or that was given another evaluation, has its end still before it.
         let scored = state.scored == Some(evaluations.scored(state.step));
-        if state.step >= lengths.total && !scored && !state.evaluation_due {
+        let due = state.step >= lengths.total && !scored && !state.evaluation_due;
+        // The first rank alone knows what lies in the folder and what was changed there.
+        let mut due = vec![u8::from(due)];
+        ranks.broadcast(0, &mut due)?;
+        if due == [1] {
             state.evaluation_due = true;
             // Remembered before lines of metrics are cut that are to be written again.
             match is_first {
@@ -256,6 +262,8 @@ fn of_first_rank(
 
 /// Checks that all ranks see the same pictures.
 fn check_same(own: &DataIdentity, ranks: &dyn Collective) -> Result<()> {
+    // One may have built an index.
+    ranks.barrier()?;
     let json =
         serde_json::to_vec(own).map_err(|error| Error::format("what tells the set", error))?;
     let all = ranks.all_gather(&json)?;

@@ -35,9 +35,9 @@ fn rank(folder: &RunFolder, threads: Threads, interrupt: Interrupt) -> Result<Ou
     let other;
     let folder = match threads.rank() {
         0 => folder,
-        rank => {
+        _ => {
             let config = folder.config().clone();
-            other = RunFolder::of_first_rank(folder.path(), config, rank);
+            other = RunFolder::of_first_rank(folder.path(), config);
             &other
         }
     };
