@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ffc_train::Interrupt;
 
 use crate::error::{Error, INTERRUPTED, Result};
+use crate::ranks::are_launched;
 
 /// What Ctrl-C asks; a second one ends at once. SIGUSR1, which `mpirun` hands on to all processes and job systems send before a job's time is over,
 /// asks the same, any number of times.
@@ -17,7 +18,10 @@ pub fn interrupt() -> Result<Interrupt> {
         if again.swap(true, Ordering::Relaxed) {
             std::process::exit(INTERRUPTED.into());
         }
-        eprintln!("stopping; once more stops at once");
+        // Launchers end processes by the same signals.
+        if !are_launched() {
+            eprintln!("stopping; once more stops at once");
+        }
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Error::Failed(format!("cannot listen for Ctrl-C: {error}")))?;
@@ -33,7 +37,7 @@ fn listen(interrupt: Interrupt) -> std::io::Result<()> {
     let listening = std::thread::Builder::new().name("ffc-signals".into());
     listening.spawn(move || {
         for _ in signals.forever() {
-            if !interrupt.request() {
+            if !interrupt.request() && !are_launched() {
                 eprintln!("SIGUSR1: saving and stopping");
             }
         }

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ffc_data::ErrorChain;
+use ffc_train::Interrupt;
 
 use arguments::{Arguments, Bench, Command};
 use error::Error;
@@ -40,14 +41,17 @@ fn main() -> ExitCode {
     }
     let quiet = arguments.quiet;
     let progress = !quiet && arguments.log == LogFormat::Text;
-    let ranks = match &arguments.command {
-        Some(Command::Train(train)) => Ranks::join(train.rank_limit()),
+    // A signal may come before the ranks have found each other.
+    let joined = match &arguments.command {
+        Some(Command::Train(train)) => Some(train.rank_limit()),
         // The built-in job is a training too.
-        None => Ranks::join(arguments::RANK_LIMIT),
-        _ => Ok(Ranks::alone()),
+        None => Some(arguments::RANK_LIMIT),
+        Some(_) => None,
     };
-    let ranks = match ranks {
-        Ok(ranks) => ranks,
+    let joined = joined.map(|limit| Ok((interrupt::interrupt()?, Ranks::join(limit)?)));
+    let (interrupt, ranks) = match joined.transpose() {
+        Ok(Some((interrupt, ranks))) => (interrupt, ranks),
+        Ok(None) => (Interrupt::default(), Ranks::alone()),
         Err(error) => {
             tell("", &error, arguments.log);
             return error.code().into();
@@ -56,8 +60,8 @@ fn main() -> ExitCode {
     // One of several ranks speaks for all.
     let progress = progress && ranks.is_first();
     let result = match arguments.command {
-        None => commands::train::built_in(&ranks, progress),
-        Some(Command::Train(train)) => commands::train::run(train, &ranks, progress),
+        None => commands::train::built_in(&ranks, interrupt, progress),
+        Some(Command::Train(train)) => commands::train::run(train, &ranks, interrupt, progress),
         Some(Command::Compare(compare)) => commands::compare::run(compare, quiet),
         Some(Command::Bench(Bench::Step(step))) => commands::bench::step(step),
         Some(Command::Bench(Bench::Identities(sweep))) => commands::bench::identities(sweep, quiet),

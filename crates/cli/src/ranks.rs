@@ -143,7 +143,7 @@ fn launched() -> Option<usize> {
 }
 
 /// Whether this is one of several processes, or may be.
-fn are_launched() -> bool {
+pub fn are_launched() -> bool {
     match launched() {
         Some(count) => count > 1,
         None => NUMBERS.iter().any(|name| std::env::var_os(name).is_some()),

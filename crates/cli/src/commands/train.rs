@@ -15,7 +15,6 @@ use crate::arguments::Train;
 use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::{Error, INTERRUPTED, Result};
-use crate::interrupt::interrupt;
 use crate::output::say;
 use crate::presets;
 use crate::ranks::Ranks;
@@ -24,7 +23,7 @@ use crate::ranks::Ranks;
 const TIMED_STEPS: usize = 10;
 
 /// Drawn identities, the command's answer to no arguments.
-pub fn built_in(ranks: &Ranks, progress: bool) -> Result<ExitCode> {
+pub fn built_in(ranks: &Ranks, interrupt: Interrupt, progress: bool) -> Result<ExitCode> {
     say!(
         "no command was given: this trains a small network on 10,000 drawn identities, for about five minutes on two processor cores, \
          and writes a report; Ctrl-C stops it (ffc help tells of all else)"
@@ -40,15 +39,19 @@ pub fn built_in(ranks: &Ranks, progress: bool) -> Result<ExitCode> {
         stop_with_stdin: false,
         rank_timeout: 1,
     };
-    run(train, ranks, progress)
+    run(train, ranks, interrupt, progress)
 }
 
 /// Trains. Of several ranks the first finds out what to do, and all do it.
 ///
 /// Without `progress` only the results are shown.
-pub fn run(arguments: Train, ranks: &Ranks, progress: bool) -> Result<ExitCode> {
+pub fn run(
+    arguments: Train,
+    ranks: &Ranks,
+    interrupt: Interrupt,
+    progress: bool,
+) -> Result<ExitCode> {
     let (device, device_name) = arguments.device.of_rank(ranks.on_host()).open()?;
-    let interrupt = interrupt()?;
     let begun = match ranks.is_first() {
         true => begin(
             &arguments,
@@ -107,8 +110,12 @@ pub fn run(arguments: Train, ranks: &Ranks, progress: bool) -> Result<ExitCode> 
         say!("report: {}", path.display());
     }
     if !outcome.finished {
+        let launched = match ranks.collective().ranks() {
+            1 => String::new(),
+            count => format!("mpirun -n {count} "),
+        };
         say!(
-            "stopped after {} steps; go on with: ffc train --resume {}",
+            "stopped after {} steps; go on with: {launched}ffc train --resume {}",
             outcome.steps,
             folder.path().display()
         );
@@ -251,6 +258,11 @@ fn new_run(
         say!("{}", expected(&config, &timing));
     }
     if arguments.dry_run {
+        if ranks.are_several() {
+            say!(
+                "what a step of several processes takes is not timed here; the first steps of a run tell"
+            );
+        }
         return Ok(Begun::Nothing(0));
     }
     let mut environment = environment(device_name);

@@ -182,7 +182,9 @@ impl Trainer {
     pub fn with_ranks(mut self, collective: Arc<dyn Collective>) -> Result<Self> {
         let (groups, ranks) = (self.config.norm_groups, collective.ranks());
         if !groups.is_multiple_of(ranks) {
-            let expected = "0, or a multiple of the ranks, each of which has its part of them";
+            let expected = format!(
+                "a multiple of the {ranks} ranks, each of which has its part of them: a run goes on with as many ranks as divide it"
+            );
             return Err(Error::setting("training.norm_groups", groups, expected));
         }
         if let Some(part) = self

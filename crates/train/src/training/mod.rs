@@ -255,6 +255,9 @@ impl<'a> Training<'a> {
     }
 
     fn log(&mut self, metrics: StepMetrics) -> Result<()> {
+        if !self.is_first() {
+            return Ok(());
+        }
         self.progress.update(&metrics);
         tracing::debug!(
             step = metrics.step,
