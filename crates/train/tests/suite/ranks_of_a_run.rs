@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use ffc_core::collective::{Collective, Threads};
+use ffc_core::{PartialHeadConfig, WeightStorage};
 use ffc_data::Damaged;
+use ffc_train::config::HeadConfig;
 use ffc_train::progress::Progress;
 use ffc_train::run::Metric;
 use ffc_train::{
@@ -141,6 +143,45 @@ fn interrupted_and_gone_on_with_by_others() {
     for outcome in run_on_ranks(&several, undisturbed(2)) {
         assert!(outcome.unwrap().finished);
     }
+    assert_near(&path, &of("one"));
+}
+
+/// Class weights in files of which each rank has one: a checkpoint holds all, so that others can go on.
+#[test]
+fn a_sharded_head_in_files_goes_on_on_other_ranks() {
+    let _alone = alone();
+    let folder = tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    let mut config = of_four();
+    let file = of("weights");
+    let partial = |storage| {
+        HeadConfig::Partial(PartialHeadConfig {
+            sample_rate: 0.5,
+            storage,
+            sharded: true,
+            ..Default::default()
+        })
+    };
+    config.head = partial(WeightStorage::F32);
+    let one = new_folder(&of("one"), &config, 1);
+    run(&one, Interrupt::default()).unwrap();
+
+    config.head = partial(WeightStorage::File(file));
+    let path = of("several");
+    let mut several = new_folder(&path, &config, 2);
+    for (ranks, steps) in [(2, 1), (4, 2), (1, 3)] {
+        let interrupts = undisturbed(ranks);
+        interrupts[0].request();
+        for outcome in run_on_ranks(&several, interrupts) {
+            assert_eq!(outcome.unwrap().steps, steps);
+        }
+        drop(several);
+        several = RunFolder::resume(&path, &[]).unwrap();
+    }
+    for outcome in run_on_ranks(&several, undisturbed(2)) {
+        assert!(outcome.unwrap().finished);
+    }
+    assert!(of("weights.shard-2-of-4").exists());
     assert_near(&path, &of("one"));
 }
 
