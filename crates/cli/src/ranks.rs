@@ -139,7 +139,7 @@ impl Ranks {
 /// How many processes the launcher says there are.
 fn launched() -> Option<usize> {
     let count = |name: &&str| std::env::var(name).ok()?.parse().ok();
-    COUNTS.iter().find_map(|name| count(&name))
+    COUNTS.iter().find_map(count)
 }
 
 /// Whether this is one of several processes, or may be.

@@ -218,11 +218,11 @@ impl Collective for Mpi {
     }
 
     fn all_reduce_sum(&self, values: &mut [f32]) -> Result<()> {
-        self.reduce("a sum", values, || SystemOperation::sum())
+        self.reduce("a sum", values, SystemOperation::sum)
     }
 
     fn all_reduce_max(&self, values: &mut [f32]) -> Result<()> {
-        self.reduce("a maximum", values, || SystemOperation::max())
+        self.reduce("a maximum", values, SystemOperation::max)
     }
 
     fn all_gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {

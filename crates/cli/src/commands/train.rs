@@ -127,7 +127,7 @@ pub fn run(
 /// What there is to do.
 enum Begun {
     /// A run, with its sets.
-    Run(RunFolder, TrainingData),
+    Run(Box<RunFolder>, TrainingData),
     /// No training; an exit code.
     Nothing(u8),
 }
@@ -181,7 +181,8 @@ fn follow(ranks: &Ranks) -> Result<Begun> {
         Ok((path, config)) => {
             let config = Config::parse(&config, "the first rank's configuration", &[])?;
             let data = TrainingData::open(&config, &mut |_| {})?;
-            Ok(Begun::Run(RunFolder::of_first_rank(&path, config), data))
+            let folder = RunFolder::of_first_rank(&path, config);
+            Ok(Begun::Run(Box::new(folder), data))
         }
     }
 }
@@ -195,7 +196,7 @@ fn resume(run: &Path, arguments: &Train, building: &mut dyn FnMut(BuildProgress)
     let folder = RunFolder::resume(run, &arguments.set)?;
     let data = TrainingData::open(folder.config(), building)?;
     if !Training::is_finished(&folder, &data)? {
-        return Ok(Begun::Run(folder, data));
+        return Ok(Begun::Run(Box::new(folder), data));
     }
     say!(
         "nothing to do: the run is at its end, {}; --set training.length=... lets it go on",
@@ -269,10 +270,8 @@ fn new_run(
     if ranks.are_several() {
         environment.insert("ranks".into(), count.to_string());
     }
-    Ok(Begun::Run(
-        RunFolder::create(&path, config, &environment)?,
-        data,
-    ))
+    let folder = RunFolder::create(&path, config, &environment)?;
+    Ok(Begun::Run(Box::new(folder), data))
 }
 
 /// What is set, with the pictures' place taken by their aligned faces' where that is asked for. None where it was interrupted.

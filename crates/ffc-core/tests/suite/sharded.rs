@@ -120,7 +120,7 @@ fn a_sharded_full_classifier_is_the_whole_one() {
         ("sv", MarginConfig::Sv { margin: 0.35 }),
     ] {
         let of = |sharded| FullHeadConfig {
-            margin: margin.clone(),
+            margin,
             scale: 8.0,
             chunk: 5,
             sharded,

@@ -80,7 +80,7 @@ fn numbers(path: &Path) -> Vec<f64> {
     let metrics = metrics(path).into_iter();
     metrics
         .map(|metric| match metric {
-            Metric::Step(step) => step.loss.into(),
+            Metric::Step(step) => step.loss,
             Metric::Evaluation(measure) => measure.value,
         })
         .collect()
