@@ -11,7 +11,7 @@ use ffc_train::{Config, Interrupt, Plan, RunFolder, Timing, Training, TrainingDa
 use super::data::show;
 use crate::aligned_set::aligned_beside;
 use crate::alignment::AlignmentArguments;
-use crate::arguments::Train;
+use crate::arguments::{RANK_LIMIT, Train};
 use crate::device::DeviceName;
 use crate::environment::environment;
 use crate::error::{Error, INTERRUPTED, Result};
@@ -37,7 +37,7 @@ pub fn built_in(ranks: &Ranks, interrupt: Interrupt, progress: bool) -> Result<E
         dry_run: false,
         alignment: AlignmentArguments::default(),
         stop_with_stdin: false,
-        rank_timeout: 1,
+        rank_timeout: RANK_LIMIT.as_secs(),
     };
     run(train, ranks, interrupt, progress)
 }
