@@ -224,6 +224,9 @@ fn files_that_are_no_detector() {
     fs::write(at.join("onet.pt"), &o).unwrap();
     fs::write(at.join("pnet.pt"), drawn(&more)).unwrap();
     says(at, &["pnet.pt", "head.weight"]);
+    let another = "../model/tests/fixtures/iresnet18.pth";
+    fs::copy(another, at.join("pnet.pt")).unwrap();
+    says(at, &["pnet.pt", "conv1.weight has the shape", "MTCNN"]);
     fs::remove_file(at.join("rnet.pt")).unwrap();
     says(at, &["rnet.pt", "no such file"]);
 }

@@ -1,6 +1,8 @@
 //! Networks as [ONNX](https://onnx.ai/onnx/repo-docs/IR.html) files.
 
 mod graph;
+mod layers;
+mod matching;
 mod model;
 mod protobuf;
 mod read;

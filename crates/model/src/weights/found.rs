@@ -5,7 +5,7 @@ use burn::store::burn_pack::Tensor as StoredTensor;
 use super::{ShapeMismatch, TensorInfo, TensorMismatch};
 
 /// PyTorch counts batches in its norms and never reads the count.
-const COUNTER: &str = "num_batches_tracked";
+pub(super) const COUNTER: &str = "num_batches_tracked";
 
 /// Where FFC's training and many others put the weights of a checkpoint: these count where a file holds several networks.
 const CHECKPOINT: &str = "state_dict.";

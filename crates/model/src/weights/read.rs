@@ -8,7 +8,7 @@ use burn::store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
 use burn::tensor::{Bytes, DType, TensorData};
 
 use super::foreign::what_it_is;
-use super::found::Found;
+use super::found::{COUNTER, Found};
 use super::write::contents;
 use super::{Preprocessing, TensorInfo, TensorMismatch, safetensors_header};
 use crate::backbone::Backbone;
@@ -85,7 +85,8 @@ impl Backbone {
     }
 }
 
-/// All tensors of a SafeTensors file or of PyTorch's own by their names, as 32-bit numbers: for networks that are no [`Backbone`].
+/// All tensors of a SafeTensors file or of PyTorch's own by their names, as 32-bit numbers: for networks that are no [`Backbone`]. Counters of
+/// steps, as PyTorch's norms have them, are not among them.
 ///
 /// # Errors
 ///
@@ -93,7 +94,9 @@ impl Backbone {
 pub fn read_tensors(path: impl AsRef<Path>) -> Result<BTreeMap<String, TensorData>> {
     let path = path.as_ref();
     let (tensors, _) = read_file(path)?;
-    let tensors = tensors.into_iter().map(|(name, stored)| {
+    let tensors = tensors.into_iter();
+    let tensors = tensors.filter(|(name, _)| !name.ends_with(COUNTER));
+    let tensors = tensors.map(|(name, stored)| {
         let data = data(&stored).map_err(|problem| Error::tensor(path, &name, problem))?;
         Ok((name, data))
     });

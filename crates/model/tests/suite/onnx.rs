@@ -222,3 +222,85 @@ fn a_damaged_file_is_refused() {
         println!("{length}: {message}");
     }
 }
+
+/// A field of protocol buffers: its number, and where its bytes end. Of those whose value has a length, where that begins.
+fn field(bytes: &[u8], at: usize) -> (u64, usize, usize) {
+    let varint = |mut at: usize| {
+        let (mut value, mut shift) = (0_u64, 0);
+        loop {
+            value |= u64::from(bytes[at] & 127) << shift;
+            (at, shift) = (at + 1, shift + 7);
+            if bytes[at - 1] < 128 {
+                return (value, at);
+            }
+        }
+    };
+    let (key, start) = varint(at);
+    let (value, end) = varint(start);
+    match key & 7 {
+        0 => (key >> 3, start, end),
+        2 => (key >> 3, end, end + value as usize),
+        5 => (key >> 3, start, start + 4),
+        other => panic!("wire type {other}"),
+    }
+}
+
+/// The field `number` with these bytes as its value.
+fn of_bytes(number: u8, value: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    let mut length = value.len();
+    while length > 127 {
+        bytes.push((length & 127 | 128) as u8);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    [&bytes, value].concat()
+}
+
+/// Fields of a message, with what stands for each one of `number` in its place.
+fn replaced(message: &[u8], number: u64, mut by: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let (mut at, mut out) = (0, Vec::new());
+    while at < message.len() {
+        let (found, start, end) = field(message, at);
+        match found == number {
+            true => out.extend(by(&message[start..end])),
+            false => out.extend(&message[at..end]),
+        }
+        at = end;
+    }
+    out
+}
+
+/// Every node of a file in turn has no inputs, as what it is and as a change of shape.
+#[test]
+fn a_node_without_inputs_is_refused() {
+    let whole = std::fs::read(fixtures().join("iresnet18.onnx")).unwrap();
+    let mut nodes = 0;
+    replaced(&whole, 7, |graph| {
+        replaced(graph, 1, |_| {
+            nodes += 1;
+            Vec::new()
+        })
+    });
+    assert!(nodes > 50, "{nodes}");
+    for chosen in 0..nodes {
+        for kind in [None, Some(b"Reshape")] {
+            let mut number = 0;
+            let bytes = replaced(&whole, 7, |graph| {
+                let graph = replaced(graph, 1, |node| {
+                    number += 1;
+                    let mut node = node.to_vec();
+                    if number - 1 == chosen {
+                        node = replaced(&node, 1, |_| Vec::new());
+                        if let Some(kind) = kind {
+                            node = replaced(&node, 4, |_| of_bytes(4, kind));
+                        }
+                    }
+                    of_bytes(1, &node)
+                });
+                of_bytes(7, &graph)
+            });
+            refused(&narrow_iresnet(), &bytes);
+        }
+    }
+}
