@@ -185,6 +185,10 @@ impl Source for AlignedSource {
         self.parent.file_name(image.image())
     }
 
+    fn knows_identities(&self) -> bool {
+        self.parent.source().knows_identities()
+    }
+
     fn identity_name(&self, _index: &Index, identity: u64) -> ffc_data::Result<String> {
         self.parent.identity_name(identity)
     }

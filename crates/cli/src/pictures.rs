@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ffc_data::{BuildProgress, Dataset, Files, SourceConfig};
+use ffc_data::{BuildProgress, Dataset, Files, FlatZip, SourceConfig};
 use ffc_train::config::DataConfig;
 
 use crate::error::{Error, Result};
@@ -53,20 +53,32 @@ impl SetArguments {
         )))
     }
 
-    /// Opens a set, or pictures that nobody has sorted: files, or a folder without folders, of which each is an identity of its own.
-    pub fn open_any(&self, paths: &[PathBuf], as_stored: bool) -> Result<Arc<Dataset>> {
-        let files = match paths {
-            [folder] if folder.is_dir() => Files::flat(folder)?,
-            [path] if path.as_os_str() == "synthetic" || SourceConfig::detect(path).is_ok() => None,
-            files => Some(files.to_vec()),
-        };
-        match (files, paths) {
-            (None, [path]) => self.open(path, as_stored, &mut |_| {}),
-            (files, _) => {
-                paths.first().map_or(Ok(()), |path| self.refuse(path))?;
-                let files = Files::new(files.unwrap_or_default())?;
-                Ok(Arc::new(Dataset::files(files)?.as_stored(as_stored)))
+    /// Opens a set, or pictures that nobody has sorted: files, or a folder or zip archive without folders, of which each is an identity of its own.
+    pub fn open_any(
+        &self,
+        paths: &[PathBuf],
+        as_stored: bool,
+        building: &mut dyn FnMut(BuildProgress),
+    ) -> Result<Arc<Dataset>> {
+        let unsorted = match paths {
+            [folder] if folder.is_dir() => match Files::flat(folder)? {
+                None => return self.open(folder, as_stored, building),
+                Some(files) => Dataset::files(Files::new(files)?)?,
+            },
+            [path] if path.as_os_str() == "synthetic" || SourceConfig::detect(path).is_ok() => {
+                let opened = self.open(path, as_stored, building);
+                // Looked at only where it is no set: a large directory takes its time.
+                match (opened, SourceConfig::detect(path)) {
+                    (Err(error), Ok(SourceConfig::Zip { path })) => match FlatZip::open(&path) {
+                        Ok(Some(archive)) => Dataset::flat_zip(archive)?,
+                        _ => return Err(error),
+                    },
+                    (opened, _) => return opened,
+                }
             }
-        }
+            files => Dataset::files(Files::new(files.to_vec())?)?,
+        };
+        paths.first().map_or(Ok(()), |path| self.refuse(path))?;
+        Ok(Arc::new(unsorted.as_stored(as_stored)))
     }
 }

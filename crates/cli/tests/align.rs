@@ -396,3 +396,51 @@ fn photographs() {
         &["chelsea.png", "no face"],
     );
 }
+
+/// Photographs that nobody has sorted, as a folder and as an archive.
+#[test]
+fn a_folder_and_an_archive_without_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let people = pictures(&folder);
+    fs::rename(people.join("ann"), at.join("flat")).unwrap();
+    let mut archive = zip::ZipWriter::new(fs::File::create(at.join("flat.zip")).unwrap());
+    let mut tables = [HEADER.to_owned(), HEADER.to_owned()];
+    for number in 0..6 {
+        let name = format!("{number}.pgm");
+        let options = zip::write::SimpleFileOptions::default();
+        archive.start_file(&name, options).unwrap();
+        let bytes = fs::read(at.join("flat").join(&name)).unwrap();
+        std::io::Write::write_all(&mut archive, &bytes).unwrap();
+        for (table, above) in tables.iter_mut().zip(["flat/", ""]) {
+            *table += &format!("{above}{name},5,6,11,6,8,9,6,12,10,12\n");
+        }
+    }
+    archive.finish().unwrap();
+    for ((set, out), table) in [("flat", "a"), ("flat.zip", "b")].iter().zip(tables) {
+        fs::write(at.join("mine.csv"), table).unwrap();
+        let told = works(at, &["align", set, out, "--from-landmarks", "mine.csv"]);
+        assert!(told.contains("6 pictures, 6 faces"), "{told}");
+        let told = works(at, &["data", "inspect", set, "--decode"]);
+        let expected = "6 images that nobody has sorted: for align, embed and search; a training needs a folder for each identity\n0 images cannot be decoded\n";
+        assert_eq!(told, expected);
+        let refused = ["train", "mine", "--set", &format!("data.path={set}")];
+        fails(at, &refused, 1, &["each identity needs a folder"]);
+    }
+    for number in 0..6 {
+        let face = |out: &str| fs::read(at.join(out).join(format!("{number}.png"))).unwrap();
+        assert_eq!(face("a"), face("b"));
+    }
+    trained(at);
+    let network = "run/last-gallery.safetensors";
+    for (set, out) in [("flat", "a.csv"), ("flat.zip", "b.csv")] {
+        works(at, &["embed", network, set, "--out", out]);
+    }
+    let rows = |file: &str| -> Vec<String> {
+        let table = fs::read_to_string(at.join(file)).unwrap();
+        // Names differ by the folder's.
+        let numbers = |line: &str| line.splitn(3, ',').nth(2).unwrap().to_owned();
+        table.lines().map(numbers).collect()
+    };
+    assert_eq!(rows("a.csv"), rows("b.csv"));
+}

@@ -64,7 +64,7 @@ pub enum Error {
     },
 
     /// An image cannot be decoded.
-    #[error("image {image} of {origin} cannot be decoded: {problem}")]
+    #[error("{origin} (image {image}) cannot be decoded: {problem}")]
     Image {
         /// Number of the image in the index.
         image: u64,

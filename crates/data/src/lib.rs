@@ -68,6 +68,6 @@ pub use order::{
 #[cfg(feature = "lmdb")]
 pub use source::Lmdb;
 pub use source::{
-    Content, Files, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source,
+    Content, Files, FlatZip, Folder, ImageCounts, ImageRef, LmdbPart, PairBin, RecordIo, Source,
     SourceConfig, Synthetic, SyntheticConfig, WebDataset, Zip,
 };

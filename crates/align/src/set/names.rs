@@ -16,12 +16,13 @@ pub(super) struct Name {
 /// The names of all pictures. Files of a folder that differ by their endings alone keep these.
 pub(super) fn names(dataset: &Dataset) -> Result<Vec<Name>> {
     let index = dataset.index();
+    let knows_identities = dataset.source().knows_identities();
     let (mut names, mut places) = (Vec::new(), Vec::new());
     for identity in 0..index.identities() {
         let folder = dataset.identity_name(identity)?;
         let path = Path::new(&folder);
         // A picture that nobody has sorted is named by its path.
-        if let (true, Some(file)) = (path.is_file(), path.file_name()) {
+        if let (false, Some(file)) = (knows_identities, path.file_name()) {
             places.push((String::new(), file.to_string_lossy().into_owned()));
             names.push(folder);
             continue;

@@ -31,9 +31,8 @@ pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
             table.extension().is_some_and(|ending| ending == "csv")
         })?;
     }
-    let dataset = arguments
-        .set
-        .open_any(std::slice::from_ref(&arguments.data), arguments.as_stored)?;
+    let data = std::slice::from_ref(&arguments.data);
+    let dataset = (arguments.set).open_any(data, arguments.as_stored, &mut |_| {})?;
     let config = AlignConfig {
         size_px: arguments.size,
         faces: match arguments.faces {

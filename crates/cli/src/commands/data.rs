@@ -1,6 +1,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
             say!("{}", path.display());
         }
         Data::Inspect { data, set, decode } => {
-            return inspect(&*open(&data, &set, quiet)?, decode);
+            return inspect(&*open_any(data, &set, quiet)?, decode);
         }
         Data::Split {
             data,
@@ -67,10 +67,10 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
             size,
             landmarks,
         } => {
-            let dataset = match (&landmarks, data.is_dir()) {
-                // Photographs need not be sorted.
-                (Some(_), true) => set.open_any(&[data], false)?,
-                _ => open(&data, &set, quiet)?,
+            // Photographs need not be sorted.
+            let dataset = match landmarks {
+                Some(_) => open_any(data, &set, quiet)?,
+                None => open(&data, &set, quiet)?,
             };
             Sheet {
                 rows,
@@ -85,11 +85,18 @@ pub fn run(command: Data, quiet: bool) -> Result<ExitCode> {
 }
 
 fn open(data: &Path, set: &SetArguments, quiet: bool) -> Result<Arc<Dataset>> {
-    set.open(data, false, &mut |progress| {
-        if !quiet {
-            show(progress);
-        }
-    })
+    set.open(data, false, &mut |progress| show_unless(quiet, progress))
+}
+
+/// Pictures that nobody has sorted too.
+fn open_any(data: PathBuf, set: &SetArguments, quiet: bool) -> Result<Arc<Dataset>> {
+    set.open_any(&[data], false, &mut |progress| show_unless(quiet, progress))
+}
+
+fn show_unless(quiet: bool, progress: BuildProgress) {
+    if !quiet {
+        show(progress);
+    }
 }
 
 /// A list that gives the same names when it is read.
@@ -138,6 +145,33 @@ fn split(dataset: &Dataset, out: &Path, held_out: f64, seed: u64) -> Result<()> 
 
 /// Fails, after all was said, where pictures cannot be decoded.
 fn inspect(dataset: &Dataset, decode: bool) -> Result<ExitCode> {
+    if dataset.source().knows_identities() {
+        say_identities(dataset)?;
+    } else {
+        say!(
+            "{} images that nobody has sorted: for align, embed and search; a training needs a folder for each identity",
+            dataset.index().images()
+        );
+    }
+    if decode {
+        let (mut buffer, mut damaged) = (Vec::new(), 0);
+        for image in 0..dataset.index().images() {
+            let Err(error) = dataset.picture(image, &mut buffer) else {
+                continue;
+            };
+            damaged += 1;
+            say!("{}", ErrorChain(&error));
+        }
+        say!("{damaged} images cannot be decoded");
+        if damaged > 0 {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How many images the identities have, and what may not be meant.
+fn say_identities(dataset: &Dataset) -> Result<()> {
     let index = dataset.index();
     say!(
         "{} images of {} identities",
@@ -174,21 +208,7 @@ fn inspect(dataset: &Dataset, decode: bool) -> Result<ExitCode> {
     {
         say!("{passed_over}");
     }
-    if decode {
-        let (mut buffer, mut damaged) = (Vec::new(), 0);
-        for image in 0..index.images() {
-            let Err(error) = dataset.picture(image, &mut buffer) else {
-                continue;
-            };
-            damaged += 1;
-            say!("{}", ErrorChain(&error));
-        }
-        say!("{damaged} images cannot be decoded");
-        if damaged > 0 {
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Identities whose folders lie in other folders.

@@ -33,7 +33,7 @@ pub fn run(arguments: Embed) -> Result<ExitCode> {
     })?;
     let network = Network::read(&arguments.network)?;
     let mut embedder = network.embedder()?;
-    let dataset = arguments.set.open_any(&arguments.data, network.as_stored)?;
+    let dataset = (arguments.set).open_any(&arguments.data, network.as_stored, &mut |_| {})?;
     let alignment = &arguments.network.alignment;
     let (dataset, faces) = alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
     let images: Vec<u64> = (0..dataset.index().images()).collect();

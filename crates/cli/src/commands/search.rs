@@ -122,9 +122,11 @@ impl Place {
                 gallery.display()
             )));
         }
-        let dataset = arguments
-            .set
-            .open_any(std::slice::from_ref(gallery), network.as_stored)?;
+        let dataset = arguments.set.open_any(
+            std::slice::from_ref(gallery),
+            network.as_stored,
+            &mut |_| {},
+        )?;
         let alignment = &arguments.network.alignment;
         let (dataset, faces) = alignment.apply(dataset, &network.preprocessing, Missing::Crop)?;
         let embeddings = embeddings(&dataset, network)?;

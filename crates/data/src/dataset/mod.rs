@@ -13,7 +13,9 @@ use crate::channels::Channels;
 use crate::decode::{Decoded, Size, Wanted, decode};
 use crate::fingerprint::Fingerprint;
 use crate::index::Index;
-use crate::source::{Content, Files, ImageRef, PairBin, Source, Synthetic, SyntheticConfig};
+use crate::source::{
+    Content, Files, FlatZip, ImageRef, PairBin, Source, Synthetic, SyntheticConfig,
+};
 use crate::{Error, Result};
 
 /// A source with its index: images by identity, ready to be drawn and read.
@@ -53,6 +55,15 @@ impl Dataset {
     pub fn files(files: Files) -> Result<Self> {
         let index = Index::from_counts((0..files.len()).map(|_| 1))?;
         Ok(Self::from_parts(Box::new(files), index))
+    }
+
+    /// The pictures of an archive without folders, each an identity of its own.
+    ///
+    /// # Errors
+    /// If they are too many for an index in memory.
+    pub fn flat_zip(archive: FlatZip) -> Result<Self> {
+        let index = Index::from_counts((0..archive.len()).map(|_| 1))?;
+        Ok(Self::from_parts(Box::new(archive), index))
     }
 
     /// Puts a source and an index together without a check.
@@ -178,7 +189,8 @@ impl Dataset {
         self.source.file_name(&self.image(image))
     }
 
-    /// A name to show for an image: `<identity>/<file>` where the source keeps files' names, else its [`origin`](Self::origin).
+    /// A name to show for an image: `<identity>/<file>` where the source keeps files' names, its identity's where that is its own, else its
+    /// [`origin`](Self::origin).
     ///
     /// # Errors
     /// If a name cannot be read.
@@ -186,6 +198,9 @@ impl Dataset {
     /// # Panics
     /// If there is no such image.
     pub fn display_name(&self, image: u64) -> Result<String> {
+        if !self.source.knows_identities() {
+            return self.identity_name(self.index.identity_of(image));
+        }
         Ok(match self.file_name(image)? {
             Some(file) => {
                 let identity = self.identity_name(self.index.identity_of(image))?;

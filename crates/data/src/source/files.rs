@@ -107,6 +107,10 @@ impl Source for Files {
         Ok(Content::Encoded(0..buffer.len()))
     }
 
+    fn knows_identities(&self) -> bool {
+        false
+    }
+
     fn identity_name(&self, _index: &Index, identity: u64) -> Result<String> {
         Ok(self.path_of(identity).display().to_string())
     }

@@ -26,7 +26,7 @@ pub use self::pair_bin::PairBin;
 pub use self::record_io::RecordIo;
 pub use self::synthetic::{ImageCounts, Synthetic, SyntheticConfig};
 pub use self::web_dataset::WebDataset;
-pub use self::zip::Zip;
+pub use self::zip::{FlatZip, Zip};
 use crate::fingerprint::Fingerprint;
 use crate::index::{Index, IndexBuilder, Location};
 use crate::{Error, Result};
@@ -85,6 +85,11 @@ pub trait Source: Debug + Send + Sync {
     /// If the index cannot be read.
     fn identity_name(&self, index: &Index, identity: u64) -> Result<String> {
         index.name_of(identity)
+    }
+
+    /// Whether the identities are known: otherwise each picture is one of its own, with one name for both.
+    fn knows_identities(&self) -> bool {
+        true
     }
 
     /// The file and record of an image, for messages.

@@ -19,10 +19,10 @@ const ENTRY_SIGNATURE: u32 = 0x0201_4b50;
 const ENTRY_BYTES: usize = 46;
 
 /// An image in the archive.
+#[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) location: Location,
-    pub(super) unpacked_bytes: u64,
 }
 
 impl Member {
@@ -114,14 +114,14 @@ impl Zip {
                 end = self.descriptor_end(end).map_err(|_| beyond())?;
             }
             let length = end - start;
-            let unpacked_bytes = member.size();
+            // Told apart from a bomb: deflate packs 1,032 to 1 at most.
+            if member.size() > length.saturating_mul(1032) {
+                let bytes = member.size();
+                return Err(bad(&format!("{bytes} bytes cannot come from {length}")));
+            }
             let location = Location::new(0, start, length)?;
             drop(member);
-            members.push(Member {
-                name,
-                location,
-                unpacked_bytes,
-            });
+            members.push(Member { name, location });
         }
         self.check_folders(folders, &members)?;
         // As the unpacked folder is walked: by folder, then by file.

@@ -1,4 +1,5 @@
 mod directory;
+mod flat;
 mod record;
 
 use std::collections::HashMap;
@@ -6,6 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use self::directory::{Member, plain_name};
+pub use self::flat::FlatZip;
 use self::record::{HEADER_BYTES, Header, SIGNATURE, inflate};
 use super::{Content, ImageRef, Source, u32_at};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
@@ -56,6 +58,38 @@ impl Zip {
         };
         let name = names.get(&offset).cloned();
         name.ok_or_else(|| damaged("its name is not valid UTF-8"))
+    }
+
+    /// Unpacks the member at a place into `buffer`.
+    fn read_member(&self, location: Location, buffer: &mut Vec<u8>) -> Result<Content> {
+        let Location { offset, length, .. } = location;
+        self.file.read_record(offset, u64::from(length), buffer)?;
+        let damaged = |problem: &str| {
+            let record = match self.member_name(offset) {
+                Ok(name) => format!("member `{name}`"),
+                Err(_) => format!("member at byte {offset}"),
+            };
+            Error::record(self.path(), record, problem)
+        };
+        let header = Header::parse(buffer).map_err(damaged)?;
+        let data = match header.method {
+            0 => header.data,
+            8 => inflate(buffer, header.data).map_err(|problem| damaged(&problem))?,
+            _ => return Err(damaged("it is neither stored nor deflated")),
+        };
+        if header.crc32 != crc32fast::hash(&buffer[data.clone()]) {
+            return Err(damaged("the checksum is wrong"));
+        }
+        Ok(Content::Encoded(data))
+    }
+
+    /// A member as messages name it.
+    fn origin_of(&self, location: Location) -> String {
+        let path = self.path().display();
+        match self.member_name(location.offset) {
+            Ok(name) => format!("{path}, member `{name}`"),
+            Err(_) => format!("{path}, member at byte {}", location.offset),
+        }
     }
 }
 
@@ -135,43 +169,13 @@ impl Source for Zip {
                 identities += 1;
                 builder.name(&member.folder()[prefix..])?;
             }
-            // Told apart from a bomb: deflate packs 1,032 to 1 at most.
-            if member.unpacked_bytes > u64::from(member.location.length) * 1032 {
-                let problem = format!(
-                    "{} bytes cannot come from {}",
-                    member.unpacked_bytes, member.location.length
-                );
-                return Err(Error::record(
-                    self.path(),
-                    format!("member `{}`", member.name),
-                    problem,
-                ));
-            }
             builder.image(identities - 1, member.location)?;
         }
         Ok(())
     }
 
     fn read(&self, image: &ImageRef<'_>, buffer: &mut Vec<u8>) -> Result<Content> {
-        let Location { offset, length, .. } = image.location()?;
-        self.file.read_record(offset, u64::from(length), buffer)?;
-        let damaged = |problem: &str| {
-            let record = match self.member_name(offset) {
-                Ok(name) => format!("member `{name}`"),
-                Err(_) => format!("member at byte {offset}"),
-            };
-            Error::record(self.path(), record, problem)
-        };
-        let header = Header::parse(buffer).map_err(damaged)?;
-        let data = match header.method {
-            0 => header.data,
-            8 => inflate(buffer, header.data).map_err(|problem| damaged(&problem))?,
-            _ => return Err(damaged("it is neither stored nor deflated")),
-        };
-        if header.crc32 != crc32fast::hash(&buffer[data.clone()]) {
-            return Err(damaged("the checksum is wrong"));
-        }
-        Ok(Content::Encoded(data))
+        self.read_member(image.location()?, buffer)
     }
 
     fn file_name(&self, image: &ImageRef<'_>) -> Result<Option<String>> {
@@ -180,11 +184,9 @@ impl Source for Zip {
     }
 
     fn origin(&self, image: &ImageRef<'_>) -> String {
-        let path = self.path().display();
-        let name = image.location().and_then(|at| self.member_name(at.offset));
-        match name {
-            Ok(name) => format!("{path}, member `{name}`"),
-            Err(_) => format!("{path}, image {}", image.image()),
+        match image.location() {
+            Ok(location) => self.origin_of(location),
+            Err(_) => format!("{}, image {}", self.path().display(), image.image()),
         }
     }
 }
