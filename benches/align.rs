@@ -1,14 +1,20 @@
-//! Faces of a picture of 640 x 480 by MTCNN, for smallest faces of 20 and of 40 pixels, on one thread and on all.
+//! Faces of a picture of 640 x 480 by MTCNN, for smallest faces of 20 and of 40 pixels, on one thread and on all; and a set of such pictures
+//! aligned into a folder, files read and written too.
 //!
 //! `FFC_DETECTOR` names the weights, `FFC_BENCH_PICTURE` a picture, which is brought to this size. Beside it:
 //! `benches/reference/mtcnn_pytorch.py`.
 
+use std::hint::black_box;
+use std::num::NonZero;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion};
-use ffc_align::{Mtcnn, MtcnnConfig, Picture};
+use ffc_align::{AlignConfig, Landmarks, Mtcnn, MtcnnConfig, Picture, align_set};
 use ffc_benches::table::{criterion_folder, median_seconds};
-use std::hint::black_box;
-use std::time::Duration;
+use ffc_data::{Dataset, Files};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -16,6 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const GROUP: &str = "mtcnn 640x480";
 const WIDTH: u32 = 640;
 const HEIGHT: u32 = 480;
+/// Pictures of the set.
+const PICTURES: usize = 64;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let variable = |name: &str| {
@@ -62,5 +70,44 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     criterion.final_summary();
+    let folder = tempfile::tempdir()?;
+    let first = folder.path().join("0.png");
+    image::save_buffer(&first, &rgb, WIDTH, HEIGHT, image::ColorType::Rgb8)?;
+    let mut files = vec![first.clone()];
+    for number in 1..PICTURES {
+        let file = folder.path().join(format!("{number}.png"));
+        std::fs::copy(&first, &file)?;
+        files.push(file);
+    }
+    let set = Dataset::files(Files::new(files)?)?;
+    for min_face_px in [20, 40] {
+        for jobs in [1, threads] {
+            let config = MtcnnConfig {
+                min_face_px,
+                ..Default::default()
+            };
+            let detector = Mtcnn::read(&weights, config, &Device::flex())?;
+            let out = folder.path().join(format!("out-{min_face_px}-{jobs}"));
+            let per_s = pictures_per_s(&set, detector, &out, jobs)?;
+            println!("a set, smallest face {min_face_px}, jobs {jobs}: {per_s:.1} pictures/s");
+        }
+    }
     Ok(())
+}
+
+/// How many pictures are read, aligned and written in a second.
+fn pictures_per_s(
+    set: &Dataset,
+    detector: Mtcnn,
+    out: &Path,
+    jobs: usize,
+) -> Result<f64, Box<dyn std::error::Error>> {
+    let landmarks = Landmarks::Detector(Box::new(detector));
+    let jobs = NonZero::new(jobs).unwrap_or(NonZero::<usize>::MIN);
+    let begin = Instant::now();
+    let config = AlignConfig::default();
+    let aligned = align_set(set, &landmarks, out, &config, jobs, &|_| {
+        ControlFlow::Continue(())
+    })?;
+    Ok(aligned.images as f64 / begin.elapsed().as_secs_f64())
 }
