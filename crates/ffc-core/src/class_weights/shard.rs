@@ -2,10 +2,10 @@ use std::io::{Read, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 
 use super::Rows;
-use crate::collective::Collective;
+use crate::collective::{Collective, matrices};
 use crate::head::part;
 use crate::softmax::PartialSoftmax;
 use crate::upload::{column, indices};
@@ -117,7 +117,7 @@ impl Shard {
             }
         };
         // All but one of the numbers that are added are 0.
-        sum(own, &**ranks, &device)
+        matrices::sum(own, &**ranks)
     }
 
     /// The softmax over the classes of all shards from that over this one's.
@@ -129,20 +129,7 @@ impl Shard {
         let Some(ranks) = &self.ranks else {
             return Ok(own);
         };
-        let PartialSoftmax { log_sum_exp, mean } = own;
-        let device = mean.device();
-        let [rows, dim] = mean.dims();
-        let mut most = host(log_sum_exp.clone())?;
-        ranks.all_reduce_max(&mut most)?;
-        let most = column(most, &device);
-        let share = (log_sum_exp - most.clone()).exp();
-        let all = Tensor::cat(vec![mean * share.clone(), share], 1);
-        let all = sum(all, &**ranks, &device)?;
-        let whole = all.clone().slice([0..rows, dim..dim + 1]);
-        Ok(PartialSoftmax {
-            log_sum_exp: most + whole.clone().log(),
-            mean: all.slice([0..rows, 0..dim]) / whole,
-        })
+        matrices::merged(own, &**ranks)
     }
 
     /// Writes this rank's rows of a matrix as [`write`](Self::write) does.
@@ -295,20 +282,4 @@ impl Write for Turn<'_> {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-}
-
-/// The sum of a matrix over the ranks.
-fn sum(matrix: Tensor<2>, ranks: &dyn Collective, device: &Device) -> Result<Tensor<2>> {
-    let shape = matrix.dims();
-    let mut values = host(matrix)?;
-    ranks.all_reduce_sum(&mut values)?;
-    Ok(Tensor::from_data(
-        TensorData::new(values, shape),
-        (device, DType::F32),
-    ))
-}
-
-fn host(matrix: Tensor<2>) -> Result<Vec<f32>> {
-    let values = matrix.try_into_vec_as::<f32>();
-    values.map_err(|error| Error::Device(error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! Ranks that train together.
 
 mod alone;
+pub(crate) mod matrices;
 mod threads;
 
 use std::fmt::Debug;

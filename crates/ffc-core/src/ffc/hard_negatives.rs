@@ -4,6 +4,7 @@ use super::pass::{Pass, with_rows};
 use super::pool_scan::PoolScan;
 use super::top_k::TopK;
 use super::{FfcHead, RowLoss};
+use crate::Result;
 use crate::upload::column;
 
 impl FfcHead {
@@ -12,12 +13,16 @@ impl FfcHead {
     /// # Shapes
     ///
     /// - `probe`: `[rows, dim]`, unit rows, those of the first pass first
+    ///
+    /// # Errors
+    ///
+    /// Where the pool is in parts and a device or a rank fails.
     pub(super) fn hard_negatives(
         &self,
         probe: Tensor<2>,
         scan: &PoolScan,
         passes: &[Pass; 2],
-    ) -> RowLoss {
+    ) -> Result<RowLoss> {
         let device = scan.pool().device();
         let k = self.config.hard_negatives(scan.pool().config().capacity);
 
@@ -32,6 +37,13 @@ impl FfcHead {
                 Some(best) => best.merge(found, k),
                 None => found,
             });
+        }
+        let shard = scan.pool().shard();
+        if let Some(ranks) = shard.ranks()
+            && scan.has_centres()
+        {
+            let own = unchanged.map(|best| best.of_slots(shard));
+            unchanged = Some(TopK::of_ranks(own, probe.dims()[0], k, ranks, device)?);
         }
 
         let mut loss = Tensor::zeros([1], device);
@@ -77,15 +89,15 @@ impl FfcHead {
             if let Some(best) = unchanged {
                 let dim = probe.dims()[1];
                 let slots = best.columns.reshape([rows * known]);
-                let centres = scan.pool().gather(0, slots).reshape([rows, known, dim]);
+                let centres = scan.pool().gather_at(slots)?.reshape([rows, known, dim]);
                 let share = unchanged_share.reshape([rows, 1, known]);
                 gradient = gradient + share.matmul(centres).reshape([rows, dim]);
             }
             gradients.push(gradient);
         }
-        RowLoss {
+        Ok(RowLoss {
             value: loss,
             gradient: Tensor::cat(gradients, 0),
-        }
+        })
     }
 }

@@ -5,9 +5,9 @@ use burn::tensor::{Bytes, Tensor};
 use super::head_config::needs;
 use super::means::{Groups, Means};
 use super::{FfcHead, FfcOutput, FfcStats};
+use crate::Result;
 use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
-use crate::{ClassPool, Result};
 
 /// The file of the pool's record.
 const POOL: &str = "pool.bpk";
@@ -39,6 +39,10 @@ impl Head for FfcHead {
         }
     }
 
+    fn is_sharded(&self) -> bool {
+        self.pool.shard().ranks().is_some()
+    }
+
     fn parts(&self) -> &'static [&'static str] {
         match self.margin.state() {
             Some(_) => &[POOL, MARGIN],
@@ -66,9 +70,6 @@ impl Head for FfcHead {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)
             .map_err(|error| part::failed(part, "read", error))?;
-        let config = self.pool.config().clone();
-        self.pool =
-            ClassPool::from_bytes(config, Bytes::from_bytes_vec(bytes), self.pool.device())?;
-        Ok(())
+        self.pool.read_bytes(Bytes::from_bytes_vec(bytes))
     }
 }

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::means::Groups;
 use super::{FfcConfig, FfcHead, Means};
 use crate::margin::MarginConfig;
+use crate::pool::PoolShard;
 use crate::{
     BatchForm, ClassPool, ClassPoolConfig, Error, GallerySides, HeadBytes, HeadContext, Needs,
     Result, Storage, UpdateRule,
@@ -34,6 +35,8 @@ pub struct FfcHeadConfig {
     pub update: UpdateRule,
     /// Number format of the centres: `"f32"` or `"bf16"`. Default: f32.
     pub storage: Storage,
+    /// Whether several ranks have a part of the pool each, instead of all. Default: false.
+    pub sharded: bool,
     /// What makes the target harder. Default: CosFace with 0.4, as published.
     pub margin: MarginConfig,
 }
@@ -51,6 +54,7 @@ impl Default for FfcHeadConfig {
             means: head.means,
             update: pool.update,
             storage: pool.storage,
+            sharded: false,
             margin: MarginConfig::Cosface { margin: 0.4 },
         }
     }
@@ -101,7 +105,7 @@ impl FfcHeadConfig {
 
     /// What a head keeps for `identities` with embeddings of `dim` numbers, in batches of size B.
     pub fn bytes(&self, _identities: u64, dim: usize, _batch: usize) -> HeadBytes {
-        self.pool_config(dim).bytes()
+        self.pool_config(dim).bytes(self.pool)
     }
 
     /// A head with an empty pool. It does not look at the embeddings' values before they enter the pool: a training notices what is
@@ -112,7 +116,8 @@ impl FfcHeadConfig {
     /// As [`check`](Self::check), and [`Error::UnsupportedStorage`].
     pub fn init(&self, context: &HeadContext) -> Result<FfcHead> {
         self.check(context.batch)?;
-        let pool = ClassPool::new(self.pool_config(context.dim), context.device)?;
+        let shard = PoolShard::new(context, self.sharded);
+        let pool = ClassPool::in_parts(self.pool_config(context.dim), context.device, shard)?;
         Ok(FfcHead {
             pool,
             margin: self.margin.init()?,

@@ -4,6 +4,7 @@ use burn::tensor::{IndexingUpdateOp, Tensor};
 use super::pass::{Pass, with_rows};
 use super::pool_scan::PoolScan;
 use super::{FfcHead, RowLoss};
+use crate::Result;
 use crate::margin::Reshaped;
 use crate::softmax::{self, HIDDEN, Logits, PartialSoftmax, softplus};
 use crate::upload::{column, indices};
@@ -26,13 +27,17 @@ impl FfcHead {
     ///
     /// - `probe`: `[rows, dim]`, unit rows, those of the first pass first
     /// - `length`: `[rows, 1]`, how long they were
+    ///
+    /// # Errors
+    ///
+    /// Where the pool is in parts and a device or a rank fails.
     pub(super) fn margin_softmax(
         &self,
         probe: Tensor<2>,
         length: &Tensor<2>,
         scan: &PoolScan,
         passes: &[Pass; 2],
-    ) -> (RowLoss, Tensor<1>) {
+    ) -> Result<(RowLoss, Tensor<1>)> {
         let device = scan.pool().device();
         let parts = with_rows(passes, |pass| pass.existing.len());
         let weights: Vec<f32> = parts
@@ -54,7 +59,7 @@ impl FfcHead {
             })
             .collect();
         let mean_cosine = targets[0].cosines.clone().mean();
-        let unchanged = self.unchanged_others(&probe, scan, &targets);
+        let unchanged = self.unchanged_others(&probe, scan, &targets)?;
 
         let mut loss = Tensor::zeros([1], device);
         let mut gradient = probe.zeros_like();
@@ -75,13 +80,11 @@ impl FfcHead {
             let pull = sigmoid(excess) * weight.clone() * self.config.scale;
             gradient = gradient + (others.mean - target.centres * slope) * pull;
         }
-        (
-            RowLoss {
-                value: loss,
-                gradient,
-            },
-            mean_cosine,
-        )
+        let loss = RowLoss {
+            value: loss,
+            gradient,
+        };
+        Ok((loss, mean_cosine))
     }
 
     /// The softmax over the centres that the step does not change: one for all terms of the loss, or one
@@ -91,17 +94,27 @@ impl FfcHead {
         probe: &Tensor<2>,
         scan: &PoolScan,
         targets: &[Targets],
-    ) -> Vec<PartialSoftmax> {
+    ) -> Result<Vec<PartialSoftmax>> {
         let targets = match self.margin.negatives() {
             Some(_) => targets,
             None => &targets[..1],
         };
-        softmax::scan(
+        if !scan.has_centres() {
+            return Ok(Vec::new());
+        }
+        let own = softmax::scan(
             &self.queries(probe.clone()),
             scan.chunks(),
             targets.len(),
             |term, _, product| self.logits(product, targets[term].cosines.clone()),
-        )
+        );
+        let mut own = own.into_iter();
+        let merged = (targets.iter()).map(|_| scan.pool().shard().merged(own.next(), probe));
+        Ok(merged
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     /// The softmax over the changed centres of one pass and term, without each row's target.

@@ -167,7 +167,7 @@ impl FfcHead {
     ///
     /// # Errors
     ///
-    /// Bad input, with the head unchanged.
+    /// Bad input, with the head unchanged; of a pool in parts, where a device or a rank fails.
     pub fn step(&mut self, batch: DualEmbeddings) -> Result<FfcOutput> {
         let units = self.unit_rows(&batch)?;
         let DualEmbeddings { x, y } = batch;
@@ -193,8 +193,8 @@ impl FfcHead {
         let slots = self.pool.slots();
         let tentative = slots.plan(entering);
         let lasting = slots.plan(&x.identities);
-        let tentative_revision = self.pool.revise(&tentative, features);
-        let lasting_revision = self.pool.revise(&lasting, gallery_x);
+        let tentative_revision = self.pool.revise(&tentative, features)?;
+        let lasting_revision = self.pool.revise(&lasting, gallery_x)?;
 
         // What the other side writes in the published step; the pool's own where it writes nothing.
         let scored = y
@@ -208,8 +208,8 @@ impl FfcHead {
             self.config.chunk,
         );
         let passes = [
-            Pass::new(&scan, &tentative, &tentative_revision, &x.identities, 0),
-            Pass::new(&scan, &lasting, &lasting_revision, &y.identities, x_rows),
+            Pass::new(&scan, &tentative, &tentative_revision, &x.identities, 0)?,
+            Pass::new(&scan, &lasting, &lasting_revision, &y.identities, x_rows)?,
         ];
 
         let existing: Vec<u32> = passes
@@ -229,12 +229,12 @@ impl FfcHead {
                 &rows_of(&probe.length, &existing),
                 &scan,
                 &passes,
-            );
+            )?;
             losses.push(loss);
             mean_target_cosine = Some(cosine);
         }
         if !fresh.is_empty() {
-            losses.push(self.hard_negatives(rows_of(&probe.unit, &fresh), &scan, &passes));
+            losses.push(self.hard_negatives(rows_of(&probe.unit, &fresh), &scan, &passes)?);
         }
         let stats = FfcStats {
             rows,

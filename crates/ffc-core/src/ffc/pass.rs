@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::means::Groups;
 use super::pool_scan::PoolScan;
+use crate::Result;
 use crate::plan::BatchPlan;
 use crate::pool::Revision;
 
@@ -23,13 +24,17 @@ pub(super) struct Pass {
 
 impl Pass {
     /// `identities` are those of the pass's probe rows, which start at `first_row` of the step's.
+    ///
+    /// # Errors
+    ///
+    /// Where the pool is in parts and a device or a rank fails.
     pub(super) fn new(
         scan: &PoolScan,
         plan: &BatchPlan,
         revision: &Revision,
         identities: &[u64],
         first_row: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let visible = scan.pool().visible(plan.used_after());
         // The other pass may have taken slots that are unused in this one: they come last.
         let changed = scan.changed();
@@ -49,13 +54,13 @@ impl Pass {
                 None => fresh.push(row),
             }
         }
-        Self {
-            views: scan.pool().views(changed, revision),
+        Ok(Self {
+            views: scan.pool().views(changed, revision)?,
             visible,
             existing,
             fresh,
             first_row: first_row as u32,
-        }
+        })
     }
 
     pub(super) fn existing_rows(&self) -> impl Iterator<Item = u32> + Clone + '_ {

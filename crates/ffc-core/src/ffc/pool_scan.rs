@@ -13,9 +13,11 @@ pub(super) struct PoolScan<'a> {
     pool: &'a ClassPool,
     /// Slots that the step changes in either pass, or that rows are scored against as they are, in ascending order.
     changed: Vec<u32>,
-    /// Number of slots to go through, from 0 on.
+    /// Number of slots that are seen, from 0 on, wherever they are.
     slots: usize,
-    /// 0, or [`HIDDEN`] where a slot is changed, `[1, slots]`.
+    /// How many of them are here.
+    rows: usize,
+    /// 0, or [`HIDDEN`] where a slot is changed, `[1, rows]`.
     hidden: Tensor<2>,
     chunk: usize,
 }
@@ -34,17 +36,23 @@ impl<'a> PoolScan<'a> {
 
         let slots = pool.visible(pool.slots().len());
         let scanned = changed.partition_point(|&slot| (slot as usize) < slots);
-        let device = pool.device();
-        let mut hidden = Tensor::zeros([1, slots.max(1)], device);
-        if scanned > 0 {
-            let columns = indices(&changed[..scanned], device);
-            let values = Tensor::full([1, scanned], HIDDEN, device);
+        let (device, shard) = (pool.device(), pool.shard());
+        let rows = shard.len(slots);
+        let mut hidden = Tensor::zeros([1, rows.max(1)], device);
+        let own = changed[..scanned]
+            .iter()
+            .filter_map(|&slot| shard.row(slot));
+        let own: Vec<u32> = own.collect();
+        if !own.is_empty() {
+            let columns = indices(&own, device);
+            let values = Tensor::full([1, own.len()], HIDDEN, device);
             hidden = hidden.select_assign(1, columns, values, IndexingUpdateOp::Assign);
         }
         Self {
             pool,
             changed,
             slots,
+            rows,
             hidden,
             chunk,
         }
@@ -58,9 +66,15 @@ impl<'a> PoolScan<'a> {
         &self.changed
     }
 
+    /// Whether there is any centre to go through, on whatever rank.
+    pub(super) fn has_centres(&self) -> bool {
+        self.slots > 0
+    }
+
+    /// The centres that are here, by their rows.
     pub(super) fn chunks(&self) -> impl Iterator<Item = Chunk> + '_ {
-        (0..self.slots).step_by(self.chunk).map(|start| {
-            let range: Range<usize> = start..self.slots.min(start + self.chunk);
+        (0..self.rows).step_by(self.chunk).map(|start| {
+            let range: Range<usize> = start..self.rows.min(start + self.chunk);
             Chunk {
                 start,
                 centres: self.pool.chunk(range.clone()),

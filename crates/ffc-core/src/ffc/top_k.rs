@@ -1,8 +1,11 @@
 use std::ops::Range;
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
+use crate::collective::Collective;
+use crate::pool::PoolShard;
 use crate::softmax::HIDDEN;
+use crate::{Error, Result};
 
 /// The k largest values of each row and the columns that hold them.
 pub(super) struct TopK {
@@ -52,6 +55,70 @@ impl TopK {
             values: best.values,
             columns: columns.gather(1, best.columns),
         }
+    }
+
+    /// The same, with slots of the pool in the place of rows of its shard.
+    pub(super) fn of_slots(self, shard: &PoolShard) -> Self {
+        let first = i64::from(shard.slot(0));
+        let step = i64::from(shard.slot(1)) - first;
+        Self {
+            values: self.values,
+            columns: self.columns * step + first,
+        }
+    }
+
+    /// The k largest of each of `rows` rows over all ranks, from each one's own, if it has any.
+    ///
+    /// # Errors
+    ///
+    /// Where a device or a rank fails.
+    pub(super) fn of_ranks(
+        own: Option<Self>,
+        rows: usize,
+        k: usize,
+        ranks: &dyn Collective,
+        device: &Device,
+    ) -> Result<Self> {
+        // A rank with fewer centres has some that nobody sees in the place of others.
+        let (mut values, mut columns) = (vec![HIDDEN; rows * k], vec![0; rows * k]);
+        if let Some(own) = own {
+            let failed = |error: &dyn std::fmt::Display| Error::Device(error.to_string());
+            let width = own.width();
+            let found = own.values.try_into_vec_as::<f32>();
+            let found = found.map_err(|error| failed(&error))?;
+            let at = own.columns.try_into_vec_as::<i32>();
+            let at = at.map_err(|error| failed(&error))?;
+            for (to, from) in (0..rows).map(|row| (row * k, row * width)) {
+                values[to..to + width].copy_from_slice(&found[from..from + width]);
+                columns[to..to + width].copy_from_slice(&at[from..from + width]);
+            }
+        }
+        let values = values.into_iter().flat_map(f32::to_le_bytes);
+        let bytes: Vec<u8> = values
+            .chain(columns.into_iter().flat_map(i32::to_le_bytes))
+            .collect();
+        let all = ranks.all_gather(&bytes)?;
+        let (values, columns) = all
+            .iter()
+            .map(|bytes| {
+                let (values, columns) = bytes.as_chunks::<4>().0.split_at(rows * k);
+                let values: Vec<f32> = values
+                    .iter()
+                    .map(|&value| f32::from_le_bytes(value))
+                    .collect();
+                let columns: Vec<i32> = columns.iter().map(|&at| i32::from_le_bytes(at)).collect();
+                let shape = [rows, k];
+                (
+                    Tensor::<2>::from_data(TensorData::new(values, shape), device),
+                    Tensor::<2, Int>::from_data(TensorData::new(columns, shape), device),
+                )
+            })
+            .unzip();
+        let best = Self::new(Tensor::cat(values, 1), k);
+        Ok(Self {
+            values: best.values,
+            columns: Tensor::cat(columns, 1).gather(1, best.columns),
+        })
     }
 
     /// Some of the rows.

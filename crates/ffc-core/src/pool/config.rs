@@ -30,9 +30,9 @@ impl Default for ClassPoolConfig {
 }
 
 impl ClassPoolConfig {
-    /// What a pool's centres take. (The slot map takes some 50 bytes a slot of the host's memory beside.)
-    pub(crate) fn bytes(&self) -> HeadBytes {
-        let (layers, rows) = (self.update.layers(), self.capacity as u64);
+    /// What the centres of `slots` of a pool take. (The slot map takes some 50 bytes a slot of the host's memory beside.)
+    pub(crate) fn bytes(&self, slots: usize) -> HeadBytes {
+        let (layers, rows) = (self.update.layers(), slots as u64);
         HeadBytes {
             rows: memory::bytes(layers, rows, self.dim, self.storage.dtype()),
             ..HeadBytes::default()

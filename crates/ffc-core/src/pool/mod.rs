@@ -3,17 +3,21 @@
 mod config;
 mod record;
 mod revision;
+mod shard;
 
 pub use config::{ClassPoolConfig, Storage, UpdateRule};
 pub(crate) use revision::Revision;
+use shard::OwnRows;
+pub(crate) use shard::PoolShard;
 
 use burn::tensor::{DType, Device, IndexingUpdateOp, Int, Tensor};
 
+use crate::collective::matrices;
 use crate::embeddings::{Matrix, UnitRows};
 use crate::error::Embeddings;
 use crate::memory::Held;
 use crate::plan::BatchPlan;
-use crate::upload::indices;
+use crate::upload::{column, indices};
 use crate::{Error, Result, SlotMap};
 
 /// The group memory of FFC: Q slots of class centres, and which identity has which slot.
@@ -37,9 +41,10 @@ use crate::{Error, Result, SlotMap};
 pub struct ClassPool {
     config: ClassPoolConfig,
     slots: SlotMap,
-    /// `[capacity, dim]` each, in the storage type.
+    /// `[slots that are here, dim]` each, in the storage type.
     layers: Vec<Tensor<2>>,
     mask_unused: bool,
+    shard: PoolShard,
     device: Device,
 }
 
@@ -51,14 +56,23 @@ impl ClassPool {
     /// [`Error::Setting`] where a setting is outside its range, [`Error::UnsupportedStorage`] where
     /// the device lacks the storage type, [`Error::Memory`] where the slots do not fit.
     pub fn new(config: ClassPoolConfig, device: &Device) -> Result<Self> {
+        Self::in_parts(config, device, PoolShard::default())
+    }
+
+    /// An empty pool of which each rank may have a part of the slots.
+    pub(crate) fn in_parts(
+        config: ClassPoolConfig,
+        device: &Device,
+        shard: PoolShard,
+    ) -> Result<Self> {
         config.check()?;
         let device = device.clone().inner();
         let dtype = config.storage.dtype();
-        let slots = config.capacity as u64;
+        let here = shard.len(config.capacity);
         let held = Held {
             what: "slots of a pool",
-            rows: slots,
-            bytes: config.bytes().on_device(),
+            rows: here as u64,
+            bytes: config.bytes(here).on_device(),
             remedy: "a smaller pool",
         };
         held.check(&device)?;
@@ -67,13 +81,14 @@ impl ClassPool {
             return Err(Error::UnsupportedStorage { dtype });
         }
         let layers = (0..config.update.layers())
-            .map(|_| Tensor::zeros([config.capacity, config.dim], (&device, dtype)))
+            .map(|_| Tensor::zeros([here, config.dim], (&device, dtype)))
             .collect();
         Ok(Self {
             config,
             slots,
             layers,
             mask_unused: true,
+            shard,
             device,
         })
     }
@@ -132,7 +147,7 @@ impl ClassPool {
     }
 
     /// The centres of one layer, `[capacity, dim]`, in the storage type. Rows of unused slots mean
-    /// nothing.
+    /// nothing. Of a pool that ranks have parts of, those of rank r of n: slots r, r + n, r + 2 n and so on.
     ///
     /// # Panics
     ///
@@ -157,7 +172,7 @@ impl ClassPool {
         let features = UnitRows::checked(vec![features])?;
         self.check_rows(identities.len())?;
         let plan = self.slots.plan(identities);
-        let revision = self.revise(&plan, features.unit);
+        let revision = self.revise(&plan, features.unit)?;
         self.commit(&plan, revision)
     }
 
@@ -179,14 +194,51 @@ impl ClassPool {
         }
     }
 
-    /// Centres of layer 0 in f32, `[slots.len(), dim]`.
-    pub(crate) fn chunk(&self, slots: std::ops::Range<usize>) -> Tensor<2> {
-        self.layers[0].clone().slice_dim(0, slots).cast(DType::F32)
+    /// Which slots are here.
+    pub(crate) fn shard(&self) -> &PoolShard {
+        &self.shard
     }
 
-    /// Centres of one layer in f32, `[slots.len(), dim]`.
-    pub(crate) fn gather(&self, layer: usize, slots: Tensor<1, Int>) -> Tensor<2> {
-        self.layers[layer].clone().select(0, slots).cast(DType::F32)
+    /// Centres of layer 0 that are here, in f32, `[rows.len(), dim]`.
+    pub(crate) fn chunk(&self, rows: std::ops::Range<usize>) -> Tensor<2> {
+        self.layers[0].clone().slice_dim(0, rows).cast(DType::F32)
+    }
+
+    /// Centres of one layer in f32, `[slots.len(), dim]`, wherever they are.
+    ///
+    /// # Errors
+    ///
+    /// Where they are elsewhere and a device or a rank fails.
+    pub(crate) fn gather(&self, layer: usize, slots: &[u32]) -> Result<Tensor<2>> {
+        let Some(ranks) = self.shard.ranks() else {
+            return Ok(self.select(layer, indices(slots, &self.device)));
+        };
+        let OwnRows { rows, here } = OwnRows::new(&self.shard, slots);
+        let own = match self.shard.len(self.config.capacity) {
+            0 => Tensor::zeros([slots.len(), self.config.dim], &self.device),
+            _ => self.select(layer, indices(&rows, &self.device)) * column(here, &self.device),
+        };
+        // Of the numbers that are added all but one are 0.
+        matrices::sum(own, ranks)
+    }
+
+    /// The same of layer 0 for slots that the device knows. Reads them back where the pool is in parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`gather`](Self::gather).
+    pub(crate) fn gather_at(&self, slots: Tensor<1, Int>) -> Result<Tensor<2>> {
+        if self.shard.ranks().is_none() {
+            return Ok(self.select(0, slots));
+        }
+        let slots = slots.try_into_vec_as::<u32>();
+        let slots = slots.map_err(|error| Error::Device(error.to_string()))?;
+        self.gather(0, &slots)
+    }
+
+    /// Rows that are here.
+    fn select(&self, layer: usize, rows: Tensor<1, Int>) -> Tensor<2> {
+        self.layers[layer].clone().select(0, rows).cast(DType::F32)
     }
 
     /// Carries out what `revision`, made from `plan`, says.
@@ -194,13 +246,12 @@ impl ClassPool {
         self.slots.apply(plan)?;
         let dtype = self.config.storage.dtype();
         for (layer, write) in self.layers.iter_mut().zip(revision.writes) {
-            if let Some(write) = write {
-                let slots = indices(&write.slots, &self.device);
-                let values = write.values.cast(dtype);
-                layer.inplace(|layer| {
-                    layer.select_assign(0, slots, values, IndexingUpdateOp::Assign)
-                });
-            }
+            let Some(write) = write.and_then(|write| write.of(&self.shard)) else {
+                continue;
+            };
+            let rows = indices(&write.slots, &self.device);
+            let values = write.values.cast(dtype);
+            layer.inplace(|layer| layer.select_assign(0, rows, values, IndexingUpdateOp::Assign));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_pack::{Bytes, Reader, Writer};
 
-use super::{ClassPool, ClassPoolConfig, Storage, UpdateRule, mismatch};
+use super::{ClassPool, ClassPoolConfig, PoolShard, Storage, UpdateRule, mismatch};
 use crate::slot_map::{SlotMap, SlotMapState};
 use crate::{Error, Result};
 
@@ -43,11 +43,12 @@ impl ClassPool {
     /// [`Error::DamagedState`] where its contents contradict each other.
     pub fn load(config: ClassPoolConfig, path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        let read = || Self::from_reader(config, Reader::from_file_exact(path)?, device);
+        let shard = PoolShard::default();
+        let read = || Self::from_reader(config, Reader::from_file_exact(path)?, device, shard);
         read().map_err(|error| in_file(path, error))
     }
 
-    /// Centres and slot map as the bytes of a record. Reads the centres back from the device.
+    /// Centres and slot map as the bytes of a record, the whole pool's where ranks have parts of it. Reads the centres back from the device.
     ///
     /// # Errors
     ///
@@ -62,7 +63,19 @@ impl ClassPool {
     ///
     /// The causes named at [`load`](Self::load).
     pub fn from_bytes(config: ClassPoolConfig, bytes: Bytes, device: &Device) -> Result<Self> {
-        Self::from_reader(config, Reader::from_bytes(bytes)?, device)
+        Self::from_reader(
+            config,
+            Reader::from_bytes(bytes)?,
+            device,
+            PoolShard::default(),
+        )
+    }
+
+    /// The same for this pool's settings, and its part of the slots.
+    pub(crate) fn read_bytes(&mut self, bytes: Bytes) -> Result<()> {
+        let (config, shard) = (self.config.clone(), self.shard.clone());
+        *self = Self::from_reader(config, Reader::from_bytes(bytes)?, &self.device, shard)?;
+        Ok(())
     }
 
     fn writer(&self) -> Result<Writer> {
@@ -75,9 +88,7 @@ impl ClassPool {
             entry("next_layer", TensorData::new(state.next_layer, [used])),
         ];
         for (layer, centres) in self.layers.iter().enumerate() {
-            let data = centres
-                .try_to_data()
-                .map_err(|error| Error::Device(error.to_string()))?;
+            let data = self.shard.whole(centres, self.config.capacity)?;
             tensors.push(entry(&layer_name(layer), data));
         }
         let ClassPoolConfig {
@@ -95,7 +106,12 @@ impl ClassPool {
             .with_metadata("mask_unused", &self.mask_unused.to_string()))
     }
 
-    fn from_reader(config: ClassPoolConfig, reader: Reader, device: &Device) -> Result<Self> {
+    fn from_reader(
+        config: ClassPoolConfig,
+        reader: Reader,
+        device: &Device,
+        shard: PoolShard,
+    ) -> Result<Self> {
         let metadata = reader.metadata().clone();
         let found = |key: &str| metadata.get(key).map_or("missing", String::as_str);
         for (what, key, expected) in [
@@ -119,7 +135,7 @@ impl ClassPool {
             other => return Err(Error::DamagedState(format!("mask_unused is {other}"))),
         };
 
-        let mut pool = Self::new(config, device)?;
+        let mut pool = Self::in_parts(config, device, shard)?;
         let mut entries = Entries(reader.into_tensors()?);
         let identities: Vec<u64> = entries.numbers("identities", DType::U64)?;
         let slots: Vec<u32> = entries.numbers("slots", DType::U32)?;
@@ -154,6 +170,7 @@ impl ClassPool {
                 let name = layer_name(layer);
                 return Err(Error::DamagedState(format!("{name} is not finite")));
             }
+            let data = pool.shard.own(data);
             *centres = Tensor::from_data(data, (&pool.device, dtype));
         }
         Ok(pool)

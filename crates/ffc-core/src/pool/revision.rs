@@ -1,6 +1,7 @@
 use burn::tensor::{DType, IndexingUpdateOp, Tensor};
 
-use super::{ClassPool, UpdateRule};
+use super::{ClassPool, PoolShard, UpdateRule};
+use crate::Result;
 use crate::embeddings::normalize;
 use crate::plan::{BatchPlan, SlotEdit};
 use crate::upload::{column, indices};
@@ -26,6 +27,21 @@ pub(crate) struct LayerWrite {
 }
 
 impl LayerWrite {
+    /// What a rank writes of it, by its own rows.
+    pub(super) fn of(self, shard: &PoolShard) -> Option<Self> {
+        if shard.ranks().is_none() {
+            return Some(self);
+        }
+        let rows = (0..).zip(&self.slots);
+        let own = rows.filter_map(|(at, &slot)| Some((at, shard.row(slot)?)));
+        let (at, slots): (Vec<u32>, Vec<u32>) = own.unzip();
+        let at = indices(&at, &self.values.device());
+        (!slots.is_empty()).then(|| Self {
+            slots,
+            values: self.values.select(0, at),
+        })
+    }
+
     /// Overwrites the rows of `columns`, the centres of `slots`, that this write changes.
     fn patch(&self, columns: Tensor<2>, slots: &[u32]) -> Tensor<2> {
         let mut to = Vec::with_capacity(self.slots.len());
@@ -47,10 +63,14 @@ impl LayerWrite {
 
 impl ClassPool {
     /// What a batch writes. `features` are the unit gallery features of the plan's rows, f32.
-    pub(crate) fn revise(&self, plan: &BatchPlan, features: Tensor<2>) -> Revision {
+    ///
+    /// # Errors
+    ///
+    /// As [`gather`](Self::gather).
+    pub(crate) fn revise(&self, plan: &BatchPlan, features: Tensor<2>) -> Result<Revision> {
         let mut edits = plan.edits().to_vec();
         edits.sort_unstable_by_key(|edit| edit.slot);
-        match self.config.update {
+        Ok(match self.config.update {
             UpdateRule::TwoLayer => Revision {
                 writes: (0..2)
                     .map(|layer| self.last_rows(&edits, layer, &features))
@@ -62,10 +82,10 @@ impl ClassPool {
                     .collect(),
             },
             UpdateRule::Weighted { alpha } => Revision {
-                writes: vec![self.average(plan, &edits, features, alpha)],
+                writes: vec![self.average(plan, &edits, features, alpha)?],
                 double: Vec::new(),
             },
-        }
+        })
     }
 
     /// Of the rows that write a layer of a slot the last one stays.
@@ -97,10 +117,10 @@ impl ClassPool {
         edits: &[SlotEdit],
         features: Tensor<2>,
         alpha: f32,
-    ) -> Option<LayerWrite> {
+    ) -> Result<Option<LayerWrite>> {
         let slots: Vec<u32> = edits.iter().map(|edit| edit.slot).collect();
         if slots.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut turns: Vec<Turn> = Vec::new();
         let mut turn_of_slot = vec![0; slots.len()];
@@ -120,7 +140,7 @@ impl ClassPool {
                 .push(if write.fresh { 0.0 } else { alpha });
         }
 
-        let mut centres = self.gather(0, indices(&slots, &self.device));
+        let mut centres = self.gather(0, &slots)?;
         for turn in turns {
             let positions = indices(&turn.positions, &self.device);
             let feature = features
@@ -132,10 +152,10 @@ impl ClassPool {
             let new = self.rounded(normalize(new));
             centres = centres.select_assign(0, positions, new, IndexingUpdateOp::Assign);
         }
-        Some(LayerWrite {
+        Ok(Some(LayerWrite {
             slots,
             values: centres,
-        })
+        }))
     }
 
     /// What of `values` survives in the storage type.
@@ -145,17 +165,21 @@ impl ClassPool {
 
     /// The centres of `slots` (ascending) as the loss sees them after `revision`: a matrix
     /// `[slots.len(), dim]`, f32, for each term of the loss.
-    pub(crate) fn views(&self, slots: &[u32], revision: &Revision) -> Vec<Tensor<2>> {
+    ///
+    /// # Errors
+    ///
+    /// As [`gather`](Self::gather).
+    pub(crate) fn views(&self, slots: &[u32], revision: &Revision) -> Result<Vec<Tensor<2>>> {
         let patched = |layer: usize, slots: &[u32]| {
-            let columns = self.gather(layer, indices(slots, &self.device));
-            match &revision.writes[layer] {
+            let columns = self.gather(layer, slots)?;
+            Result::Ok(match &revision.writes[layer] {
                 Some(write) => write.patch(columns, slots),
                 None => columns,
-            }
+            })
         };
-        let first = patched(0, slots);
+        let first = patched(0, slots)?;
         if self.config.update.layers() == 1 {
-            return vec![first];
+            return Ok(vec![first]);
         }
         let mut second = first.clone();
         let (double, positions): (Vec<u32>, Vec<u32>) = slots
@@ -166,10 +190,10 @@ impl ClassPool {
             .unzip();
         if !double.is_empty() {
             let positions = indices(&positions, &self.device);
-            second =
-                second.select_assign(0, positions, patched(1, &double), IndexingUpdateOp::Assign);
+            let values = patched(1, &double)?;
+            second = second.select_assign(0, positions, values, IndexingUpdateOp::Assign);
         }
-        vec![first, second]
+        Ok(vec![first, second])
     }
 }
 

@@ -1,13 +1,14 @@
-//! Classifiers that several ranks have a part of each, against one that has all classes.
+//! Classifiers and pools that several ranks have a part of each, against one that has all classes or slots.
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::tensor::{Bytes, Device};
 use ffc_core::collective::{Collective, Threads};
 use ffc_core::margin::MarginConfig;
 use ffc_core::{
-    EmbeddingBatch, Error, FullHeadConfig, Head, HeadContext, PartialHeadConfig, PartialUpdate,
-    Result, WeightStorage,
+    ClassPool, DualEmbeddings, EmbeddingBatch, Error, FfcHeadConfig, FullHeadConfig, Head,
+    HeadContext, PartialHeadConfig, PartialUpdate, Quantity, Result, Storage, UpdateRule,
+    WeightStorage,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -198,4 +199,134 @@ fn a_rank_without_classes_is_refused() {
         ),
         "{error}"
     );
+}
+
+/// What steps of a pool came to: of each the loss, the gradients of both sides and the head's quantities; and its record.
+#[derive(PartialEq)]
+struct Pooled {
+    steps: Vec<[Vec<f32>; 4]>,
+    record: Vec<u8>,
+}
+
+fn pooled(config: &FfcHeadConfig, ranks: Option<Arc<dyn Collective>>) -> Pooled {
+    let device = device().autodiff();
+    let context = context(&device, ranks);
+    let mut head: Box<dyn Head> = Box::new(config.init(&context).unwrap());
+    assert_eq!(head.is_sharded(), config.sharded && context.ranks.is_some());
+    let mut rng = StdRng::seed_from_u64(4);
+    let wanted = head.needs().prefill as usize;
+    if wanted > 0 {
+        let features = matrix_on(&random_rows(&mut rng, wanted, DIM), wanted, &device);
+        let identities: Vec<u64> = (0..wanted as u64).collect();
+        head.prefill(features, &identities).unwrap();
+    }
+    let mut steps = Vec::new();
+    for step in 0..STEPS {
+        if step == STEPS / 2 {
+            let saved = parts(&*head);
+            head = Box::new(config.init(&context).unwrap());
+            for (part, bytes) in head.parts().to_vec().into_iter().zip(&saved) {
+                head.read_part(part, &mut &bytes[..]).unwrap();
+            }
+        }
+        let mut side = || {
+            let rows = |rng: &mut StdRng| matrix_on(&random_rows(rng, ROWS, DIM), ROWS, &device);
+            EmbeddingBatch {
+                probe: rows(&mut rng).require_grad(),
+                gallery: Some(rows(&mut rng)),
+                identities: random_identities(&mut rng, ROWS, CLASSES),
+            }
+        };
+        let (x, y) = (side(), side());
+        let probes = [x.probe.clone(), y.probe.clone()];
+        let context = ffc_core::StepContext { step, ..at(0.2) };
+        let output = head.step(DualEmbeddings { x, y }.into(), &context).unwrap();
+        let gradients = output.loss.backward();
+        let [x, y] = probes.map(|probe| host(probe.grad(&gradients).unwrap()));
+        let quantities = output.quantities.into_iter();
+        let quantities = quantities.flat_map(|value| match value {
+            Quantity::Host(value) => vec![value as f32],
+            Quantity::Device(value) => host(value),
+            Quantity::Missing => Vec::new(),
+        });
+        steps.push([host(output.loss), x, y, quantities.collect()]);
+    }
+    Pooled {
+        steps,
+        record: parts(&*head).swap_remove(0),
+    }
+}
+
+/// From an empty pool to one that evicts; some ranks have few slots that are seen or none.
+#[test]
+fn a_sharded_pool_is_the_whole_one() {
+    let cosface = MarginConfig::Cosface { margin: 0.4 };
+    let (two, one) = (UpdateRule::TwoLayer, UpdateRule::Weighted { alpha: 0.5 });
+    for (margin, update, storage, prefill, capacity) in [
+        (cosface, two, Storage::F32, 0.0, 13),
+        (cosface, one, Storage::Bf16, 0.0, 16),
+        (
+            MarginConfig::Sv { margin: 0.35 },
+            two,
+            Storage::F32,
+            0.3,
+            20,
+        ),
+        (MarginConfig::None, one, Storage::F32, 0.0, 13),
+    ] {
+        let config = FfcHeadConfig {
+            pool: capacity,
+            prefill,
+            scale: 8.0,
+            chunk: 3,
+            margin,
+            update,
+            storage,
+            sharded: true,
+            ..Default::default()
+        };
+        let whole = FfcHeadConfig {
+            sharded: false,
+            ..config.clone()
+        };
+        let expected = pooled(&whole, None);
+        let pool = |record: &[u8]| {
+            let settings = ffc_core::ClassPoolConfig {
+                capacity,
+                dim: DIM,
+                update,
+                storage,
+            };
+            let bytes = Bytes::from_bytes_vec(record.to_vec());
+            ClassPool::from_bytes(settings, bytes, &device()).unwrap()
+        };
+        let expected_pool = pool(&expected.record);
+        for ranks in [2, 3, 4] {
+            let found: Vec<Pooled> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (Threads::new(ranks).into_iter())
+                    .map(|rank| scope.spawn(|| pooled(&config, Some(Arc::new(rank)))))
+                    .collect();
+                let joined = threads.into_iter().map(|thread| thread.join().unwrap());
+                joined.collect()
+            });
+            let name = format!("{margin:?}, {update:?}, {ranks} ranks");
+            assert!(found.iter().all(|rank| *rank == found[0]), "{name}");
+            for (found, expected) in found[0].steps.iter().zip(&expected.steps) {
+                for (found, expected) in found.iter().zip(expected) {
+                    assert_close(&name, found, expected, 1e-4);
+                }
+            }
+            // What is kept are features alone, which are nobody's sums.
+            let found = pool(&found[0].record);
+            assert_eq!(found.slots().len(), expected_pool.slots().len());
+            for identity in 0..CLASSES {
+                let slots = [&found, &expected_pool].map(|pool| pool.slots().get(identity));
+                assert_eq!(slots[0], slots[1], "{name}");
+            }
+            for layer in 0..update.layers() {
+                let values = |pool: &ClassPool| host(pool.centres(layer));
+                assert_eq!(values(&found), values(&expected_pool), "{name}");
+            }
+        }
+    }
 }

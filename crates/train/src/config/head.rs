@@ -99,6 +99,7 @@ impl HeadConfig {
     /// Whether several ranks have a part of the classes each.
     pub fn is_sharded(&self) -> bool {
         match self {
+            Self::Ffc(head) => head.sharded,
             Self::Full(head) => head.sharded,
             Self::Partial(head) => head.sharded,
             _ => false,

@@ -203,11 +203,15 @@ fn every_head_on_several_ranks() {
     }
 }
 
-/// Classifiers of which each rank has a part.
+/// Classifiers and a pool of which each rank has a part.
 #[test]
 fn sharded_heads() {
     let _alone = alone();
-    for head in ["kind = \"full\"", "kind = \"partial\", sample_rate = 0.5"] {
+    for head in [
+        "kind = \"ffc\", pool = 24",
+        "kind = \"full\"",
+        "kind = \"partial\", sample_rate = 0.5",
+    ] {
         for (batch, ranks) in [(8, 2), (12, 3)] {
             compare(
                 &format!("head={{ {head}, sharded = true }}"),
