@@ -87,11 +87,7 @@ impl FfcHead {
                 }
             }
             if let Some(best) = unchanged {
-                let dim = probe.dims()[1];
-                let slots = best.columns.reshape([rows * known]);
-                let centres = scan.pool().gather_at(slots)?.reshape([rows, known, dim]);
-                let share = unchanged_share.reshape([rows, 1, known]);
-                gradient = gradient + share.matmul(centres).reshape([rows, dim]);
+                gradient = gradient + scan.pool().mix(unchanged_share, best.columns)?;
             }
             gradients.push(gradient);
         }

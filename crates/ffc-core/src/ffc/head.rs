@@ -8,6 +8,7 @@ use super::{FfcHead, FfcOutput, FfcStats};
 use crate::Result;
 use crate::head::{Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
+use crate::slot_map::SlotMapState;
 
 /// The file of the pool's record.
 const POOL: &str = "pool.bpk";
@@ -56,9 +57,30 @@ impl Head for FfcHead {
             MARGIN => return write_state(&*self.margin, to),
             _ => return Err(part::unknown(part)),
         }
-        // The record's container is made whole: a pool is small.
+        // The record's container is made whole, in the host's memory.
         to.write_all(&self.pool.to_bytes()?)
             .map_err(|error| part::failed(part, "written", error))
+    }
+
+    fn write_common(&self, to: &mut dyn Write) -> Result<()> {
+        if !self.is_sharded() {
+            self.write_part(POOL, to)?;
+        } else {
+            let SlotMapState {
+                by_recency,
+                next_layer,
+            } = self.pool.slots().state();
+            let of_slot = |(identity, slot): (u64, u32)| [identity, u64::from(slot)];
+            let numbers = by_recency.into_iter().flat_map(of_slot);
+            let mut bytes: Vec<u8> = numbers.flat_map(u64::to_le_bytes).collect();
+            bytes.extend(next_layer);
+            to.write_all(&bytes)
+                .map_err(|error| part::failed(POOL, "written", error))?;
+        }
+        match self.margin.state() {
+            Some(_) => write_state(&*self.margin, to),
+            None => Ok(()),
+        }
     }
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {

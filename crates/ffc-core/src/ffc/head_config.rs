@@ -116,7 +116,7 @@ impl FfcHeadConfig {
     /// As [`check`](Self::check), and [`Error::UnsupportedStorage`].
     pub fn init(&self, context: &HeadContext) -> Result<FfcHead> {
         self.check(context.batch)?;
-        let shard = PoolShard::new(context, self.sharded);
+        let shard = PoolShard::new(context, self.sharded, self.pool)?;
         let pool = ClassPool::in_parts(self.pool_config(context.dim), context.device, shard)?;
         Ok(FfcHead {
             pool,

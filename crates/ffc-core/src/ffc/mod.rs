@@ -60,7 +60,7 @@ struct RowLoss {
 ///
 /// With [`FfcConfig::check_embeddings`] a step reads the embeddings' lengths back from the device,
 /// before the loss is computed. Without it a step reads nothing back: which slots are written follows
-/// from the identities, which the host knows.
+/// from the identities, which the host knows. Of a pool in parts a step waits for the device and the other ranks.
 ///
 /// # Example
 ///
@@ -206,7 +206,7 @@ impl FfcHead {
             &[&tentative, &lasting],
             scored,
             self.config.chunk,
-        );
+        )?;
         let passes = [
             Pass::new(&scan, &tentative, &tentative_revision, &x.identities, 0)?,
             Pass::new(&scan, &lasting, &lasting_revision, &y.identities, x_rows)?,

@@ -55,7 +55,9 @@ impl Pass {
             }
         }
         Ok(Self {
-            views: scan.pool().views(changed, revision)?,
+            views: scan
+                .pool()
+                .views(changed, scan.centres(columns), revision)?,
             visible,
             existing,
             fresh,

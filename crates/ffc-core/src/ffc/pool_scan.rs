@@ -2,10 +2,10 @@ use std::ops::Range;
 
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
-use crate::ClassPool;
 use crate::plan::BatchPlan;
 use crate::softmax::{Chunk, HIDDEN};
 use crate::upload::indices;
+use crate::{ClassPool, Result};
 
 /// Goes through the centres that a step does not change, chunk by chunk: the greater part of the pool,
 /// the same in both passes and all terms of the loss.
@@ -13,6 +13,8 @@ pub(super) struct PoolScan<'a> {
     pool: &'a ClassPool,
     /// Slots that the step changes in either pass, or that rows are scored against as they are, in ascending order.
     changed: Vec<u32>,
+    /// Their centres of the first layer as they are, `[changed, dim]`.
+    centres: Tensor<2>,
     /// Number of slots that are seen, from 0 on, wherever they are.
     slots: usize,
     /// How many of them are here.
@@ -23,12 +25,15 @@ pub(super) struct PoolScan<'a> {
 }
 
 impl<'a> PoolScan<'a> {
+    /// # Errors
+    ///
+    /// Where the pool is in parts and a device or a rank fails.
     pub(super) fn new(
         pool: &'a ClassPool,
         plans: &[&BatchPlan],
         scored: impl Iterator<Item = u32>,
         chunk: usize,
-    ) -> Self {
+    ) -> Result<Self> {
         let edits = plans.iter().flat_map(|plan| plan.edits());
         let mut changed: Vec<u32> = edits.map(|edit| edit.slot).chain(scored).collect();
         changed.sort_unstable();
@@ -48,14 +53,15 @@ impl<'a> PoolScan<'a> {
             let values = Tensor::full([1, own.len()], HIDDEN, device);
             hidden = hidden.select_assign(1, columns, values, IndexingUpdateOp::Assign);
         }
-        Self {
+        Ok(Self {
             pool,
+            centres: pool.gather(0, &changed)?,
             changed,
             slots,
             rows,
             hidden,
             chunk,
-        }
+        })
     }
 
     pub(super) fn pool(&self) -> &'a ClassPool {
@@ -64,6 +70,11 @@ impl<'a> PoolScan<'a> {
 
     pub(super) fn changed(&self) -> &[u32] {
         &self.changed
+    }
+
+    /// The first so many of the changed slots' centres, as they are.
+    pub(super) fn centres(&self, count: usize) -> Tensor<2> {
+        self.centres.clone().slice_dim(0, 0..count)
     }
 
     /// Whether there is any centre to go through, on whatever rank.

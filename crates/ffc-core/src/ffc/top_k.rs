@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::collective::Collective;
+use crate::collective::{Collective, matrices};
 use crate::pool::PoolShard;
 use crate::softmax::HIDDEN;
 use crate::{Error, Result};
@@ -82,38 +82,31 @@ impl TopK {
         // A rank with fewer centres has some that nobody sees in the place of others.
         let (mut values, mut columns) = (vec![HIDDEN; rows * k], vec![0; rows * k]);
         if let Some(own) = own {
-            let failed = |error: &dyn std::fmt::Display| Error::Device(error.to_string());
             let width = own.width();
-            let found = own.values.try_into_vec_as::<f32>();
-            let found = found.map_err(|error| failed(&error))?;
+            let found = matrices::host(own.values)?;
             let at = own.columns.try_into_vec_as::<i32>();
-            let at = at.map_err(|error| failed(&error))?;
+            let at = at.map_err(|error| Error::Device(error.to_string()))?;
             for (to, from) in (0..rows).map(|row| (row * k, row * width)) {
                 values[to..to + width].copy_from_slice(&found[from..from + width]);
                 columns[to..to + width].copy_from_slice(&at[from..from + width]);
             }
         }
         let values = values.into_iter().flat_map(f32::to_le_bytes);
-        let bytes: Vec<u8> = values
-            .chain(columns.into_iter().flat_map(i32::to_le_bytes))
-            .collect();
-        let all = ranks.all_gather(&bytes)?;
-        let (values, columns) = all
-            .iter()
-            .map(|bytes| {
-                let (values, columns) = bytes.as_chunks::<4>().0.split_at(rows * k);
-                let values: Vec<f32> = values
-                    .iter()
-                    .map(|&value| f32::from_le_bytes(value))
-                    .collect();
-                let columns: Vec<i32> = columns.iter().map(|&at| i32::from_le_bytes(at)).collect();
-                let shape = [rows, k];
-                (
-                    Tensor::<2>::from_data(TensorData::new(values, shape), device),
-                    Tensor::<2, Int>::from_data(TensorData::new(columns, shape), device),
-                )
-            })
-            .unzip();
+        let columns = columns.into_iter().flat_map(i32::to_le_bytes);
+        let bytes: Vec<u8> = values.chain(columns).collect();
+        let (mut values, mut columns) = (Vec::new(), Vec::new());
+        for (rank, found) in ranks.all_gather(&bytes)?.iter().enumerate() {
+            if found.len() != bytes.len() {
+                let problem = format!("gives {} bytes of cosines and slots", found.len());
+                return Err(Error::Collective { rank, problem });
+            }
+            let (of_values, of_columns) = found.as_chunks::<4>().0.split_at(rows * k);
+            let of_values = of_values.iter().map(|&value| f32::from_le_bytes(value));
+            values.push(matrices::of_host(of_values.collect(), [rows, k], device));
+            let of_columns = of_columns.iter().map(|&at| i32::from_le_bytes(at));
+            let data = TensorData::new(of_columns.collect(), [rows, k]);
+            columns.push(Tensor::<2, Int>::from_data(data, device));
+        }
         let best = Self::new(Tensor::cat(values, 1), k);
         Ok(Self {
             values: best.values,

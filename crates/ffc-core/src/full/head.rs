@@ -39,6 +39,15 @@ impl Head for FullHead {
         }
     }
 
+    fn write_common(&self, to: &mut dyn Write) -> Result<()> {
+        let parts = self.parts().iter();
+        let common = parts.filter(|part| !self.is_sharded() || **part == MARGIN);
+        for part in common {
+            self.write_part(part, to)?;
+        }
+        Ok(())
+    }
+
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         match part {
             WEIGHT => self.shard.read_rows(part, &mut self.rows.weight, from),

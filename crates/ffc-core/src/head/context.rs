@@ -17,7 +17,7 @@ pub struct HeadContext<'a> {
     pub seed: u64,
     /// Where its tensors shall lie; with automatic differentiation where the networks train by it.
     pub device: &'a Device,
-    /// The ranks that train together, among which a head with a `sharded` setting divides its classes. None: there are no others.
+    /// The ranks that train together, among which a head with a `sharded` setting divides its classes or its pool. None: there are no others.
     pub ranks: Option<Arc<dyn Collective>>,
 }
 

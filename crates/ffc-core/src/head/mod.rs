@@ -93,6 +93,18 @@ pub trait Head: Any + Send {
         Err(part::unknown(part))
     }
 
+    /// Writes what all ranks have alike, for them to compare: all parts, without those of which each rank has another share.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_part`](Self::write_part).
+    fn write_common(&self, to: &mut dyn Write) -> Result<()> {
+        for part in self.parts() {
+            self.write_part(part, to)?;
+        }
+        Ok(())
+    }
+
     /// Reads a part in place of what the head holds.
     ///
     /// # Errors

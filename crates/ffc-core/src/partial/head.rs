@@ -40,6 +40,15 @@ impl Head for PartialHead {
         }
     }
 
+    fn write_common(&self, to: &mut dyn Write) -> Result<()> {
+        let parts = self.parts().iter();
+        let common = parts.filter(|part| !self.is_sharded() || **part == MARGIN);
+        for part in common {
+            self.write_part(part, to)?;
+        }
+        Ok(())
+    }
+
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
         match part {
             WEIGHT => self.store.read_part(&self.shard, part, Half::Weight, from),

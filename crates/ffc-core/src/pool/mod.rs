@@ -7,7 +7,6 @@ mod shard;
 
 pub use config::{ClassPoolConfig, Storage, UpdateRule};
 pub(crate) use revision::Revision;
-use shard::OwnRows;
 pub(crate) use shard::PoolShard;
 
 use burn::tensor::{DType, Device, IndexingUpdateOp, Int, Tensor};
@@ -56,7 +55,7 @@ impl ClassPool {
     /// [`Error::Setting`] where a setting is outside its range, [`Error::UnsupportedStorage`] where
     /// the device lacks the storage type, [`Error::Memory`] where the slots do not fit.
     pub fn new(config: ClassPoolConfig, device: &Device) -> Result<Self> {
-        Self::in_parts(config, device, PoolShard::default())
+        Self::in_parts(config, device, PoolShard::whole())
     }
 
     /// An empty pool of which each rank may have a part of the slots.
@@ -157,7 +156,7 @@ impl ClassPool {
     }
 
     /// Writes features of identities into the pool before training, so that the first steps find
-    /// negatives. The features are normalised first. Reads their lengths back from the device.
+    /// negatives. The features are normalised first. Reads their lengths back from the device. Of a pool that ranks have parts of all call this at once.
     ///
     /// # Shapes
     ///
@@ -213,27 +212,39 @@ impl ClassPool {
         let Some(ranks) = self.shard.ranks() else {
             return Ok(self.select(layer, indices(slots, &self.device)));
         };
-        let OwnRows { rows, here } = OwnRows::new(&self.shard, slots);
-        let own = match self.shard.len(self.config.capacity) {
-            0 => Tensor::zeros([slots.len(), self.config.dim], &self.device),
-            _ => self.select(layer, indices(&rows, &self.device)) * column(here, &self.device),
-        };
+        let rows = slots.iter().map(|&slot| self.shard.row(slot));
+        // The first row where another rank has it; then it counts nothing.
+        let (rows, here): (Vec<u32>, Vec<f32>) = rows
+            .map(|row| (row.unwrap_or_default(), f32::from(row.is_some())))
+            .unzip();
+        let own = self.select(layer, indices(&rows, &self.device)) * column(here, &self.device);
         // Of the numbers that are added all but one are 0.
         matrices::sum(own, ranks)
     }
 
-    /// The same of layer 0 for slots that the device knows. Reads them back where the pool is in parts.
+    /// For each row the sum of some centres of layer 0 times its shares of them, `[rows, dim]`.
+    ///
+    /// # Shapes
+    ///
+    /// - `shares`: `[rows, slots]`
+    /// - `slots`: `[rows, slots]`
     ///
     /// # Errors
     ///
     /// As [`gather`](Self::gather).
-    pub(crate) fn gather_at(&self, slots: Tensor<1, Int>) -> Result<Tensor<2>> {
-        if self.shard.ranks().is_none() {
-            return Ok(self.select(0, slots));
-        }
-        let slots = slots.try_into_vec_as::<u32>();
-        let slots = slots.map_err(|error| Error::Device(error.to_string()))?;
-        self.gather(0, &slots)
+    pub(crate) fn mix(&self, shares: Tensor<2>, slots: Tensor<2, Int>) -> Result<Tensor<2>> {
+        let ([rows, count], dim) = (shares.dims(), self.config.dim);
+        let slots = slots.reshape([rows * count]);
+        let mixed = |centres: Tensor<2>| {
+            let centres = centres.reshape([rows, count, dim]);
+            let shares = shares.reshape([rows, 1, count]);
+            shares.matmul(centres).reshape([rows, dim])
+        };
+        let Some(ranks) = self.shard.ranks() else {
+            return Ok(mixed(self.select(0, slots)));
+        };
+        let (own, here) = self.shard.rows_at(slots);
+        matrices::sum(mixed(self.select(0, own) * here), ranks)
     }
 
     /// Rows that are here.

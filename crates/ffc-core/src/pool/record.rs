@@ -23,7 +23,8 @@ const FORMAT: &str = "ffc class pool 1";
 
 impl ClassPool {
     /// Saves centres and slot map to a file. It is written under another name, synced and renamed, so
-    /// that an interruption leaves the old file whole. Reads the centres back from the device.
+    /// that an interruption leaves the old file whole. Reads the centres back from the device. Of a pool that ranks have parts of, all call
+    /// [`to_bytes`](Self::to_bytes) at once, and one writes them.
     ///
     /// # Errors
     ///
@@ -43,12 +44,12 @@ impl ClassPool {
     /// [`Error::DamagedState`] where its contents contradict each other.
     pub fn load(config: ClassPoolConfig, path: impl AsRef<Path>, device: &Device) -> Result<Self> {
         let path = path.as_ref();
-        let shard = PoolShard::default();
+        let shard = PoolShard::whole();
         let read = || Self::from_reader(config, Reader::from_file_exact(path)?, device, shard);
         read().map_err(|error| in_file(path, error))
     }
 
-    /// Centres and slot map as the bytes of a record, the whole pool's where ranks have parts of it. Reads the centres back from the device.
+    /// Centres and slot map as the bytes of a record, the whole pool's where ranks have parts of it: then all call this at once. Reads the centres back from the device.
     ///
     /// # Errors
     ///
@@ -67,7 +68,7 @@ impl ClassPool {
             config,
             Reader::from_bytes(bytes)?,
             device,
-            PoolShard::default(),
+            PoolShard::whole(),
         )
     }
 
@@ -88,7 +89,7 @@ impl ClassPool {
             entry("next_layer", TensorData::new(state.next_layer, [used])),
         ];
         for (layer, centres) in self.layers.iter().enumerate() {
-            let data = self.shard.whole(centres, self.config.capacity)?;
+            let data = self.shard.gathered(centres, self.config.capacity)?;
             tensors.push(entry(&layer_name(layer), data));
         }
         let ClassPoolConfig {

@@ -35,10 +35,12 @@ impl LayerWrite {
         let rows = (0..).zip(&self.slots);
         let own = rows.filter_map(|(at, &slot)| Some((at, shard.row(slot)?)));
         let (at, slots): (Vec<u32>, Vec<u32>) = own.unzip();
-        let at = indices(&at, &self.values.device());
-        (!slots.is_empty()).then(|| Self {
-            slots,
-            values: self.values.select(0, at),
+        (!slots.is_empty()).then(|| {
+            let at = indices(&at, &self.values.device());
+            Self {
+                slots,
+                values: self.values.select(0, at),
+            }
         })
     }
 
@@ -164,20 +166,23 @@ impl ClassPool {
     }
 
     /// The centres of `slots` (ascending) as the loss sees them after `revision`: a matrix
-    /// `[slots.len(), dim]`, f32, for each term of the loss.
+    /// `[slots.len(), dim]`, f32, for each term of the loss. `centres` are those of their first layer as they are.
     ///
     /// # Errors
     ///
     /// As [`gather`](Self::gather).
-    pub(crate) fn views(&self, slots: &[u32], revision: &Revision) -> Result<Vec<Tensor<2>>> {
-        let patched = |layer: usize, slots: &[u32]| {
-            let columns = self.gather(layer, slots)?;
-            Result::Ok(match &revision.writes[layer] {
-                Some(write) => write.patch(columns, slots),
-                None => columns,
-            })
-        };
-        let first = patched(0, slots)?;
+    pub(crate) fn views(
+        &self,
+        slots: &[u32],
+        centres: Tensor<2>,
+        revision: &Revision,
+    ) -> Result<Vec<Tensor<2>>> {
+        let patched =
+            |layer: usize, centres: Tensor<2>, slots: &[u32]| match &revision.writes[layer] {
+                Some(write) => write.patch(centres, slots),
+                None => centres,
+            };
+        let first = patched(0, centres, slots);
         if self.config.update.layers() == 1 {
             return Ok(vec![first]);
         }
@@ -190,7 +195,7 @@ impl ClassPool {
             .unzip();
         if !double.is_empty() {
             let positions = indices(&positions, &self.device);
-            let values = patched(1, &double)?;
+            let values = patched(1, self.gather(1, &double)?, &double);
             second = second.select_assign(0, positions, values, IndexingUpdateOp::Assign);
         }
         Ok(vec![first, second])

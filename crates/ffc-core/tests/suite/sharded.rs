@@ -6,8 +6,8 @@ use burn::tensor::{Bytes, Device};
 use ffc_core::collective::{Collective, Threads};
 use ffc_core::margin::MarginConfig;
 use ffc_core::{
-    ClassPool, DualEmbeddings, EmbeddingBatch, Error, FfcHeadConfig, FullHeadConfig, Head,
-    HeadContext, PartialHeadConfig, PartialUpdate, Quantity, Result, Storage, UpdateRule,
+    ClassPool, DualEmbeddings, EmbeddingBatch, Error, FfcHeadConfig, FullHeadConfig, GallerySides,
+    Head, HeadContext, PartialHeadConfig, PartialUpdate, Quantity, Result, Storage, UpdateRule,
     WeightStorage,
 };
 use rand::SeedableRng;
@@ -174,7 +174,7 @@ fn a_sharded_partial_classifier_is_the_whole_one() {
     }
 }
 
-/// Of more ranks than classes.
+/// Of more ranks than classes or slots.
 #[test]
 fn a_rank_without_classes_is_refused() {
     let ranks = Threads::new(30);
@@ -182,23 +182,23 @@ fn a_rank_without_classes_is_refused() {
     let ranks: Vec<Arc<dyn Collective>> = (ranks.into_iter())
         .map(|rank| Arc::new(rank) as Arc<dyn Collective>)
         .collect();
-    let config = FullHeadConfig {
+    let context = context(&device, Some(ranks[7].clone()));
+    let full = FullHeadConfig {
         sharded: true,
         ..Default::default()
     };
-    let error = config
-        .init(&context(&device, Some(ranks[7].clone())))
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Setting {
-                setting: "sharded",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let ffc = FfcHeadConfig {
+        pool: 20,
+        sharded: true,
+        ..Default::default()
+    };
+    for error in [
+        full.init(&context).map(|_| ()).unwrap_err(),
+        ffc.init(&context).map(|_| ()).unwrap_err(),
+    ] {
+        let is_told = matches!(&error, Error::Setting { setting, .. } if *setting == "sharded");
+        assert!(is_told, "{error}");
+    }
 }
 
 /// What steps of a pool came to: of each the loss, the gradients of both sides and the head's quantities; and its record.
@@ -262,17 +262,13 @@ fn pooled(config: &FfcHeadConfig, ranks: Option<Arc<dyn Collective>>) -> Pooled 
 fn a_sharded_pool_is_the_whole_one() {
     let cosface = MarginConfig::Cosface { margin: 0.4 };
     let (two, one) = (UpdateRule::TwoLayer, UpdateRule::Weighted { alpha: 0.5 });
-    for (margin, update, storage, prefill, capacity) in [
-        (cosface, two, Storage::F32, 0.0, 13),
-        (cosface, one, Storage::Bf16, 0.0, 16),
-        (
-            MarginConfig::Sv { margin: 0.35 },
-            two,
-            Storage::F32,
-            0.3,
-            20,
-        ),
-        (MarginConfig::None, one, Storage::F32, 0.0, 13),
+    let (both, single) = (GallerySides::Both, GallerySides::One);
+    let sv = MarginConfig::Sv { margin: 0.35 };
+    for (margin, update, storage, prefill, capacity, gallery_sides) in [
+        (cosface, two, Storage::F32, 0.0, 13, both),
+        (cosface, one, Storage::Bf16, 0.0, 16, both),
+        (sv, two, Storage::F32, 0.3, 20, single),
+        (MarginConfig::None, one, Storage::F32, 0.0, 13, single),
     ] {
         let config = FfcHeadConfig {
             pool: capacity,
@@ -282,6 +278,7 @@ fn a_sharded_pool_is_the_whole_one() {
             margin,
             update,
             storage,
+            gallery_sides,
             sharded: true,
             ..Default::default()
         };
@@ -301,7 +298,7 @@ fn a_sharded_pool_is_the_whole_one() {
             ClassPool::from_bytes(settings, bytes, &device()).unwrap()
         };
         let expected_pool = pool(&expected.record);
-        for ranks in [2, 3, 4] {
+        for ranks in [2, 3, 4, 13] {
             let found: Vec<Pooled> = std::thread::scope(|scope| {
                 let threads: Vec<_> = (Threads::new(ranks).into_iter())
                     .map(|rank| scope.spawn(|| pooled(&config, Some(Arc::new(rank)))))

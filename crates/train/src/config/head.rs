@@ -96,7 +96,7 @@ kinds! {
 }
 
 impl HeadConfig {
-    /// Whether several ranks have a part of the classes each.
+    /// Whether several ranks have a part of the classes, or of the pool, each.
     pub fn is_sharded(&self) -> bool {
         match self {
             Self::Ffc(head) => head.sharded,

@@ -102,7 +102,7 @@ impl Trainer {
         Self::from_config_on_ranks(config, identities, schedule, device, Arc::new(Alone))
     }
 
-    /// The same as [one of several ranks](Self::with_ranks), of which a head with the setting `sharded` has a part of the classes.
+    /// The same as [one of several ranks](Self::with_ranks), of which a head with the setting `sharded` has a part of the classes or of the pool.
     ///
     /// # Errors
     ///
@@ -290,7 +290,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Makes one step. Waits for nothing on the device, unless the head does: one with its weights in a file.
+    /// Makes one step. Waits for nothing on the device, unless the head does: one with its weights in a file, or in parts.
     ///
     /// Its parts are `tracing` spans of level trace: `upload`, `average`, `networks`, `head`, `backward`, `optimizer`. On a device
     /// that runs its work in the background they tell how long the work took to hand over.

@@ -9,7 +9,7 @@ use ffc_core::{DualEmbeddings, EmbeddingBatch, HeadInput};
 use crate::{Error, Result};
 
 /// The ranks that train together. Every rank gives its rows' embeddings to all; the head runs on every rank over all rows, in the order in which a
-/// single process has them, so that its state is the same bits everywhere and nothing of it is sent.
+/// single process has them, so that its state is the same bits everywhere and nothing of it is sent, unless it is in parts.
 #[derive(Debug, Clone)]
 pub(super) struct Ranks(Arc<dyn Collective>);
 

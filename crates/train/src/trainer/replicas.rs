@@ -35,7 +35,7 @@ impl Trainer {
         self.compare(false)
     }
 
-    /// The same with the head, of which all is read.
+    /// The same with the head, of which all is read that the ranks have alike.
     ///
     /// # Errors
     ///
@@ -53,12 +53,9 @@ impl Trainer {
         if let Some(gallery) = &self.gallery {
             hashes.push(("gallery network", network(gallery)?));
         }
-        // Of a sharded head each rank has another part.
-        if with_head && !self.head.is_sharded() {
+        if with_head {
             let mut hashed = Hashed::new(io::sink());
-            for part in self.head.parts() {
-                self.head.write_part(part, &mut hashed)?;
-            }
+            self.head.write_common(&mut hashed)?;
             hashes.push(("head", hashed.xxh3()));
         }
         let own: Vec<u8> = (hashes.iter())

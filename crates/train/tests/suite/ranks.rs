@@ -208,7 +208,7 @@ fn every_head_on_several_ranks() {
 fn sharded_heads() {
     let _alone = alone();
     for head in [
-        "kind = \"ffc\", pool = 24",
+        "kind = \"ffc\"",
         "kind = \"full\"",
         "kind = \"partial\", sample_rate = 0.5",
     ] {

@@ -127,23 +127,30 @@ fn interrupted_and_gone_on_with_by_others() {
     let one = new_folder(&of("one"), &of_four(), 1);
     run(&one, Interrupt::default()).unwrap();
 
-    let path = of("several");
-    let mut several = new_folder(&path, &of_four(), 2);
-    for (ranks, steps) in [(2, 1), (1, 2), (4, 3)] {
-        let interrupts = undisturbed(ranks);
-        interrupts[ranks - 1].request();
-        for outcome in run_on_ranks(&several, interrupts) {
-            let outcome = outcome.unwrap();
-            assert!(!outcome.finished);
-            assert_eq!(outcome.steps, steps);
+    for sharded in [false, true] {
+        let mut config = of_four();
+        let HeadConfig::Ffc(head) = &mut config.head else {
+            panic!("another head");
+        };
+        head.sharded = sharded;
+        let path = of(if sharded { "sharded" } else { "several" });
+        let mut several = new_folder(&path, &config, 2);
+        for (ranks, steps) in [(2, 1), (1, 2), (4, 3)] {
+            let interrupts = undisturbed(ranks);
+            interrupts[ranks - 1].request();
+            for outcome in run_on_ranks(&several, interrupts) {
+                let outcome = outcome.unwrap();
+                assert!(!outcome.finished);
+                assert_eq!(outcome.steps, steps);
+            }
+            drop(several);
+            several = RunFolder::resume(&path, &[]).unwrap();
         }
-        drop(several);
-        several = RunFolder::resume(&path, &[]).unwrap();
+        for outcome in run_on_ranks(&several, undisturbed(2)) {
+            assert!(outcome.unwrap().finished);
+        }
+        assert_near(&path, &of("one"));
     }
-    for outcome in run_on_ranks(&several, undisturbed(2)) {
-        assert!(outcome.unwrap().finished);
-    }
-    assert_near(&path, &of("one"));
 }
 
 /// Class weights in files of which each rank has one: a checkpoint holds all, so that others can go on.
