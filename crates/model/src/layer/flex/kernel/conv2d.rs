@@ -3,8 +3,6 @@
 //! With `X` the runs of (channel, tap), `Y` those of the output and `W` the weight as a matrix
 //! `[outputs, inputs * taps]`: `Y = W X`, `dX = W' dY`, `dW' = sum over images of X dY'`.
 
-use std::borrow::Cow;
-
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -222,10 +220,13 @@ impl Conv2d {
             outputs,
             im2col,
         } = *self;
+        let gradient = self.transpose(gradient);
+        if let Some(winograd) = Winograd::of([batch, inputs, outputs], im2col) {
+            return winograd.weight_gradient(input, &gradient, im2col);
+        }
         let input_rows = im2col.runs(inputs);
         let depth = input_rows.len();
-        let planes = self.lay_out_batch(input);
-        let gradient = self.transpose(gradient);
+        let planes = im2col.lay_out_batch(input, 0);
 
         let block = depth
             .div_ceil(rayon::current_num_threads())
@@ -257,20 +258,6 @@ impl Conv2d {
             }
         });
         weight_gradient
-    }
-
-    fn lay_out_batch<'a>(&self, input: &'a [f32]) -> Cow<'a, [f32]> {
-        let im2col = self.im2col;
-        if im2col.is_plain() {
-            return Cow::Borrowed(input);
-        }
-        let length = self.batch * self.inputs * im2col.plane();
-        let mut planes = vec![0.0; length + im2col.slack()];
-        planes[..length]
-            .par_chunks_exact_mut(im2col.plane())
-            .zip(input.par_chunks_exact(im2col.pixels()))
-            .for_each(|(to, from)| im2col.lay_out(from, to));
-        Cow::Owned(planes)
     }
 
     /// The gradient of the output as `[batch, columns, outputs]`, zero where columns are junk.

@@ -1,3 +1,7 @@
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
 use super::conv_geometry::ConvGeometry;
 use super::fusion::Affine;
 use super::gemm::Piece;
@@ -202,6 +206,20 @@ impl Im2col {
                 }
             },
         );
+    }
+
+    /// Lays out all channels of a batch on all threads, if they do not lie so, with room for `beyond` numbers after the last run.
+    pub fn lay_out_batch<'a>(&self, channels: &'a [f32], beyond: usize) -> Cow<'a, [f32]> {
+        if self.is_plain() && beyond == 0 {
+            return Cow::Borrowed(channels);
+        }
+        let length = channels.len() / self.pixels() * self.plane();
+        let mut planes = vec![0.0; length + self.slack() + beyond];
+        planes[..length]
+            .par_chunks_exact_mut(self.plane())
+            .zip(channels.par_chunks_exact(self.pixels()))
+            .for_each(|(to, from)| self.lay_out_all(from, 1, None, to));
+        Cow::Owned(planes)
     }
 
     /// The inverse of [`lay_out`](Self::lay_out).

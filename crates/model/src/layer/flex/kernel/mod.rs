@@ -9,7 +9,7 @@
 //! | `fusion` | norms and rectifier that go along with a convolution in evaluation |
 //! | `tasks`, `workspace` | how threads share a convolution; memory that they keep |
 //! | `conv2d`, `depthwise` | output, gradient of the input, gradient of the weight |
-//! | `winograd` | output and gradient of the input for 3x3 kernels of stride 1, with fewer multiplications |
+//! | `winograd` | the same for 3x3 kernels of stride 1, with fewer multiplications |
 //! | `batch_norm`, `prelu`, `relu6` | the other layers of convolutional networks |
 //! | `linear`, `layer_norm`, `attention` | the layers of transformers |
 //! | `residual` | a transformer's branches from end to end in evaluation |

@@ -63,7 +63,13 @@ impl PackedLhs {
         packed
     }
 
-    fn zeros([rows, depth]: [usize; 2]) -> Self {
+    /// Each panel, column by column.
+    pub fn panels_mut(&mut self) -> impl Iterator<Item = &mut [[f32; MR]]> {
+        let panels = self.values.chunks_exact_mut(MR * self.depth);
+        panels.map(|panel| panel.as_chunks_mut().0)
+    }
+
+    pub fn zeros([rows, depth]: [usize; 2]) -> Self {
         Self {
             values: vec![0.0; rows.div_ceil(MR) * MR * depth],
             depth,

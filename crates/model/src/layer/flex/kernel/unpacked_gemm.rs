@@ -71,7 +71,7 @@ impl WithSimd for UnpackedGemm<'_> {
 
 /// Adds the product of one image to a tile.
 #[inline(always)]
-fn micro_kernel<S: Simd>(
+pub(super) fn micro_kernel<S: Simd>(
     simd: S,
     lhs: [&[f32]; MR],
     rhs: &[[S::f32s; NR_VECTORS]],
