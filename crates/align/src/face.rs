@@ -40,6 +40,15 @@ impl Face {
             .map_err(|_| "the landmarks are a single point".into())
     }
 
+    /// Whether its left and right are plainly exchanged. In a face that is seen from the side the eyes may be one behind the other.
+    pub(crate) fn is_mirrored(&self) -> bool {
+        let [left_eye, right_eye, _, left_mouth, right_mouth] = self.landmarks;
+        let along = [0, 1].map(|i| right_eye[i] - left_eye[i]);
+        let down = [0, 1].map(|i| left_mouth[i] + right_mouth[i] - left_eye[i] - right_eye[i]);
+        let cross = along[0] * down[1] - along[1] * down[0];
+        cross < -0.2 * along[0].hypot(along[1]) * down[0].hypot(down[1])
+    }
+
     /// The centre of its box.
     pub fn centre(&self) -> [f32; 2] {
         let [left, top, right, bottom] = self.bounds;

@@ -14,6 +14,9 @@ pub(crate) const NO_FACE: &str = "no face";
 /// Why one that a table does not name has none.
 pub(crate) const NO_LINE: &str = "no line of the table";
 
+/// Why one whose landmarks cannot be those of a face has none.
+const EXCHANGED: &str = "its left and right landmarks are exchanged: the left eye is the one at the left of the picture";
+
 /// Where landmarks come from.
 #[derive(Debug)]
 pub enum Landmarks {
@@ -73,6 +76,7 @@ impl Landmarks {
             Self::Table { faces, .. } => Ok(match faces.get(image) {
                 None => Err(NO_LINE),
                 Some(faces) if faces.is_empty() => Err(NO_FACE),
+                Some(faces) if faces.iter().any(Face::is_mirrored) => Err(EXCHANGED),
                 Some(faces) => Ok(faces.clone()),
             }),
         }

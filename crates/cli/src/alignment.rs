@@ -86,7 +86,8 @@ pub fn tell(faces: &FoundFaces, dataset: &Dataset) -> Result<()> {
 /// # Errors
 /// [`Error::Usage`] where neither is given; where it cannot be read.
 pub fn detector(path: Option<&Path>, config: MtcnnConfig, device: DeviceName) -> Result<Mtcnn> {
-    let variable = || std::env::var_os(VARIABLE).map(PathBuf::from);
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+    let variable = || variable.map(PathBuf::from);
     let path = path.map(Path::to_owned).or_else(variable);
     let path = path.ok_or_else(|| {
         Error::Usage(format!(

@@ -63,7 +63,7 @@ impl SetArguments {
         let unsorted = match paths {
             [folder] if folder.is_dir() => match Files::flat(folder)? {
                 None => return self.open(folder, as_stored, building),
-                Some(files) => Dataset::files(Files::new(files)?)?,
+                Some(files) => Dataset::files(files)?,
             },
             [path] if path.as_os_str() == "synthetic" || SourceConfig::detect(path).is_ok() => {
                 let opened = self.open(path, as_stored, building);

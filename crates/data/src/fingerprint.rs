@@ -40,7 +40,10 @@ impl Fingerprint {
 
 impl std::fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a {} of {} files", self.kind, self.files)?;
+        write!(f, "{}", self.kind)?;
+        if self.files > 0 {
+            write!(f, " of {} files", self.files)?;
+        }
         if self.bytes > 0 {
             write!(f, " with {} bytes", self.bytes)?;
         }

@@ -85,7 +85,6 @@ pub fn align_set(
             out.display()
         )));
     }
-    check_settings(dataset, landmarks, out, config)?;
     let table = out.join(TABLE);
     let names = names(dataset)?;
     // An identity's folder would lie where a file of the set itself does.
@@ -100,7 +99,19 @@ pub fn align_set(
         )));
     }
     let unknown = landmarks.unknown(names.iter().map(|name| &*name.shown))?;
+    check_settings(dataset, landmarks, out, config)?;
     let finished = begin(&table, out)?;
+    let shown: HashSet<&str> = names.iter().map(|name| &*name.shown).collect();
+    if let Some(row) = finished.iter().find(|row| !shown.contains(&*row.image)) {
+        return Err(Error::OtherSettings {
+            path: out.to_owned(),
+            problem: format!(
+                "its {TABLE} names `{}`, the pictures are called as `{}`",
+                row.image,
+                names.first().map_or("", |name| &name.shown)
+            ),
+        });
+    }
     let done: HashSet<&str> = finished.iter().map(|row| &*row.image).collect();
     let pending: Vec<u64> = (0..dataset.index().images())
         .filter(|&image| !done.contains(&*names[image as usize].shown))

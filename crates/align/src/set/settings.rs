@@ -48,17 +48,7 @@ pub(super) fn check_settings(
     };
     match std::fs::read_to_string(&path) {
         Ok(text) if text == json => Ok(()),
-        Ok(text) => {
-            let differs = json.lines().zip(text.lines()).find(|(new, old)| new != old);
-            let problem = differs.map_or_else(
-                || "other settings".to_owned(),
-                |(new, old)| {
-                    let plain = |line: &str| line.trim().trim_end_matches(',').to_owned();
-                    format!("it has {}, asked for is {}", plain(old), plain(new))
-                },
-            );
-            Err(other(problem))
-        }
+        Ok(text) => Err(other(difference(&json, &text))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let has_other = std::fs::read_dir(out)
                 .map_err(Error::io("read folder", out))?
@@ -70,5 +60,19 @@ pub(super) fn check_settings(
             ffc_files::write(&path, json).map_err(Error::io("write", &path))
         }
         Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
+
+/// The first setting in which a folder differs from what is asked for.
+fn difference(asked: &str, found: &str) -> String {
+    let [asked, found] = [asked, found].map(serde_json::from_str::<serde_json::Value>);
+    let (Ok(asked), Ok(found)) = (asked, found) else {
+        return format!("its {SETTINGS} cannot be read");
+    };
+    let keys = asked.as_object().into_iter().flatten().map(|(key, _)| key);
+    let differing = keys.map(|key| (key, &found[key], &asked[key]));
+    match { differing }.find(|(_, found, asked)| found != asked) {
+        Some((key, found, asked)) => format!("its {key} is {found}, asked for is {asked}"),
+        None => "it has other settings".into(),
     }
 }

@@ -317,7 +317,7 @@ fn folders_of_other_settings() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("\"size_px\": 112") && error.contains("\"size_px\": 224"),
+        error.contains("its size_px is 112, asked for is 224"),
         "{error}"
     );
     assert!(tree(&at.join("out")) == before);

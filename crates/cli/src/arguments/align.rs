@@ -22,7 +22,7 @@ fn within<const LEAST: u64, const MOST: u64>() -> RangedU64ValueParser<usize> {
 OUT gets the identities and names of the pictures, and landmarks.csv: image, file, box, score, ten coordinates, sharpness, and why there is no
 face. Interrupted, the same command goes on.")]
 pub struct Align {
-    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards; or a folder of pictures; or a picture
+    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards; or a folder or zip of pictures; or a picture
     #[arg(value_name = "IN")]
     pub data: PathBuf,
     /// Folder to write

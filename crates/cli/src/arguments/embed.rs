@@ -14,11 +14,11 @@ use crate::pictures::SetArguments;
 A SafeTensors file holds `embeddings`, [images, dimensions], of length 1, and `identities`, [images]; the names of images and
 identities are in its metadata. How good a picture is tell `length`, of the embedding before it was made 1, and `sharpness`, the variance of the
 Laplacian of the picture that the network sees; with --align `score` of the detector and `size` of the face in pixels, 0 where there is none.
-A CSV file has them as columns between identity and embedding. Files, and the pictures of a folder without folders, are identities of their own, named by their paths.")]
+A CSV file has them as columns between identity and embedding. Files, and the pictures of a folder without folders, are identities of their own, named by their paths, in a folder by their names there.")]
 pub struct Embed {
     #[command(flatten)]
     pub network: NetworkArguments,
-    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards; or a folder of pictures; or picture files
+    /// Pictures by identity: a folder, zip, .rec, .lmdb or tar shards; or a folder or zip of pictures; or picture files
     #[arg(required = true)]
     pub data: Vec<PathBuf>,
     #[command(flatten)]

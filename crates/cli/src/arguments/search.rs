@@ -15,7 +15,7 @@ Every picture of the gallery is compared, by the cosine. A file of embeddings mu
 pub struct Search {
     #[command(flatten)]
     pub network: NetworkArguments,
-    /// Where to search: embeddings that `ffc embed` wrote (.safetensors), pictures by identity, or a folder of pictures
+    /// Where to search: embeddings that `ffc embed` wrote (.safetensors), pictures by identity, or a folder or zip of pictures
     pub gallery: PathBuf,
     /// Picture files to find the nearest of
     #[arg(required = true)]

@@ -62,12 +62,15 @@ pub fn run(arguments: Align, progress: bool) -> Result<ExitCode> {
     if !aligned.is_whole {
         say!("stopped; the same command goes on");
     }
-    Ok(match aligned.is_whole {
-        false => ExitCode::from(INTERRUPTED),
-        // A wrong set, or a detector that cannot be meant.
-        true if aligned.faces == 0 => ExitCode::FAILURE,
-        true => ExitCode::SUCCESS,
-    })
+    if !aligned.is_whole {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // A wrong set, or a detector or table that cannot be meant.
+    if aligned.faces == 0 {
+        let data = arguments.data.display();
+        return Err(Error::Failed(format!("no face of {data} could be aligned")));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Refuses a folder that lies in the pictures, which it would become a part of, and a table among the faces.

@@ -114,7 +114,10 @@ fn choose(arguments: &Same, network: &Network) -> Result<Option<Chosen>> {
             true => (with, without),
             false => (without, with),
         };
-        tracing::warn!("{} was measured {was}, and this is {is}", path.display());
+        return Err(Error::Usage(format!(
+            "{} was measured {was}, and this is {is}: measure it so with ffc eval, or give a --threshold",
+            path.display()
+        )));
     }
     if thresholds.best.tar <= thresholds.best.far {
         tracing::warn!(

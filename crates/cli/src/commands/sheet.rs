@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ffc_align::{Face, read_landmarks};
-use ffc_data::{Dataset, ListLoader, LoaderConfig};
+use ffc_data::{Dataset, ErrorChain, ListLoader, LoaderConfig};
 use image::{Rgb, RgbImage, imageops};
 
 use crate::error::{Error, Result};
@@ -120,14 +120,26 @@ impl Sheet {
     ) -> Result<Vec<RgbImage>> {
         let bytes = std::fs::read(table).map_err(Error::io("read", table))?;
         let mut faces: HashMap<String, Vec<Face>> = HashMap::new();
+        let mut first = None;
         for row in read_landmarks(&bytes[..], table)? {
             let face = row.face();
+            first.get_or_insert_with(|| row.image.clone());
             faces.entry(row.image).or_default().extend(face);
         }
         let (mut pixels, mut found) = (Vec::new(), 0);
         let mut pictures = Vec::new();
         for image in images {
-            let [width, height] = dataset.picture(image, &mut pixels)?;
+            let [width, height] = match dataset.picture(image, &mut pixels) {
+                Ok(size) => size,
+                // As a black square without a face.
+                Err(error @ (ffc_data::Error::Image { .. } | ffc_data::Error::Record { .. })) => {
+                    tracing::warn!("{}", ErrorChain(&error));
+                    pixels.clear();
+                    pixels.resize(3 * self.size * self.size, 0);
+                    [self.size; 2]
+                }
+                Err(error) => return Err(error.into()),
+            };
             let picture = RgbImage::from_raw(width as u32, height as u32, pixels.clone());
             let picture = picture
                 .ok_or_else(|| Error::Failed(format!("{} has no pixels", dataset.origin(image))))?;
@@ -138,8 +150,9 @@ impl Sheet {
         }
         if found == 0 {
             return Err(Error::Usage(format!(
-                "{} names none of these pictures, the first of which is `{}`",
+                "{} names none of these pictures: its first is `{}`, the set's `{}`; the set must be that of the photographs",
                 table.display(),
+                first.unwrap_or_default(),
                 dataset.display_name(0)?
             )));
         }

@@ -1,18 +1,20 @@
 use std::path::{Path, PathBuf};
 
-use super::image_name::{is_image_name, is_set_aside};
+use super::image_name::{is_image_name, is_of_align, is_set_aside};
 use super::{Content, ImageRef, Source, scan_counts};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{Index, IndexBuilder, PassedOver};
 use crate::read_at::ReadAt;
 use crate::{Error, Result};
 
-/// Picture files of which nobody knows what they show: each an identity of its own, named by its path.
+/// Picture files of which nobody knows what they show: each an identity of its own, named by its path, or in a folder by its name there.
 ///
 /// Made into a set by [`Dataset::files`](crate::Dataset::files).
 #[derive(Debug)]
 pub struct Files {
     paths: Vec<PathBuf>,
+    /// What they are named within, if they are of one folder.
+    folder: Option<PathBuf>,
 }
 
 impl Files {
@@ -42,14 +44,18 @@ impl Files {
                 expected: "at least one",
             });
         }
-        Ok(Self { paths })
+        Ok(Self {
+            paths,
+            folder: None,
+        })
     }
 
-    /// The pictures that lie in a folder itself, sorted by name: none where it holds other folders, whose pictures have identities.
+    /// The pictures that lie in a folder itself, sorted by name: none where it has none, or where another folder in it has some, which have
+    /// an identity.
     ///
     /// # Errors
-    /// If the folder cannot be read.
-    pub fn flat(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
+    /// If the folder cannot be read, or a picture's name is not UTF-8.
+    pub fn flat(folder: &Path) -> Result<Option<Self>> {
         let (mut paths, mut passed_over) = (Vec::new(), PassedOver::default());
         for entry in std::fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
             let path = entry.map_err(Error::io("read folder", folder))?.path();
@@ -58,9 +64,15 @@ impl Files {
                 continue;
             }
             if path.is_dir() {
-                return Ok(None);
+                match has_pictures_or_folders(&path)? {
+                    true => return Ok(None),
+                    false => continue,
+                }
             }
             // Neither a link that leads nowhere nor a pipe is a picture.
+            if is_of_align(&name) {
+                continue;
+            }
             match is_image_name(&name) && path.is_file() {
                 true => paths.push(path),
                 false => passed_over.add(&name),
@@ -70,7 +82,13 @@ impl Files {
             tracing::warn!("{}: {passed_over}", folder.display());
         }
         paths.sort_unstable();
-        Ok((!paths.is_empty()).then_some(paths))
+        if paths.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            folder: Some(folder.to_owned()),
+            ..Self::new(paths)?
+        }))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -112,10 +130,27 @@ impl Source for Files {
     }
 
     fn identity_name(&self, _index: &Index, identity: u64) -> Result<String> {
-        Ok(self.path_of(identity).display().to_string())
+        let path = self.path_of(identity);
+        let within = self
+            .folder
+            .as_deref()
+            .map(|folder| path.strip_prefix(folder));
+        let name = within.and_then(std::result::Result::ok).unwrap_or(path);
+        Ok(name.display().to_string())
     }
 
     fn origin(&self, image: &ImageRef<'_>) -> String {
         self.path_of(image.identity()).display().to_string()
     }
+}
+
+fn has_pictures_or_folders(folder: &Path) -> Result<bool> {
+    for entry in std::fs::read_dir(folder).map_err(Error::io("read folder", folder))? {
+        let path = entry.map_err(Error::io("read folder", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !is_set_aside(&name) && (is_image_name(&name) || path.is_dir()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

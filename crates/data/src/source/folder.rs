@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::image_name::{is_image_name, is_set_aside};
+use super::image_name::{is_image_name, is_of_align, is_set_aside};
 use super::{Content, ImageRef, Source, utf8};
 use crate::fingerprint::{Fingerprint, FingerprintWriter};
 use crate::index::{IndexBuilder, PassedOver};
@@ -279,7 +279,10 @@ impl Source for Folder {
                 Found::Image { identity, name } => (identity, name),
                 Found::Other(path) => {
                     let path = path.strip_prefix(&self.root).unwrap_or(path);
-                    builder.pass_over(&path.to_string_lossy());
+                    let name = path.to_string_lossy();
+                    if !is_of_align(&name) {
+                        builder.pass_over(&name);
+                    }
                     return Ok(());
                 }
             };

@@ -11,6 +11,14 @@ pub(super) fn is_set_aside(name: &str) -> bool {
     name.starts_with('.') || SIDE_FOLDERS.contains(&name)
 }
 
+/// What `ffc align` writes beside faces: passed over without a word.
+const OF_ALIGN: [&str; 2] = ["align.json", "landmarks.csv"];
+
+/// Whether a file that is no picture was written beside pictures by `ffc align`.
+pub(super) fn is_of_align(name: &str) -> bool {
+    OF_ALIGN.contains(&name)
+}
+
 /// Whether a file's ending, without the dot, is that of an image.
 pub(super) fn is_image_ending(ending: &str) -> bool {
     ENDINGS
