@@ -204,6 +204,10 @@ fn tiles_of_four_pixels() {
         (4, [64, 64], [14, 10], 2),
         (33, [64, 64], [4, 4], 1),
         (70, [64, 64], [2, 4], 1),
+        // The weight's gradient too: rows of several images, rows of one, few channels beside the last panel.
+        (5, [128, 130], [14, 12], 1),
+        (2, [130, 128], [28, 18], 1),
+        (33, [128, 128], [4, 4], 1),
     ] {
         check(NaiveConvolution {
             batch,

@@ -221,7 +221,8 @@ impl Conv2d {
             im2col,
         } = *self;
         let gradient = self.transpose(gradient);
-        if let Some(winograd) = Winograd::of([batch, inputs, outputs], im2col) {
+        let winograd = Winograd::of([batch, inputs, outputs], im2col);
+        if let Some(winograd) = winograd.filter(Winograd::has_weight_gradient) {
             return winograd.weight_gradient(input, &gradient, im2col);
         }
         let input_rows = im2col.runs(inputs);
