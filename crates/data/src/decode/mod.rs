@@ -4,6 +4,7 @@ mod exif;
 mod jpeg;
 mod png;
 mod unreadable;
+mod webp;
 
 use std::io::Cursor;
 
@@ -117,7 +118,7 @@ fn decode_other(
         width: width as usize,
         height: height as usize,
     })?;
-    let orientation = match wanted.as_stored {
+    let orientation = match wanted.as_stored || webp::is_cut(encoded) {
         true => Orientation::NoTransforms,
         false => {
             let exif = decoder.exif_metadata().ok().flatten().unwrap_or_default();
