@@ -53,7 +53,7 @@ fn a_killed_process_ends_all_and_the_run_can_go_on() {
     let whole = of("whole");
     let begin = Instant::now();
     finish(train(2, &[config, "--out", whole.to_str().unwrap()]));
-    let duration = begin.elapsed();
+    let mut duration = begin.elapsed();
 
     let mut rng = StdRng::seed_from_u64(0);
     let (mut kills, mut runs) = (0, 0);
@@ -62,6 +62,7 @@ fn a_killed_process_ends_all_and_the_run_can_go_on() {
         let path = run.to_str().unwrap();
         runs += 1;
         assert!(runs < 50, "only {kills} processes could be killed");
+        let mut whole_run = Some(Instant::now());
         loop {
             let mut command = match run.join("config.toml").exists() {
                 true => train(2, &["--resume", path]),
@@ -82,8 +83,15 @@ fn a_killed_process_ends_all_and_the_run_can_go_on() {
             let begin = Instant::now();
             let output = launcher.wait_with_output().unwrap();
             match output.status.success() {
-                true => break,
+                true => {
+                    // Where the machine was busy at first, kills would come too late.
+                    if let Some(begin) = whole_run {
+                        duration = duration.min(begin.elapsed());
+                    }
+                    break;
+                }
                 false => {
+                    whole_run = None;
                     assert!(killed, "{}", said(&output));
                     assert!(begin.elapsed() < MOST, "{:?}", begin.elapsed());
                     kills += 1;
