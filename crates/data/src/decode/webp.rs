@@ -32,7 +32,10 @@ mod tests {
         assert!(!is_cut(&file(3, b"MM\0")), "without padding at the end");
         assert!(is_cut(&file(5, b"MM\0*")));
         assert!(is_cut(&file(u32::MAX, b"MM\0*")));
-        assert!(!is_cut(&file(4, b"MM\0*")[..20]), "less than a chunk's head");
+        assert!(
+            !is_cut(&file(4, b"MM\0*")[..19]),
+            "less than a chunk's head"
+        );
         assert!(!is_cut(b"\x89PNG\r\n\x1a\n") && !is_cut(b""));
     }
 }
