@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 
 use super::FullHead;
 use crate::Result;
-use crate::class_weights::{MOMENTUM, WEIGHT};
+use crate::class_weights::{MOMENTUM, WEIGHT, write_common};
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
 
@@ -40,12 +40,7 @@ impl Head for FullHead {
     }
 
     fn write_common(&self, to: &mut dyn Write) -> Result<()> {
-        let parts = self.parts().iter();
-        let common = parts.filter(|part| !self.is_sharded() || **part == MARGIN);
-        for part in common {
-            self.write_part(part, to)?;
-        }
-        Ok(())
+        write_common(self, to)
     }
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {

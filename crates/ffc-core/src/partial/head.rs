@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use super::PartialHead;
 use super::weight_file::Half;
 use crate::Result;
-use crate::class_weights::{MOMENTUM, WEIGHT};
+use crate::class_weights::{MOMENTUM, WEIGHT, write_common};
 use crate::head::{BatchForm, Head, HeadInput, HeadOutput, Needs, StepContext, part};
 use crate::margin::part::{MARGIN, read_state, write_state};
 
@@ -41,12 +41,7 @@ impl Head for PartialHead {
     }
 
     fn write_common(&self, to: &mut dyn Write) -> Result<()> {
-        let parts = self.parts().iter();
-        let common = parts.filter(|part| !self.is_sharded() || **part == MARGIN);
-        for part in common {
-            self.write_part(part, to)?;
-        }
-        Ok(())
+        write_common(self, to)
     }
 
     fn read_part(&mut self, part: &str, from: &mut dyn Read) -> Result<()> {
